@@ -1,0 +1,78 @@
+# Every target sets up what it needs. `make demo` needs Python 3.11 or later with venv, git and nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_STAMP := $(VENV)/.installed-demo
+DEV_STAMP := $(VENV)/.installed-dev
+PYTEST_ARGS ?=
+
+.PHONY: help demo test test-unit test-integration test-attack lint format bench docs requirements system-packages clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1|/' | column -t -s '|'
+
+$(BIN)/uv: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || { echo "Python 3.11 or later is needed (PYTHON=$(PYTHON)). Remedy: install python3.11, or say make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python has no venv. Remedy (as root): apt-get install python3-venv"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+
+$(DEMO_STAMP): requirements/demo.txt pyproject.toml | $(BIN)/uv
+	@echo "Setting up $(VENV) (once) ..."
+	@test -e $(DEV_STAMP) && test $(DEV_STAMP) -nt requirements/dev.txt || $(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/demo.txt requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV_STAMP): requirements/dev.txt pyproject.toml | $(BIN)/uv
+	@echo "Setting up $(VENV) with the tests' tools (once) ..."
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@ $(DEMO_STAMP)
+
+demo: $(DEMO_STAMP) ## the main job, from code to a released result, checked as it goes
+	@exec $(BIN)/phems demo
+
+test: system-packages $(DEV_STAMP) ## every test, with the services they need
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-unit: $(DEV_STAMP) ## the pure, fast tests
+	@exec $(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+test-integration: $(DEV_STAMP)
+	@exec $(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+
+test-attack: $(DEV_STAMP)
+	@exec $(BIN)/python -m pytest tests/attack $(PYTEST_ARGS)
+
+lint: $(DEV_STAMP) ## ruff, mypy strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(DEV_STAMP)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(DEV_STAMP) ## speed and memory, side by side with stock Dagster
+	@exec $(BIN)/python -m benchmarks
+
+docs: $(DEV_STAMP) ## the generated reference
+	@exec $(BIN)/python docs/generate.py
+
+requirements: $(BIN)/uv ## compile the pinned requirements anew
+	@compile() { $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --universal --python-version 3.11 "$$@"; }; \
+	compile requirements/bootstrap.in -o requirements/bootstrap.txt; \
+	compile pyproject.toml --extra node --extra examples --extra dev -o requirements/dev.txt; \
+	compile pyproject.toml --extra node --extra examples --constraint requirements/dev.txt -o requirements/demo.txt; \
+	compile pyproject.toml --constraint requirements/dev.txt -o requirements/base.txt
+
+# As root on Debian, install what the tests start; elsewhere say what is missing and go on.
+system-packages:
+	@bash tests/system-packages.sh
+
+clean:
+	rm -rf .demo .mypy_cache .ruff_cache .pytest_cache

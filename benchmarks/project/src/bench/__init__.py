@@ -1,0 +1,1 @@
+"""The project that both sides run."""

@@ -1,0 +1,119 @@
+# ruff: noqa: INP001 (part of a script, not of a package)
+"""Reference pages of rules that stand in tables: permissions, the storage service, exit codes."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+
+from phems.cli.failures import _SYSTEM_ERRORS, INTERRUPTED
+from phems.domain.permissions import PERMISSIONS, Role
+from phems.engine.event_rules import STEP_EVENT_TYPES
+from phems.engine.storage_rules import RULES, Rule
+from phems.errors import PhemsError
+
+_NOTE = "<!-- Written by docs/generate.py from {source}: edit there, then `make docs`. -->\n"
+
+
+def permissions_page() -> str:
+    """Who may do what: verb by role."""
+    roles = list(Role)
+    head = [
+        "# Permissions\n",
+        _NOTE.format(source="phems.domain.permissions"),
+        "Roles are given in [node.yaml](node-spec.md): the first three in a project, the last two on the",
+        "node. What a state allows is another question ([states](../explanation/states.md)), and so is *not",
+        "one's own*: nobody approves code or votes on a release of theirs, whatever their roles are.\n",
+        f"| | {' | '.join(role.title for role in roles)} |",
+        f"|---{'|:---:' * len(roles)}|",
+    ]
+    rows = [
+        f"| `{verb}` | {' | '.join('yes' if role in allowed else '' for role in roles)} |"
+        for verb, allowed in PERMISSIONS.items()
+    ]
+    return "\n".join([*head, *rows, ""])
+
+
+_TITLES: Mapping[str, str] = {
+    "runs": "Run storage",
+    "events": "Event log storage",
+    "schedules": "Schedule storage",
+}
+
+
+def storage_page() -> str:
+    """Which of Dagster's storage methods cross the wall."""
+    lines = [
+        "# What crosses the wall",
+        "",
+        _NOTE.format(source="phems.engine.storage_rules"),
+        "Project code reaches Dagster's storage through the storage service alone. Every abstract method of",
+        "the three storages has a row; a method without one is not answered, and a test fails when Dagster",
+        "adds one. *own* means: confined to runs, assets, checks and partitions of the caller's project, or",
+        "to the caller's run. *filtered* means: what belongs to others is taken out of the answer.",
+        "",
+    ]
+    for storage, rules in RULES.items():
+        answered = [(name, rule) for name, rule in rules.items() if not _refuses(rule)]
+        refused = [f"`{name}`" for name, rule in rules.items() if _refuses(rule)]
+        lines += [f"## {_TITLES[storage]}", ""]
+        if answered:
+            lines += ["| method | |", "|---|---|"]
+            lines += [f"| `{name}` | {_said(rule)} |" for name, rule in answered]
+            lines.append("")
+        lines += [f"Refused: {', '.join(refused)}.", ""]
+    kinds = ", ".join(f"`{kind.value}`" for kind in sorted(STEP_EVENT_TYPES, key=lambda kind: kind.value))
+    lines += [
+        "## Events that a step may write",
+        "",
+        "`store_event` and `store_event_batch` take events of the caller's own step alone, of these kinds,",
+        f"and log lines: {kinds}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _refuses(rule: Rule) -> bool:
+    return rule.confine.__name__ == "_refuse"
+
+
+def _said(rule: Rule) -> str:
+    words = []
+    if rule.confine.__name__ != "_free":
+        words.append("own")
+    if rule.keep is not None:
+        words.append("filtered")
+    return ", ".join(words)
+
+
+def exit_codes_page() -> str:
+    """What each exit code means, and how errors are told."""
+    tree = [kind for kind in PhemsError.__subclasses__() if kind.__module__ == PhemsError.__module__]
+    kinds = [PhemsError, *sorted(tree, key=lambda kind: kind.exit_code)]
+    lines = [
+        "# Exit codes and errors",
+        "",
+        _NOTE.format(source="phems.errors and phems.cli.failures"),
+        "| code | error | |",
+        "|---|---|---|",
+        "| 0 | | It is done. |",
+        *(f"| {kind.exit_code} | `{kind.__name__}` | {(kind.__doc__ or '').strip()} |" for kind in kinds),
+        f"| {INTERRUPTED} | | Interrupted with Ctrl-C. |",
+        "",
+        "An error is three lines on standard error: what happened, why, and a remedy, often a command.",
+        'With `--json` it is one object, `{"error": {"kind", "what", "why", "remedy", "exit_code"}}`.',
+        "A person never sees a traceback; an unexpected error names the file that has it, and",
+        "`PHEMS_DEBUG=1` prints it.",
+        "",
+        "What the operating system refuses is told in the same way, with exit code 5:",
+        "",
+        "| | told as | remedy |",
+        "|---|---|---|",
+        *(
+            f"| `{errno.errorcode[number]}` | {what} | {remedy} |"
+            for number, (what, remedy) in _SYSTEM_ERRORS.items()
+            if number is not None
+        ),
+        "",
+    ]
+    return "\n".join(lines)

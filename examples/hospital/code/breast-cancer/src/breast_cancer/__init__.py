@@ -1,0 +1,1 @@
+"""Hormonal therapy after breast cancer."""

@@ -1,0 +1,1 @@
+"""The definitions that Dagster finds: jobs and resources."""

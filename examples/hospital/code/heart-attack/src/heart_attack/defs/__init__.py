@@ -1,0 +1,1 @@
+"""The definitions that Dagster finds: assets, checks, jobs, schedule, sensor, resources."""

@@ -1,0 +1,1 @@
+"""What ports are made of: Postgres, files, git, the sandbox, signing."""

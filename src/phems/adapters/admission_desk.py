@@ -1,0 +1,66 @@
+"""The admission use case as the engine asks it: Dagster's run rows become plain facts, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from phems.domain.canonical import canonical
+from phems.domain.capsules import RunFacts
+from phems.engine._dagster import PARENT_RUN_ID_TAG, DagsterRun
+from phems.engine.admission_point import Submission
+from phems.engine.orchestrator import Admitted
+from phems.engine.tags import CODE_TAG, PROJECT_TAG, REQUESTER_TAG, SANDBOX_TAG
+from phems.services.admission import Admission, Sandboxing, actor_of
+
+PARTITION_TAG = "dagster/partition"
+
+
+class ServiceDesk:
+    """`AdmissionDesk` over the use case. `code_digest(project)` is what its loaded location runs."""
+
+    def __init__(self, admission: Admission, sandboxing: Sandboxing, priorities: Mapping[str, int]) -> None:
+        self._admission = admission
+        self._sandboxing = sandboxing
+        self._priorities = priorities
+
+    def submit(self, submission: Submission) -> Mapping[str, str]:
+        """Record a submission; gives the stamps."""
+        revision = self._admission.submit(
+            actor_of(submission.requester),
+            facts_of(submission.run, submission.project),
+            code_digest=submission.code_digest,
+            needed_sources=submission.needed_sources,
+        )
+        return {
+            PROJECT_TAG: submission.project,
+            REQUESTER_TAG: submission.requester,
+            CODE_TAG: revision.commit[:12],
+            # Always: a re-execution comes with the stamps of its parent.
+            SANDBOX_TAG: "isolating" if self._sandboxing.is_isolating else "none",
+        }
+
+    def admit(self, run: DagsterRun, *, is_resume: bool) -> Admitted:
+        """Let a run start, or raise why not."""
+        project = run.remote_job_origin.location_name if run.remote_job_origin else ""
+        admission = self._admission.admit(facts_of(run, project), is_resume=is_resume)
+        return Admitted(run.run_id, project, admission.code_digest, self._priorities.get(project, 0))
+
+
+def facts_of(run: DagsterRun, project: str) -> RunFacts:
+    """What a run row says, in plain types and one order."""
+    selection = [f"op:{name}" for name in run.resolved_op_selection or ()]
+    selection += [f"asset:{key.to_user_string()}" for key in run.asset_selection or ()]
+    selection += [
+        f"check:{key.asset_key.to_user_string()}:{key.name}" for key in run.asset_check_selection or ()
+    ]
+    selection += [f"step:{key}" for key in run.step_keys_to_execute or ()]
+    return RunFacts(
+        run_id=run.run_id,
+        project=project,
+        job=run.job_name,
+        plan_id=run.execution_plan_snapshot_id or "",
+        run_config=canonical(run.run_config).decode(),
+        selection=tuple(sorted(selection)),
+        partition=run.tags.get(PARTITION_TAG),
+        parent_run_id=run.tags.get(PARENT_RUN_ID_TAG),
+    )

@@ -1,0 +1,1 @@
+"""Folders of the node: Code Mount, artifact areas, frozen files, release zone."""

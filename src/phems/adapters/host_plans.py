@@ -1,0 +1,106 @@
+"""What each project's host is to be, from the node spec and the node's folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from phems.contract.step_order import ResourceLimits
+from phems.engine.control_plane import ProjectSettings
+from phems.engine.sandbox import HostPlan
+from phems.nodespec import NodePaths, NodeSpec
+from phems.nodespec.projects import Project
+from phems.services.admission import Grant, ProjectRules
+from phems.services.ports.clock import Clock
+
+
+def asset_prefix(project: str) -> str:
+    """The first part of every asset key of a project: its name, as Python writes it."""
+    return project.replace("-", "_")
+
+
+def settings_of(spec: NodeSpec) -> dict[str, ProjectSettings]:
+    """What the engine is told of each project."""
+    return {
+        name: ProjectSettings(
+            asset_prefix=asset_prefix(name),
+            limits=limits_of(project),
+            concurrency=project.queue.concurrency,
+            runs=project.queue.runs,
+            priority=project.queue.priority,
+        )
+        for name, project in spec.projects.items()
+    }
+
+
+def limits_of(project: Project) -> ResourceLimits:
+    """What one step may use."""
+    resources = project.resources
+    return ResourceLimits(
+        memory=int(resources.memory),
+        cpu_seconds=resources.cpu_seconds,
+        processes=resources.processes,
+        file_size=int(resources.file_size),
+    )
+
+
+def rules_of(spec: NodeSpec, project: str) -> ProjectRules:
+    """What admission is told of a project."""
+    found = spec.project(project)
+    grants = {
+        grant.source: Grant(
+            source=grant.source,
+            place=f"{spec.data_sources[grant.source].format}:{spec.data_sources[grant.source].path}",
+            expires=grant.expires,
+        )
+        for grant in found.data_grants
+    }
+    return ProjectRules(grants, needs_sandbox=spec.policy_of(project).sandbox == "required")
+
+
+class HostPlans:
+    """Makes host plans; the folders that a host may write are made here, with their modes."""
+
+    def __init__(self, spec: NodeSpec, paths: NodePaths, storage_socket: Path, clock: Clock) -> None:
+        self._spec = spec
+        self._paths = paths
+        self._storage_socket = storage_socket
+        self._clock = clock
+
+    def plan(self, project: str, code_digest: str) -> HostPlan:
+        """The plan of one host: approved code, granted sources that are there, limits of the node spec."""
+        found = self._spec.project(project)
+        name = f"{project}-{code_digest[:12]}"
+        host_dir = self._paths.runtime_dir / "hosts" / name
+        capability_dir = self._paths.runtime_dir / "capabilities" / name
+        artifacts = self._paths.artifacts(project)
+        for folder in (host_dir, capability_dir, artifacts):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        python = found.environment.python
+        return HostPlan(
+            project=project,
+            location_name=project,
+            code_digest=code_digest,
+            code_dir=self._paths.code_mount(project) / code_digest,
+            root=found.code.root,
+            module=found.code.module,
+            asset_prefix=asset_prefix(project),
+            python=self._paths.resolve(python) if python else None,
+            artifact_dir=artifacts,
+            host_dir=host_dir,
+            capability_file=capability_dir / "token",
+            storage_socket=self._storage_socket,
+            log_file=self._paths.logs / "hosts" / f"{project}.log",
+            sources=self._sources(found),
+            limits=limits_of(found),
+            variables=dict(found.environment.variables),
+        )
+
+    def _sources(self, project: Project) -> dict[str, tuple[Path, str]]:
+        today = self._clock.now().date()
+        sources: dict[str, tuple[Path, str]] = {}
+        for grant in project.data_grants:
+            source = self._spec.data_sources[grant.source]
+            path = self._paths.resolve(source.path)
+            if path.is_file() and (grant.expires is None or today <= grant.expires):
+                sources[grant.source] = (path, source.format)
+        return sources

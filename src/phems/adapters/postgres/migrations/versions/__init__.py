@@ -1,0 +1,1 @@
+"""The migrations, a linear chain: the revision id is the file's number."""

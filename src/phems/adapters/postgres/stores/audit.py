@@ -1,0 +1,143 @@
+"""The audit log in Postgres: appended to at the end of a transaction, under one lock, without a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from phems.domain.actors import Actor
+from phems.domain.audit import EMPTY, Draft, Entry, Head, link
+from phems.domain.canonical import canonical, parse
+from phems.services.ports.clock import Clock
+
+# Any constant does, as long as nothing else takes the lock of that number.
+APPEND_LOCK = 0x7068656D73  # "phems"
+PAGE = 1000
+
+# details as text: a driver's own reading of jsonb would lose how numbers were written.
+_COLUMNS = (
+    "seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS at, actor, actor_kind, "
+    "action, subject, project, result, details::text AS details, canonical, prev_hash, hash"
+)
+_INSERT = text(
+    "INSERT INTO audit.entry (seq, at, actor, actor_kind, action, subject, project, result, details, "
+    "canonical, prev_hash, hash) VALUES (:seq, CAST(:at AS timestamptz), :actor, :actor_kind, :action, "
+    ":subject, :project, :result, CAST(:details AS jsonb), :canonical, :prev_hash, :hash)"
+)
+
+
+class PostgresAuditStore:
+    """`AuditWriter` over one connection. `flush` is the unit of work's, at the end of the transaction."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._drafts: list[Draft] = []
+
+    def append(
+        self,
+        actor: Actor,
+        action: str,
+        subject: str,
+        *,
+        project: str | None = None,
+        result: str = "done",
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record an act; see the port."""
+        self._drafts.append(
+            Draft(
+                actor=actor,
+                action=action,
+                subject=subject,
+                project=project,
+                result=result,
+                details=details or {},
+            )
+        )
+
+    def flush(self, before: Callable[[PostgresAuditStore, Head], None] | None = None) -> Head | None:
+        """Insert what was appended; the new head, or None when there is nothing new.
+
+        Takes the lock that makes numbers follow each other, and holds it to the end of the transaction.
+        `before` is called with the head that is there, and may refuse by raising.
+        """
+        if not self._drafts:
+            return None
+        self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPEND_LOCK})
+        head = self._stored_head()
+        if before is not None:
+            before(self, head)
+        for draft in self._drafts:
+            entry = link(head, draft, self._clock.now())
+            self._connection.execute(_INSERT, _parameters(entry))
+            head = Head(entry.seq, entry.hash)
+        self._drafts.clear()
+        return head
+
+    def head(self) -> Head:
+        """The end of the chain, this transaction's entries included."""
+        return self.flush() or self._stored_head()
+
+    def hash_at(self, seq: int) -> str | None:
+        """The hash of entry `seq`, None when there is no such entry."""
+        found = self._connection.execute(
+            text("SELECT hash FROM audit.entry WHERE seq = :seq"), {"seq": seq}
+        ).scalar()
+        return None if found is None else str(found)
+
+    def entries(self, *, after: int = 0) -> Iterator[Entry]:
+        """All entries after `after` as a stream, in the order of their numbers."""
+        self.flush()
+        query = text(f"SELECT {_COLUMNS} FROM audit.entry WHERE seq > :after ORDER BY seq LIMIT {PAGE}")  # noqa: S608
+        while rows := self._connection.execute(query, {"after": after}).all():
+            for row in rows:
+                yield _entry(row)
+            after = rows[-1].seq
+
+    def tail(self, count: int, *, project: str | None = None) -> list[Entry]:
+        """The last `count` entries, oldest first."""
+        self.flush()
+        where = "WHERE project = :project" if project is not None else ""
+        query = text(f"SELECT {_COLUMNS} FROM audit.entry {where} ORDER BY seq DESC LIMIT :count")  # noqa: S608
+        parameters = {"count": count} | ({"project": project} if project is not None else {})
+        rows = self._connection.execute(query, parameters).all()
+        return [_entry(row) for row in reversed(rows)]
+
+    def _stored_head(self) -> Head:
+        row = self._connection.execute(
+            text("SELECT seq, hash FROM audit.entry ORDER BY seq DESC LIMIT 1")
+        ).first()
+        return EMPTY if row is None else Head(row.seq, row.hash)
+
+
+def _parameters(entry: Entry) -> dict[str, Any]:
+    written = entry.canonical()
+    return {
+        **entry.content(),
+        "details": canonical(entry.details).decode(),
+        "canonical": written.decode(),
+        "hash": entry.hash,
+    }
+
+
+def _entry(row: Row[Any]) -> Entry:
+    entry = Entry(
+        seq=row.seq,
+        at=row.at,
+        actor=row.actor,
+        actor_kind=row.actor_kind,
+        action=row.action,
+        subject=row.subject,
+        project=row.project,
+        result=row.result,
+        details=parse(row.details),
+        prev_hash=row.prev_hash,
+        hash=row.hash,
+    )
+    if row.canonical.encode() == entry.canonical():
+        return entry
+    # The columns and the canonical text disagree: whichever was changed, the entry must not verify.
+    return Entry(**entry.content(), hash="canonical text and columns differ")

@@ -1,0 +1,141 @@
+"""Code revisions and the approvals on them in Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from phems.domain.code_revisions import Approval, CodeRevision, CodeRevisionState
+
+CHANNEL = "phems_code"
+
+
+class PostgresCodeRevisionsStore:
+    """`CodeRevisionStore` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def lock(self, project: str) -> None:
+        """Hold the project's code revisions until the transaction ends."""
+        self._connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended('phems code ' || :project, 0))"),
+            {"project": project},
+        )
+
+    def get(self, project: str, commit: str) -> CodeRevision | None:
+        """A code revision by its full commit name."""
+        return next(iter(self._select("commit = :commit", project, commit=commit)), None)
+
+    def find(self, project: str, prefix: str) -> Sequence[CodeRevision]:
+        """The code revisions whose commit name begins with `prefix`."""
+        return self._select("starts_with(commit, :prefix)", project, prefix=prefix)
+
+    def of_project(self, project: str) -> Sequence[CodeRevision]:
+        """All of a project, newest submission first."""
+        return self._select("true", project)
+
+    def approved(self, project: str) -> CodeRevision | None:
+        """The one that is APPROVED now, if any."""
+        return next(iter(self._select("state = 'APPROVED'", project)), None)
+
+    def save(self, revision: CodeRevision) -> None:
+        """Add it, or bring it up to date. What the commit is (digest, branch, subject) never changes."""
+        self._connection.execute(
+            text(
+                """
+                INSERT INTO governance.code_revisions (
+                    project, commit, digest, environment_digest, branch, subject, authors, submitter,
+                    submitted_at, turn, state, decided_by, decided_at, reason
+                ) VALUES (
+                    :project, :commit, :digest, :environment_digest, :branch, :subject, :authors, :submitter,
+                    :submitted_at, :turn, :state, :decided_by, :decided_at, :reason
+                ) ON CONFLICT (project, commit) DO UPDATE SET
+                    authors = excluded.authors, submitter = excluded.submitter,
+                    submitted_at = excluded.submitted_at, turn = excluded.turn, state = excluded.state,
+                    decided_by = excluded.decided_by, decided_at = excluded.decided_at,
+                    reason = excluded.reason
+                """
+            ),
+            {
+                "project": revision.project,
+                "commit": revision.commit,
+                "digest": revision.digest,
+                "environment_digest": revision.environment_digest,
+                "branch": revision.branch,
+                "subject": revision.subject,
+                "authors": sorted(revision.authors),
+                "submitter": revision.submitter,
+                "submitted_at": revision.submitted_at,
+                "turn": revision.turn,
+                "state": revision.state.value,
+                "decided_by": revision.decided_by,
+                "decided_at": revision.decided_at,
+                "reason": revision.reason,
+            },
+        )
+        for approval in revision.approvals:
+            self._save_approval(revision, approval)
+
+    def announce(self, project: str) -> None:
+        """Tell the running node, once the transaction commits."""
+        self._connection.execute(
+            text("SELECT pg_notify(:channel, :project)"), {"channel": CHANNEL, "project": project}
+        )
+
+    def _save_approval(self, revision: CodeRevision, approval: Approval) -> None:
+        self._connection.execute(
+            text(
+                """
+                INSERT INTO governance.code_approvals (project, commit, turn, approver, at, note)
+                VALUES (:project, :commit, :turn, :approver, :at, :note) ON CONFLICT DO NOTHING
+                """
+            ),
+            {
+                "project": revision.project,
+                "commit": revision.commit,
+                "turn": approval.turn,
+                "approver": approval.approver,
+                "at": approval.at,
+                "note": approval.note,
+            },
+        )
+
+    def _select(self, condition: str, project: str, **parameters: Any) -> list[CodeRevision]:
+        values = {"project": project, **parameters}
+        where = f"WHERE project = :project AND {condition} ORDER BY submitted_at DESC, commit"
+        query = "SELECT * FROM governance.code_revisions " + where  # noqa: S608
+        revisions = [_revision(row) for row in self._connection.execute(text(query), values)]
+        return [replace(revision, approvals=self._approvals(revision)) for revision in revisions]
+
+    def _approvals(self, revision: CodeRevision) -> tuple[Approval, ...]:
+        rows = self._connection.execute(
+            text(
+                "SELECT approver, at, turn, note FROM governance.code_approvals "
+                "WHERE project = :project AND commit = :commit ORDER BY turn, at, approver"
+            ),
+            {"project": revision.project, "commit": revision.commit},
+        )
+        return tuple(Approval(row.approver, row.at, row.turn, row.note) for row in rows)
+
+
+def _revision(row: Row[Any]) -> CodeRevision:
+    return CodeRevision(
+        project=row.project,
+        commit=row.commit,
+        digest=row.digest,
+        environment_digest=row.environment_digest,
+        branch=row.branch,
+        subject=row.subject,
+        authors=frozenset(row.authors),
+        submitter=row.submitter,
+        submitted_at=row.submitted_at,
+        turn=row.turn,
+        state=CodeRevisionState(row.state),
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        reason=row.reason,
+    )

@@ -1,0 +1,112 @@
+"""The unit of work over Postgres: one transaction, the stores in it, and the audit entries at its end.
+
+A transaction ends in this order, each step a reason not to take the next:
+1. What was appended to the audit log is inserted, after the log was compared with its last checkpoint.
+2. The checkpoint of the new head is signed and written to the disk beside the last one.
+3. The database commits: from here on the act has happened.
+4. The checkpoint is published by a rename. A crash between 3 and 4 leaves the older one, which the log
+   still agrees with; the next act publishes a newer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine
+
+from phems.adapters.clock import SystemClock
+from phems.adapters.postgres.failures import database_failures
+from phems.adapters.postgres.stores.audit import PostgresAuditStore
+from phems.adapters.postgres.stores.users import PostgresUsersStore
+from phems.services.checkpoints import CheckpointKeeper
+from phems.services.ports.clock import Clock
+
+if TYPE_CHECKING:
+    from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
+    from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
+    from phems.adapters.postgres.stores.releases import PostgresReleasesStore
+    from phems.adapters.postgres.stores.runs import PostgresRunsStore
+
+
+class PostgresTransaction:
+    """The stores over one connection, each made when it is first asked for."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    @cached_property
+    def audit(self) -> PostgresAuditStore:
+        """The audit log."""
+        return PostgresAuditStore(self._connection, self._clock)
+
+    @cached_property
+    def users(self) -> PostgresUsersStore:
+        """Local users."""
+        return PostgresUsersStore(self._connection)
+
+    @cached_property
+    def code_revisions(self) -> PostgresCodeRevisionsStore:
+        """Code revisions and their approvals."""
+        from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
+
+        return PostgresCodeRevisionsStore(self._connection)
+
+    @cached_property
+    def outputs(self) -> PostgresOutputsStore:
+        """Files that runs wrote."""
+        from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
+
+        return PostgresOutputsStore(self._connection)
+
+    @cached_property
+    def releases(self) -> PostgresReleasesStore:
+        """Release requests and votes."""
+        from phems.adapters.postgres.stores.releases import PostgresReleasesStore
+
+        return PostgresReleasesStore(self._connection)
+
+    @cached_property
+    def runs(self) -> PostgresRunsStore:
+        """What governance knows of runs."""
+        from phems.adapters.postgres.stores.runs import PostgresRunsStore
+
+        return PostgresRunsStore(self._connection)
+
+
+class PostgresGovernance:
+    """`Governance` over an engine of the role phems_governance.
+
+    Without a keeper of checkpoints the log is chained, but nothing outside the database vouches for it:
+    for tests of single stores.
+    """
+
+    def __init__(
+        self, engine: Engine, *, clock: Clock | None = None, checkpoints: CheckpointKeeper | None = None
+    ) -> None:
+        self._engine = engine
+        self._clock = clock or SystemClock()
+        self._checkpoints = checkpoints
+
+    @contextmanager
+    def transaction(self) -> Iterator[PostgresTransaction]:
+        """A unit of work; the steps are in the module's docstring."""
+        with database_failures(), self._engine.connect() as connection, connection.begin() as database:
+            work = PostgresTransaction(connection, self._clock)
+            yield work
+            keeper = self._checkpoints
+            if keeper is None:
+                work.audit.flush()
+                return
+            head = work.audit.flush(before=lambda log, found: keeper.check(found, log.hash_at))  # 1
+            if head is None:
+                return
+            prepared = keeper.prepare(head, self._clock.now())  # 2
+            try:
+                database.commit()  # 3
+                prepared.publish()  # 4
+            finally:
+                prepared.discard()

@@ -1,0 +1,113 @@
+"""The engine of a node, wired: its storages, sandbox, admission desk and host plans."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from phems.adapters.admission_desk import ServiceDesk
+from phems.adapters.host_plans import HostPlans, rules_of, settings_of
+from phems.adapters.postgres.dagster_storage import open_storages
+from phems.adapters.sandbox import bare, bubblewrap
+from phems.adapters.sandbox.verified import VerifiedCode
+from phems.bootstrap.node import Node
+from phems.contract.capability import Capability
+from phems.domain.actors import NODE, Actor
+from phems.engine.capabilities import CapabilityAuthority, load_or_create_key
+from phems.engine.control_plane import ControlPlane, ControlPlaneParts
+from phems.engine.sandbox import SandboxLauncher
+from phems.errors import InputError, UnavailableError
+from phems.nodespec import NodeSpec
+from phems.services.admission import Admission, Sandboxing
+
+REASON_LENGTH = 500
+
+
+def choose_sandbox(spec: NodeSpec) -> SandboxLauncher:
+    """Bubblewrap where it works; a bare process where every policy allows that."""
+    found = bubblewrap.find()
+    if found is not None:
+        return bubblewrap.BubblewrapSandbox(found)
+    strict = [name for name in spec.projects if spec.policy_of(name).sandbox == "required"]
+    if strict:
+        raise UnavailableError(
+            f"The policy of {', '.join(strict)} requires a sandbox, and bubblewrap does not work here.",
+            why="bwrap is not installed, or this user may not make namespaces.",
+            remedy="As root: apt-get install bubblewrap. Or set sandbox: preferred in the policy.",
+        )
+    return bare.BareProcess()
+
+
+def build_control_plane(node: Node, launcher: SandboxLauncher, stack: ExitStack) -> ControlPlane:
+    """The control plane of a node; what it stands on is closed by `stack`, after it."""
+    spec, paths = node.spec, node.paths
+    storages = open_storages(node.database.url("dagster"))
+    stack.callback(storages.close)
+    sandboxing = Sandboxing(launcher.is_isolating, launcher.describe())
+    admission = Admission(node.governance, node.clock, lambda project: rules_of(spec, project), sandboxing)
+    settings = settings_of(spec)
+    priorities = {name: project.priority for name, project in settings.items()}
+    storage_socket = paths.runtime_dir / "storage.sock"
+    record = Record(node)
+    control = ControlPlane(
+        ControlPlaneParts(
+            runs=storages.runs,
+            events=storages.events,
+            schedules=storages.schedules,
+            desk=ServiceDesk(admission, sandboxing, priorities),
+            launcher=VerifiedCode(launcher, node.code_mount, record.changed_code),
+            authority=CapabilityAuthority(load_or_create_key(paths.keys / "capability.key")),
+            plan_for=HostPlans(spec, paths, storage_socket, node.clock).plan,
+            projects=settings,
+            register_output=record.output,
+            audit_refusal=record.refused_call,
+            home=paths.data_dir / "dagster",
+            logs=paths.logs,
+            storage_socket=storage_socket,
+            location_sockets=paths.runtime_dir / "locations",
+        )
+    )
+    stack.callback(control.close)
+    return control
+
+
+class Record:
+    """What the engine has governance write down."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def output(self, capability: Capability, relative_path: str) -> dict[str, object]:
+        """A file that a step wrote; see `engine.storage_service.OutputRegister`."""
+        if capability.run_id is None or capability.step_key is None:
+            raise InputError("Only a step can register outputs.")
+        output = self._node.outputs.register_output(
+            capability.project, capability.run_id, capability.step_key, relative_path
+        )
+        return {"path": output.path, "sha256": output.sha256, "size": output.size}
+
+    def refused_call(self, capability: Capability, method: str, reason: str) -> None:
+        """Project code asked the storage service for what is not its own."""
+        with self._node.governance.transaction() as tx:
+            tx.audit.append(
+                Actor(f"code:{capability.project}", "system"),
+                "storage.call",
+                method,
+                project=capability.project,
+                result="refused",
+                details={
+                    "run_id": capability.run_id,
+                    "step": capability.step_key or "code server",
+                    "reason": reason[:REASON_LENGTH],
+                },
+            )
+
+    def changed_code(self, project: str, digest: str, reason: str) -> None:
+        """The Code Mount does not hold what was approved; no host was started on it."""
+        with self._node.governance.transaction() as tx:
+            details = {"reason": reason[:REASON_LENGTH]}
+            tx.audit.append(NODE, "code.verify", digest, project=project, result="refused", details=details)
+
+    def lifecycle(self, action: str, **details: str) -> None:
+        """The node starts or stops."""
+        with self._node.governance.transaction() as tx:
+            tx.audit.append(NODE, action, self._node.spec.node.name, details=details)

@@ -1,0 +1,28 @@
+"""`phems demo`: the main job told and checked in the terminal, on a node of its own in `.demo/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo lives; it is made anew each time.")] = Path(
+        ".demo"
+    ),
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the node running at the end, and say how to open the UI.")
+    ] = False,
+) -> None:
+    """Take two projects with real clinical data from submitted code to released files, and check each claim.
+
+    Exit code 0 only if every check held.
+    """
+    from phems.cli.demo_story import tell
+
+    tell(folder.absolute(), keep=keep)

@@ -1,0 +1,221 @@
+"""The node of the demo: its folder made from the example hospital, its process, and people who type."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import phems
+from phems.errors import InputError, UnavailableError
+
+PROJECTS = ("heart-attack", "breast-cancer")
+PEOPLE = ("ana", "ben", "wei", "ingrid", "carol", "dmitri", "esra", "omar", "uma")
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+FIRST_PORT = 3000
+PORTS = 200
+
+
+class DemoNode:
+    """The folder `.demo`: `node/` and `code/` as a hospital would have them, and the running node."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.node = folder / "node"
+        self.releases = folder / "releases"
+        self.log = folder / "serve.log"
+        self.tokens: dict[str, str] = {}
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Start afresh: a copy of the example, real git repos, real data, a free port."""
+        example = _example()
+        if self.folder.exists():
+            self._remove()
+        self.folder.mkdir(parents=True)
+        shutil.copytree(example / "node", self.node)
+        shutil.copytree(
+            example / "code", self.folder / "code", ignore=shutil.ignore_patterns("__pycache__", ".*_cache")
+        )
+        spec = self.node / "node.yaml"
+        text = spec.read_text()
+        text = re.sub(r"(?m)^release_zone: \S+", "release_zone: ../releases", text)
+        spec.write_text(re.sub(r"(?m)^(\s+port:) \d+", rf"\1 {_free_port()}", text))
+        for project in PROJECTS:
+            self.commit(project, "First version")
+        subprocess.run(
+            [sys.executable, str(example / "make_data.py"), str(self.node / "sources")],
+            check=True,
+            capture_output=True,
+        )
+
+    def commit(self, project: str, message: str) -> None:
+        """Commit all of a Code Repo, as its analyst."""
+        repo = self.folder / "code" / project
+        author = "ana" if project == PROJECTS[0] else "ben"
+        if not (repo / ".git").exists():
+            _git(repo, author, "init", "--quiet", "--initial-branch=main")
+        _git(repo, author, "add", "--all")
+        _git(repo, author, "commit", "--quiet", "--message", message)
+
+    def start(self, progress: Callable[[str], None]) -> None:
+        """Start `phems serve` and wait until it answers."""
+        with self.log.open("ab") as log:
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "phems.cli", "--node", str(self.node), "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._server.poll() is not None:
+                raise UnavailableError("The node did not start.", why=self.log.read_text()[-1500:])
+            if self.status() is not None and self._answers():
+                return
+            lines = self.log.read_text().splitlines()
+            progress(lines[-1] if lines else "Starting ...")
+            time.sleep(0.05)
+        raise UnavailableError(
+            f"The node did not answer within {START_SECONDS:.0f} s.", why=self.log.read_text()[-1500:]
+        )
+
+    def stop(self) -> None:
+        """Stop the node; idempotent."""
+        if self._server is None or self._server.poll() is not None:
+            return
+        self._server.send_signal(signal.SIGTERM)
+        try:
+            self._server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
+            self._server.wait()
+
+    def wait(self) -> None:
+        """Wait until the node ends or somebody presses Ctrl-C."""
+        if self._server is not None:
+            with contextlib.suppress(KeyboardInterrupt):
+                self._server.wait()
+
+    def status(self) -> dict[str, Any] | None:
+        """What the node says of itself."""
+        from phems.adapters.status_file import read_status
+
+        return read_status(self.node / "data" / "status.json")
+
+    @property
+    def url(self) -> str:
+        """Where its gateway listens."""
+        status = self.status()
+        return str(status["url"]) if status else ""
+
+    def act(self, who: str, *words: str, typed: str = "") -> tuple[int, Any]:
+        """Type one `phems` command as a person: its exit code, and its JSON (its error's, when it failed).
+
+        `typed` is what the person types when the command reads.
+        """
+        from phems.cli import session
+        from phems.cli.app import run
+        from phems.cli.failures import INTERRUPTED
+
+        out, err = io.StringIO(), io.StringIO()
+        arguments = ["--node", str(self.node), "--json", *words]
+        if who in self.tokens:
+            arguments = ["--token", self.tokens[who], *arguments]
+        stdin, sys.stdin = sys.stdin, io.StringIO(typed)
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = run(arguments)
+        finally:
+            sys.stdin = stdin
+        session.begin()  # the story's own errors are not JSON
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        text = out.getvalue() if code == 0 or not err.getvalue().strip() else err.getvalue()
+        try:
+            return code, json.loads(text)
+        except ValueError:
+            return code, text
+
+    def graphql(self, who: str, query: str, **variables: Any) -> Any:
+        """Ask the gateway as a person."""
+        request = urllib.request.Request(  # noqa: S310 (the node's own address)
+            f"{self.url}/graphql",
+            json.dumps({"query": query, "variables": variables}).encode(),
+            {"Content-Type": "application/json", "Authorization": f"Bearer {self.tokens[who]}"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:  # noqa: S310
+                return bool(answer.status == 200)  # noqa: PLR2004
+        except (OSError, ValueError):
+            return False
+
+    def _remove(self) -> None:
+        status = self.status()
+        if status is not None:
+            raise UnavailableError(
+                f"A demo still runs in {self.folder}.",
+                why=f"its node is process {status['pid']}.",
+                remedy=f"Stop it: kill {status['pid']}",
+            )
+        if not (self.folder / "node" / "node.yaml").exists() and any(self.folder.iterdir()):
+            raise InputError(
+                f"{self.folder} is not a demo's folder.",
+                why="it has no node/node.yaml, and what is in it would be removed.",
+                remedy="Name another with --folder.",
+            )
+        for path in self.folder.rglob("*"):  # approved code and packages are read-only
+            if path.is_dir() and not path.is_symlink():
+                path.chmod(0o700)
+        shutil.rmtree(self.folder)
+
+
+def _example() -> Path:
+    for folder in (Path(phems.__file__).resolve().parents[2], Path.cwd()):
+        if (folder / "examples" / "hospital" / "node" / "node.yaml").exists():
+            return folder / "examples" / "hospital"
+    raise InputError(
+        "The example hospital is not here.",
+        why="it lies in the source checkout, in examples/hospital.",
+        remedy="Run the demo from a checkout: make demo",
+    )
+
+
+def _free_port() -> int:
+    for port in range(FIRST_PORT, FIRST_PORT + PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise UnavailableError(f"No port from {FIRST_PORT} on is free.", remedy="Stop what listens there.")
+
+
+def _git(repo: Path, author: str, *arguments: str) -> None:
+    identity = ["-c", f"user.name={author}", "-c", f"user.email={author}@saint-alder.example"]
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    try:
+        subprocess.run(
+            ["git", *identity, *arguments], cwd=repo, check=True, capture_output=True, env=environment
+        )
+    except FileNotFoundError as error:
+        raise UnavailableError("Git is missing.", remedy="As root: apt-get install git") from error

@@ -1,0 +1,53 @@
+"""`phems status`: what the running node does now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from phems.cli import output, session
+from phems.errors import UnavailableError
+
+app = typer.Typer()
+
+
+@app.command()
+def status() -> None:
+    """Show the running node: address, sandbox, hosts, queues. Exit code 5 when it does not run."""
+    from phems.adapters.status_file import read_status
+
+    _, paths = session.load_node()
+    found = read_status(paths.data_dir / "status.json")
+    if found is None:
+        raise UnavailableError(
+            "The node does not run.", why=f"Nothing serves {paths.data_dir}.", remedy="phems serve"
+        )
+    if session.current().json:
+        output.print_json(found)
+        return
+    output.show_fields(
+        {name: found[name] for name in ("url", "pid", "sandbox", "runs")}, ["url", "pid", "sandbox", "runs"]
+    )
+    output.say("")
+    output.show_rows(
+        [_host(host, found["queues"]) for host in found["hosts"]],
+        ["project", "state", "code", "pid", "steps", "waiting", "restarts", "load_seconds"],
+        empty="No project has approved code yet: phems code submit, phems code approve",
+    )
+    for host in found["hosts"]:
+        if host["error"]:
+            output.say(f"\n{host['project']} does not run: {host['error']}")
+
+
+def _host(host: dict[str, Any], queues: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "project": host["project"],
+        "state": host["state"] if host["is_current"] else f"{host['state']} (old)",
+        "code": host["code_digest"][:12],
+        "pid": host["pid"],
+        "steps": host["running_steps"],
+        "waiting": queues.get(host["project"], {}).get("waiting", 0),
+        "restarts": host["restarts"],
+        "load_seconds": host["load_seconds"] and round(host["load_seconds"], 1),
+    }

@@ -1,0 +1,112 @@
+"""Who may do what: one table, role by verb.
+
+What a state allows is another question (the state tables), and so is "not one's own" (the author is
+excluded from approving and from voting whatever their roles are): both stand with the thing they are about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Literal
+
+from phems.errors import RefusedError
+
+
+class Role(StrEnum):
+    """The roles of SATRE: the first three are a project's, the last two the node's."""
+
+    DATA_ANALYST = "data_analyst"
+    OUTPUT_CHECKER = "output_checker"
+    INFORMATION_ASSET_OWNER = "information_asset_owner"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """What people read."""
+        return self.value.replace("_", " ").title()
+
+
+PROJECT_ROLES = frozenset({Role.DATA_ANALYST, Role.OUTPUT_CHECKER, Role.INFORMATION_ASSET_OWNER})
+NODE_ROLES = frozenset({Role.OPERATOR, Role.AUDITOR})
+
+Verb = Literal[
+    "audit.read",
+    "code.approve",
+    "code.list",
+    "code.reject",
+    "code.revoke",
+    "code.submit",
+    "node.operate",
+    "project.read",
+    "release.comment",
+    "release.download",
+    "release.list",
+    "release.request",
+    "release.revoke",
+    "release.vote",
+    "release.withdraw",
+    "run.cancel",
+    "run.launch",
+    "run.list",
+    "run.logs",
+    "user.manage",
+]
+
+_ANALYST = Role.DATA_ANALYST
+_CHECKER = Role.OUTPUT_CHECKER
+_OWNER = Role.INFORMATION_ASSET_OWNER
+_OPERATOR = Role.OPERATOR
+_AUDITOR = Role.AUDITOR
+
+PERMISSIONS: Mapping[Verb, frozenset[Role]] = {
+    "project.read": frozenset({_ANALYST, _CHECKER, _OWNER, _OPERATOR}),
+    "code.submit": frozenset({_ANALYST}),
+    "code.list": frozenset({_ANALYST, _CHECKER, _OWNER, _OPERATOR}),
+    "code.approve": frozenset({_OWNER}),
+    "code.reject": frozenset({_OWNER}),
+    "code.revoke": frozenset({_OWNER}),
+    "run.launch": frozenset({_ANALYST}),
+    "run.list": frozenset({_ANALYST, _CHECKER, _OWNER, _OPERATOR}),
+    "run.cancel": frozenset({_ANALYST, _OPERATOR}),
+    # Logs are written by project code and may hold patient data: not for who merely runs the node.
+    "run.logs": frozenset({_ANALYST}),
+    "release.request": frozenset({_ANALYST}),
+    "release.list": frozenset({_ANALYST, _CHECKER, _OWNER}),
+    "release.vote": frozenset({_CHECKER}),
+    "release.comment": frozenset({_ANALYST, _CHECKER, _OWNER}),
+    "release.withdraw": frozenset({_ANALYST}),
+    "release.download": frozenset({_ANALYST, _CHECKER, _OWNER}),
+    "release.revoke": frozenset({_OWNER}),
+    "audit.read": frozenset({_OPERATOR, _AUDITOR}),
+    "user.manage": frozenset({_OPERATOR}),
+    "node.operate": frozenset({_OPERATOR}),
+}
+
+
+def may(roles: Collection[Role], verb: Verb) -> bool:
+    """Whether any of the roles allows it."""
+    return not PERMISSIONS[verb].isdisjoint(roles)
+
+
+def check_may(actor_name: str, roles: Collection[Role], verb: Verb, project: str | None = None) -> None:
+    """Raise RefusedError, naming the roles that allow it, unless one of `roles` does."""
+    if may(roles, verb):
+        return
+    needed = sorted(PERMISSIONS[verb])
+    where = f" in {project}" if project is not None else ""
+    lists = [
+        f"projects.{project}.members.{role}" if role in PROJECT_ROLES else f"roles.{role}" for role in needed
+    ]
+    raise RefusedError(
+        f"{actor_name} may not do {verb}{where}.",
+        why=f"it needs the role {' or '.join(role.title for role in needed)}; "
+        f"{actor_name} has {', '.join(role.title for role in sorted(roles)) or 'no role'}{where}.",
+        remedy=f"Ask an operator to add {actor_name} in node.yaml under {' or '.join(lists)}.",
+    )
+
+
+def roles_of(name: str, *assignments: Mapping[Role, Collection[str]]) -> frozenset[Role]:
+    """The roles a name has by the assignments: the node's, a project's members, or both."""
+    return frozenset(role for assigned in assignments for role, names in assigned.items() if name in names)

@@ -1,0 +1,1 @@
+"""The Dagster control plane: admission choke point, orchestrator, storage service."""

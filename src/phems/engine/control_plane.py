@@ -1,0 +1,210 @@
+"""The Dagster control plane of one process, put together: hosts, storage service, orchestrator, daemons.
+
+It is given its ports and knows none of their adapters. Its parts need each other in a circle (the
+instance's launcher feeds the orchestrator, which drives through the instance): this module is where
+the circle is closed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from phems.contract.capability import Capability
+from phems.contract.step_order import ResourceLimits
+from phems.engine._dagster import (
+    EventLogStorage,
+    KnownExecutionState,
+    RunStorage,
+    ScheduleStorage,
+)
+from phems.engine.admission_point import AdmissionDesk, AdmittingRunLauncher, StampingRunCoordinator
+from phems.engine.attempts import Attempts
+from phems.engine.capabilities import CapabilityAuthority
+from phems.engine.daemons import Daemons
+from phems.engine.data_needs import needed_sources
+from phems.engine.host_connection import StepEnd
+from phems.engine.hosts import HostPool
+from phems.engine.in_process_queue import InProcessQueue
+from phems.engine.instance import NodeInstance
+from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
+from phems.engine.run_driver import DriverParts
+from phems.engine.sandbox import HostPlan, SandboxLauncher
+from phems.engine.step_queue import StepTask
+from phems.engine.storage_service import OutputRegister, RefusalAudit, ServiceParts, StorageService
+from phems.engine.worker import Worker, WorkerParts
+from phems.engine.workspace import NodeWorkspace
+
+
+@dataclass(frozen=True)
+class ProjectSettings:
+    """What the node spec says of one project to the engine."""
+
+    asset_prefix: str
+    limits: ResourceLimits
+    concurrency: int
+    runs: int
+    priority: int
+
+
+@dataclass(frozen=True)
+class ControlPlaneParts:
+    """The ports and settings of a control plane."""
+
+    runs: RunStorage
+    events: EventLogStorage
+    schedules: ScheduleStorage
+    desk: AdmissionDesk
+    launcher: SandboxLauncher
+    authority: CapabilityAuthority
+    plan_for: Callable[[str, str], HostPlan]
+    projects: Mapping[str, ProjectSettings]
+    register_output: OutputRegister
+    audit_refusal: RefusalAudit
+    home: Path
+    logs: Path
+    storage_socket: Path
+    location_sockets: Path
+    with_daemons: bool = True
+
+
+class ControlPlane:
+    """All control roles of the engine in one process. `start` and `close` once each."""
+
+    def __init__(self, parts: ControlPlaneParts) -> None:
+        self._parts = parts
+        self._closed = threading.Event()
+        self._refreshing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="phems-workspace")
+        parts.location_sockets.mkdir(parents=True, exist_ok=True)
+        self.attempts = Attempts()
+        self.hosts = HostPool(
+            parts.launcher, parts.authority, parts.plan_for, parts.location_sockets, self._host_changed
+        )
+        self.worker = Worker(
+            WorkerParts(
+                self.hosts,
+                parts.authority,
+                self.attempts,
+                lambda project: parts.projects[project].limits,
+                parts.logs,
+            )
+        )
+        self._launcher = AdmittingRunLauncher(parts.desk, self._drive, self._cancel, self._is_driven)
+        self.instance = NodeInstance(
+            run_storage=parts.runs,
+            event_storage=parts.events,
+            schedule_storage=parts.schedules,
+            run_coordinator=StampingRunCoordinator(
+                parts.desk,
+                needed_sources,
+                self._loaded_code,
+                self._run_queued,
+                {name: settings.runs for name, settings in parts.projects.items()},
+            ),
+            run_launcher=self._launcher,
+            home=parts.home,
+            logs=parts.logs,
+        )
+        self.queue = InProcessQueue(
+            lambda project: parts.projects[project].concurrency,
+            self.worker.start,
+            self._attempt_ended,
+        )
+        self.orchestrator = Orchestrator(
+            self.instance,
+            DriverParts(self.instance, self._publish),
+            lambda: self.queue,
+            self.worker.kill_run,
+            lambda _run_id: self._run_queued(),
+        )
+        self.storage_service = StorageService(
+            parts.storage_socket,
+            ServiceParts(
+                instance=self.instance,
+                authority=parts.authority,
+                attempts=self.attempts,
+                asset_prefixes=lambda project: parts.projects[project].asset_prefix,
+                host_is_live=self.hosts.is_live,
+                register_output=parts.register_output,
+                audit_refusal=parts.audit_refusal,
+            ),
+        )
+        self.workspace = NodeWorkspace(
+            self.instance,
+            self.hosts,
+            lambda project: parts.projects[project].asset_prefix,
+            self._answer_refused,
+        )
+        self.daemons: Daemons | None = None
+
+    def start(self, revisions: Mapping[str, str]) -> None:
+        """Start the hosts of the approved revisions, take up unfinished runs, start the daemons."""
+        for project, code_digest in revisions.items():
+            self.hosts.activate(project, code_digest)
+        for run in unfinished_runs(self.instance):
+            self._launcher.take_up(run)
+        self.orchestrator.start()
+        if self._parts.with_daemons:
+            self.daemons = Daemons(self.instance, self.workspace)
+            self.daemons.wake_run_queue()
+
+    def event_written(self, payload: str) -> None:
+        """A notification of the event log: `<run id>_<event id>`."""
+        self.orchestrator.events_written(payload.rpartition("_")[0])
+
+    def close(self) -> None:
+        """Stop all parts, in the order in which nothing waits for what is gone."""
+        self._closed.set()
+        if self.daemons is not None:
+            self.daemons.close()
+        self.orchestrator.stop()
+        self.hosts.close()
+        self._refreshing.shutdown(wait=True)
+        self.workspace.__exit__(None, None, None)
+        self.storage_service.close()
+
+    def _publish(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:
+        self.worker.expect(task, run, known_state)
+        self.queue.publish(task)
+
+    # These close the circle late: what they call is made after what calls them.
+
+    def _loaded_code(self, project: str) -> str:
+        return self.workspace.loaded_code(project)
+
+    def _is_driven(self, run_id: str) -> bool:
+        return self.orchestrator.drives(run_id)
+
+    def _attempt_ended(self, end: StepEnd) -> None:
+        self.orchestrator.attempt_ended(end)
+
+    def _drive(self, admitted: Admitted) -> None:
+        self.orchestrator.admit(admitted)
+
+    def _cancel(self, run_id: str, reason: str) -> None:
+        self.orchestrator.cancel(run_id, reason)
+
+    def _answer_refused(self, project: str, name: str, reason: str) -> None:
+        host = self.hosts.current(project)
+        digest = host.plan.code_digest if host else ""
+        self._parts.audit_refusal(Capability("location", project, 0.0, digest), f"tick of {name}", reason)
+
+    def _run_queued(self) -> None:
+        if self.daemons is not None:
+            self.daemons.wake_run_queue()
+
+    def _host_changed(self, project: str) -> None:
+        if self._closed.is_set():
+            return
+        self._refreshing.submit(self._refresh, project)
+
+    def _refresh(self, project: str) -> None:
+        # In a thread of its own: loading a location asks the project's code server, which may be slow.
+        if project in self.workspace.code_location_names and project in self.hosts.projects():
+            self.workspace.refresh_code_location(project)
+        else:
+            self.workspace.refresh_workspace()
+        self.queue.pump(project)

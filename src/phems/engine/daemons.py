@@ -1,0 +1,72 @@
+"""Dagster's daemon in this process: schedules, sensors, backfills, and a run queue that does not wait.
+
+Stock Dagster looks at its run queue every five seconds; this one is woken when a run is queued or
+ends, and looks by itself only in case a notification was lost.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from dagster import DagsterInstance
+
+from phems.engine._dagster import (
+    DagsterDaemonController,
+    QueuedRunCoordinatorDaemon,
+    create_daemons_from_instance,
+)
+from phems.engine.workspace import NodeWorkspace
+
+LOST_NOTIFICATION_SECONDS = 10.0
+
+
+class WokenRunQueueDaemon(QueuedRunCoordinatorDaemon):
+    """Dagster's run queue daemon, woken instead of ticking."""
+
+    def __init__(self) -> None:
+        super().__init__(interval_seconds=LOST_NOTIFICATION_SECONDS)
+        self._woken = threading.Event()
+
+    def wake(self) -> None:
+        """A run was queued, or one ended and left its place."""
+        self._woken.set()
+
+    def core_loop(self, workspace_process_context: Any, shutdown_event: threading.Event) -> Any:
+        """Dequeue what may start, then wait to be woken. See `DagsterDaemon.core_loop`."""
+        while not shutdown_event.is_set():
+            self._woken.wait(LOST_NOTIFICATION_SECONDS)
+            self._woken.clear()
+            yield from self.run_iteration(workspace_process_context)
+            yield None
+
+
+class Daemons:
+    """The daemon threads of one control process."""
+
+    def __init__(self, instance: DagsterInstance, workspace: NodeWorkspace) -> None:
+        self._run_queue = WokenRunQueueDaemon()
+        others = [
+            daemon
+            for daemon in create_daemons_from_instance(instance)
+            if daemon.daemon_type() != WokenRunQueueDaemon.daemon_type()
+        ]
+        self._daemons = [self._run_queue, *others]
+        self._controller = DagsterDaemonController(workspace, self._daemons)
+
+    def wake_run_queue(self) -> None:
+        """See `WokenRunQueueDaemon.wake`."""
+        self._run_queue.wake()
+
+    def check(self) -> None:
+        """Raise when a daemon's thread has ended."""
+        self._controller.check_daemon_threads()
+
+    def close(self) -> None:
+        """End the threads."""
+        # Its own exit joins every thread for up to half a minute each: tell them first, then wake.
+        self._controller._daemon_shutdown_event.set()  # noqa: SLF001
+        self._run_queue.wake()
+        self._controller.__exit__(None, None, None)  # type: ignore[arg-type]
+        for daemon in self._daemons:
+            daemon.__exit__(None, None, None)  # type: ignore[no-untyped-call]

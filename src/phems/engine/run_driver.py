@@ -1,0 +1,327 @@
+"""Driving one run: from its stored plan and its event log alone, without the project's code.
+
+The plan is rebuilt from the snapshot that Dagster stored with the run; `ActiveExecution`, Dagster's
+own state machine, says what may run next. Everything else is read back from the event log, so that
+a driver that is made anew (after a restart of the control process) goes on where the last one was.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dagster import DagsterInstance
+
+from phems.engine import run_events
+from phems.engine._dagster import (
+    MAX_RUNTIME_SECONDS_TAG,
+    ActiveExecution,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterRun,
+    DagsterRunStatus,
+    ExecutionPlan,
+    ExecutionStep,
+    InstanceConcurrencyContext,
+    KnownExecutionState,
+    RetryMode,
+    serialize_value,
+)
+from phems.engine.host_connection import StepEnd
+from phems.engine.step_queue import StepTask
+from phems.engine.step_state import state_for
+from phems.errors import IntegrityError
+
+_LOG = logging.getLogger("phems.orchestrator")
+PRIORITY_TAG = "dagster/priority"
+MAX_LOST_STARTS = 2
+LOOK_AGAIN_SECONDS = 1.0
+PAGE = 1000
+# What the state machine needs to know; everything else in a run's log passes it by.
+_BEGINS = {DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED}
+_WATCHED = {
+    *_BEGINS,
+    DagsterEventType.STEP_OUTPUT,
+    DagsterEventType.STEP_SUCCESS,
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.STEP_UP_FOR_RETRY,
+    DagsterEventType.STEP_SKIPPED,
+}
+
+
+@dataclass(frozen=True)
+class DriverParts:
+    """What every driver shares."""
+
+    instance: DagsterInstance
+    publish: Callable[[StepTask, str, KnownExecutionState], None]
+    """Queues a task, with the serialised run and what the step needs of the run's state."""
+
+
+class RunDriver:
+    """One run on its way. Not safe for use from several threads: the orchestrator's thread owns it."""
+
+    def __init__(
+        self, parts: DriverParts, run: DagsterRun, project: str, code_digest: str, run_priority: int = 0
+    ) -> None:
+        self.run = run
+        self.project = project
+        self.code_digest = code_digest
+        self._parts = parts
+        self._run_text = serialize_value(run)
+        self._priority = run_priority + _as_int(run.tags.get(PRIORITY_TAG))
+        plan = _stored_plan(parts.instance, run)
+        self._pools = PoolClaims(parts.instance, run)
+        self._pools.__enter__()
+        self._active = ActiveExecution(
+            plan, retry_mode=RetryMode.ENABLED, instance_concurrency_context=self._pools
+        )
+        self._active.__enter__()
+        self._context = run_events.OrchestrationContext(parts.instance, run)
+        self._cursor: str | None = None
+        self._attempts: Counter[str] = Counter()
+        self._lost: Counter[str] = Counter()
+        self._in_flight: dict[str, int] = {}
+        self._failed: list[DagsterEvent] = []
+        self._deadline = _deadline(parts.instance, run)
+        self._looked_at = 0.0
+        self._freed_slots = False
+        self._end_reason: str | None = None
+        self.is_cancelling = False
+        self.is_done = False
+
+    def begin(self) -> None:
+        """Start a run that is new, or take up one that another process drove before."""
+        if self.run.status in {DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING}:
+            self._resume()
+        else:
+            run_events.report_start(self._parts.instance, self.run)
+        self.advance()
+
+    def _resume(self) -> None:
+        # Replayed as they were written: what had finished stays finished, what was in flight is not.
+        events = self._new_events()
+        in_flight = self._active.rebuild_from_events(_effective(events))
+        self._failed = [event for event in events if event.is_step_failure]
+        self._attempts = Counter(str(e.step_key) for e in events if e.event_type in _BEGINS)
+        if self.is_stopping:
+            return
+        self._parts.instance.report_engine_event(
+            "The control process was restarted; the run goes on from its event log.", self.run
+        )
+        for step in in_flight:
+            self._publish_anew(step)
+
+    def advance(self) -> None:
+        """Take in new events, start what may start, and end the run when nothing is left."""
+        if self.is_done:
+            return
+        for event in self._new_events():
+            self._handle(event)
+        self._looked_at = time.time()
+        if self._end_reason is None:
+            self._settle_skipped()
+            for step in self._active.get_steps_to_execute():
+                self._publish(step)
+            self._tell_blocked()
+            if self._active.is_complete:
+                self._finish()
+        elif not self._in_flight:
+            self._finish_early()
+
+    def stop(self, reason: str) -> None:
+        """Start nothing more; the run ends when its running steps have ended."""
+        self._end_reason = self._end_reason or reason
+
+    def take_back(self, tasks: list[StepTask]) -> None:
+        """Tasks that never started, after `stop`."""
+        for task in tasks:
+            self._in_flight.pop(task.step_key, None)
+
+    def attempt_ended(self, end: StepEnd) -> bool:
+        """A step's process is gone; its events, if it wrote any, are in the log already.
+
+        False when that is no news: as a rule the events were read before the process had gone.
+        """
+        if self._in_flight.get(end.step_key) != end.attempt:
+            return False
+        for event in self._new_events():
+            self._handle(event)
+        if self._in_flight.get(end.step_key) == end.attempt:
+            self._ended_silently(end)
+        return True
+
+    def _ended_silently(self, end: StepEnd) -> None:
+        if self._end_reason is not None:
+            del self._in_flight[end.step_key]
+            return
+        self._lost[end.step_key] += end.is_lost
+        step = self._active.get_step_by_key(end.step_key)
+        if end.is_lost and self._lost[end.step_key] < MAX_LOST_STARTS:
+            self._parts.instance.report_engine_event(
+                "The step's host was lost under it; the step is started again.", self.run, step_key=step.key
+            )
+            self._publish_anew(step)
+            return
+        # It stays in flight until this failure is read back from the log, like any other.
+        event = run_events.report_lost_step(self._parts.instance, self.run, step, end)
+        _LOG.warning("step %s of run %s: %s", step.key, self.run.run_id, event.message)
+
+    def wake_at(self) -> float | None:
+        """When to look again though nothing happens: retries, pools, the deadline (epoch seconds)."""
+        if self.is_stopping or self.waits_for_pool:
+            moments = [self._looked_at + LOOK_AGAIN_SECONDS]
+        elif interval := self._active.sleep_interval():  # type: ignore[no-untyped-call]
+            moments = [time.time() + interval]  # below zero: the moment came meanwhile
+        else:
+            moments = []
+        if self._deadline is not None and not self.is_stopping:
+            moments.append(self._deadline)
+        return min(moments) if moments else None
+
+    def is_overdue(self) -> bool:
+        """Whether the run has used up its time and nobody has stopped it yet."""
+        is_late = self._deadline is not None and time.time() >= self._deadline
+        return is_late and not self.is_stopping and not self.is_done
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the run ends before its plan is done."""
+        return self._end_reason is not None
+
+    def take_freed(self) -> bool:
+        """Whether a step has given back its place in a pool since this was last asked."""
+        freed, self._freed_slots = self._freed_slots, False
+        return freed
+
+    def claim_again(self) -> None:
+        """A place in a pool may be free."""
+        self._pools.claim_again()
+
+    @property
+    def waits_for_pool(self) -> bool:
+        """Whether a step waits for a slot that another run may free."""
+        return bool(self._pools.has_pending_claims())
+
+    def _new_events(self) -> list[DagsterEvent]:
+        events: list[DagsterEvent] = []
+        storage = self._parts.instance.event_log_storage
+        while True:
+            page = storage.get_records_for_run(self.run.run_id, self._cursor, of_type=_WATCHED, limit=PAGE)
+            self._cursor = page.cursor
+            events += [e for r in page.records if (e := r.event_log_entry.dagster_event) is not None]
+            if not page.has_more:
+                return events
+
+    def _handle(self, event: DagsterEvent) -> None:
+        if event.is_step_skipped or event.event_type in _BEGINS:
+            return  # skips are ours; starts matter to a resume alone
+        step_key = str(event.step_key)
+        ends_step = event.is_step_success or event.is_step_failure or event.is_step_up_for_retry
+        if ends_step and not self._is_in_flight(step_key):
+            return
+        self._active.handle_event(event)
+        if event.is_step_failure:
+            self._failed.append(event)
+        if ends_step:
+            self._in_flight.pop(step_key, None)
+            if self._active.get_step_by_key(step_key).pool is not None:
+                self._freed_slots = True
+                self._pools.claim_again()
+
+    def _is_in_flight(self, step_key: str) -> bool:
+        return step_key in self._in_flight or self._end_reason is not None
+
+    def _settle_skipped(self) -> None:
+        # The events are written by being made: Dagster's constructors log them to the instance.
+        for _event in self._active.plan_events_iterator(self._context):  # type: ignore[arg-type]
+            pass
+
+    def _tell_blocked(self) -> None:
+        for _event in self._active.concurrency_event_iterator(self._context):  # type: ignore[arg-type]
+            pass
+
+    def _publish_anew(self, step: ExecutionStep) -> None:
+        """Start a step again that was lost: dynamic outputs that it gave before do not count twice."""
+        self._active._prep_for_dynamic_outputs(step)  # noqa: SLF001 - Dagster's own does it at each start
+        self._publish(step)
+
+    def _publish(self, step: ExecutionStep) -> None:
+        self._attempts[step.key] += 1
+        attempt = self._attempts[step.key]
+        self._in_flight[step.key] = attempt
+        task = StepTask(
+            project=self.project,
+            code_digest=self.code_digest,
+            run_id=self.run.run_id,
+            step_key=step.key,
+            attempt=attempt,
+            priority=self._priority + _as_int(step.tags.get(PRIORITY_TAG)),
+        )
+        self._parts.publish(task, self._run_text, state_for(step, self._active.get_known_state()))
+
+    def _finish(self) -> None:
+        self.is_done = True
+        self._pools.__exit__(None, None, None)
+        run_events.report_end(self._parts.instance, self.run, self._failed)
+
+    def _finish_early(self) -> None:
+        self.is_done = True
+        self._pools.__exit__(None, None, None)
+        self._parts.instance.event_log_storage.free_concurrency_slots_for_run(self.run.run_id)
+        if self.is_cancelling:
+            self._parts.instance.report_run_canceled(self.run, self._end_reason)
+        else:
+            self._parts.instance.report_run_failed(self.run, self._end_reason)
+
+
+def _stored_plan(instance: DagsterInstance, run: DagsterRun) -> ExecutionPlan:
+    if run.execution_plan_snapshot_id is None:
+        raise IntegrityError(f"Run {run.run_id} has no stored plan.", remedy="Launch it again.")
+    snapshot = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    return ExecutionPlan.rebuild_from_snapshot(run.job_name, snapshot)
+
+
+def _effective(events: list[DagsterEvent]) -> list[DagsterEvent]:
+    """The events that moved the state machine.
+
+    Without those that it makes itself, and without what a lost attempt gave before another began.
+    """
+    kept: dict[int, DagsterEvent] = {}
+    given: dict[str, list[int]] = defaultdict(list)
+    for number, event in enumerate(events):
+        step_key = str(event.step_key)
+        if event.event_type in _BEGINS:
+            for earlier in given.pop(step_key, ()):
+                del kept[earlier]
+        elif not event.is_step_skipped:
+            kept[number] = event
+            if event.is_successful_output:
+                given[step_key].append(number)
+    return list(kept.values())
+
+
+def _deadline(instance: DagsterInstance, run: DagsterRun) -> float | None:
+    seconds = _as_int(run.tags.get(MAX_RUNTIME_SECONDS_TAG))
+    if seconds <= 0:
+        return None
+    record = instance.get_run_record_by_id(run.run_id)
+    return ((record and record.start_time) or time.time()) + seconds
+
+
+class PoolClaims(InstanceConcurrencyContext):
+    """A run's claims of places in pools; they can be tried again before their pause is over."""
+
+    def claim_again(self) -> None:
+        """Try every claim again at the next look."""
+        self._pending_timeouts.update(dict.fromkeys(self._pending_timeouts, 0.0))
+
+
+def _as_int(value: str | None) -> int:
+    try:
+        return int(value or 0)
+    except ValueError:
+        return 0

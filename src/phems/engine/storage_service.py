@@ -1,0 +1,307 @@
+"""The storage service: the one door in the wall.
+
+A Unix socket; each connection first shows a capability, then asks call by call. Every call is looked
+up in the allow-list, confined to the caller's project, answered, and the answer filtered. Refusals
+are audited; a caller that keeps being refused is cut off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from dagster import DagsterInstance
+
+from phems import errors
+from phems.contract.capability import Capability
+from phems.contract.frames import receive_frame, send_frame
+from phems.contract.wire import WIRE_ENUMS, WIRE_TYPES, WireCodec
+from phems.engine import _dagster
+from phems.engine.attempts import Attempts
+from phems.engine.capabilities import LOCATION_SECONDS, STEP_SECONDS, CapabilityAuthority
+from phems.engine.refusals import RecordedRefusals
+from phems.engine.storage_rules import RULES
+from phems.engine.tags import PROJECT_TAG
+
+MAX_REFUSALS = 20
+MAX_CONNECTIONS_PER_PROJECT = 512
+MAX_STRANGERS = 256
+HELLO_SECONDS = 10.0
+HELLO_BYTES = 16 * 1024
+_LOG = logging.getLogger("phems.storage")
+
+CODEC = WireCodec(
+    types={name: getattr(_dagster, name) for name in WIRE_TYPES},
+    enums={name: getattr(_dagster, name) for name in WIRE_ENUMS},
+    as_dict=lambda value: _dagster.as_dict(value) if _dagster.is_record(value) else value._asdict(),
+    serialize=_dagster.serialize_value,
+    deserialize=_dagster.deserialize_value,
+    is_serdes=_dagster.is_whitelisted_for_serdes_object,
+)
+
+
+class OutputRegister(Protocol):
+    """Puts a file of the artifact area on record for a step."""
+
+    def __call__(self, capability: Capability, relative_path: str) -> dict[str, Any]:
+        """Hash and record; gives `path`, `sha256`, `size`."""
+        ...
+
+
+class RefusalAudit(Protocol):
+    """Writes the audit entry of a refused call."""
+
+    def __call__(self, capability: Capability, method: str, reason: str) -> None:
+        """Record it; an error here ends the connection."""
+        ...
+
+
+@dataclass(frozen=True)
+class ServiceParts:
+    """What the service stands on."""
+
+    instance: DagsterInstance
+    authority: CapabilityAuthority
+    attempts: Attempts
+    asset_prefixes: Callable[[str], str]
+    host_is_live: Callable[[str, str], bool]
+    register_output: OutputRegister
+    audit_refusal: RefusalAudit
+
+
+@dataclass
+class CallerScope:
+    """One connection's capability and what it owns; remembers the answers for its short life."""
+
+    parts: ServiceParts
+    capability: Capability
+    asset_prefix: str
+    _own: set[str] = field(default_factory=set)
+
+    def owns_run(self, run_id: str) -> bool:
+        """See `storage_rules.Scope`."""
+        return run_id == self.capability.run_id or bool(self.own_runs([run_id]))
+
+    def own_runs(self, run_ids: Iterable[str]) -> set[str]:
+        """See `storage_rules.Scope`."""
+        wanted = set(run_ids)
+        if unknown := wanted - self._own - {self.capability.run_id}:
+            tags = {PROJECT_TAG: self.capability.project}
+            filters = _dagster.RunsFilter(run_ids=list(unknown), tags=tags)
+            self._own.update(run.run_id for run in self.parts.instance.get_runs(filters))
+        return {run_id for run_id in wanted if run_id in self._own or run_id == self.capability.run_id}
+
+    def owns_job_snapshot(self, snapshot_id: str) -> bool:
+        """See `storage_rules.Scope`."""
+        tags = {PROJECT_TAG: self.capability.project}
+        filters = _dagster.RunsFilter(snapshot_id=snapshot_id, tags=tags)
+        return bool(self.parts.instance.get_runs(filters, limit=1))
+
+    def owns_plan_snapshot(self, snapshot_id: str) -> bool:
+        """See `storage_rules.Scope`."""
+        run_id = self.capability.run_id
+        run = self.parts.instance.get_run_by_id(run_id) if run_id else None
+        return run is not None and run.execution_plan_snapshot_id == snapshot_id
+
+
+class StorageService:
+    """Serves the wall's socket until closed. `path` must lie in a folder that only the node may change."""
+
+    def __init__(self, path: Path, parts: ServiceParts) -> None:
+        self.path = path
+        self._parts = parts
+        self._refusals = RecordedRefusals(parts.audit_refusal)
+        self._connections: dict[str, int] = {}
+        self._strangers = threading.BoundedSemaphore(MAX_STRANGERS)
+        self._lock = threading.Lock()
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        service = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                service.converse(self.request)
+
+        class Server(socketserver.ThreadingUnixStreamServer):
+            daemon_threads = True
+            request_queue_size = 512
+
+            def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
+                return service._strangers.acquire(blocking=False)
+
+            def process_request(self, request: Any, client_address: Any) -> None:
+                try:
+                    super().process_request(request, client_address)
+                except BaseException:  # no thread for it: nobody else gives its place back
+                    service._strangers.release()
+                    raise
+
+        self._server = Server(str(path), Handler)
+        path.chmod(0o666)  # its folder is closed to others; the sandbox may run under another user
+        self._thread = threading.Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 3600.0},
+            name="phems-storage",
+            daemon=True,
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; connections end with their processes."""
+        # serve_forever looks at its flag between selects: a connection wakes it at once.
+        stopping = threading.Thread(target=self._server.shutdown, daemon=True)
+        stopping.start()
+        while stopping.is_alive():
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as wake:
+                wake.connect(str(self.path))
+            stopping.join(0.05)
+        self._server.server_close()
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+
+    def converse(self, peer: socket.socket) -> None:
+        """Serve one connection from its capability to its end."""
+        try:
+            try:
+                scope = self._admit(peer)
+            finally:
+                self._strangers.release()
+            if scope is None:
+                return
+            try:
+                self._answer_calls(peer, scope)
+            finally:
+                self._leave(scope.capability.project)
+        except (OSError, errors.PhemsError):
+            return  # the peer is gone or talks nonsense: its process or its node will notice
+        except Exception:  # noqa: BLE001 (the peer is hostile; the service goes on)
+            _LOG.exception("a connection of the storage service failed")
+
+    def _admit(self, peer: socket.socket) -> CallerScope | None:
+        # Nobody is known yet: whoever it is may not hold a thread for long, or memory at all.
+        peer.settimeout(HELLO_SECONDS)
+        hello = receive_frame(peer, HELLO_BYTES)
+        peer.settimeout(None)
+        try:
+            token = hello.get("capability") if isinstance(hello, dict) else None
+            if not isinstance(token, str):
+                raise errors.RefusedError("The first message must be a capability.")
+            capability = self._parts.authority.verify(token)
+            self._check_alive(capability)
+            self._enter(capability.project)
+        except errors.PhemsError as error:
+            send_frame(peer, _error(error))
+            return None
+        return CallerScope(self._parts, capability, self._parts.asset_prefixes(capability.project))
+
+    def _answer_calls(self, peer: socket.socket, scope: CallerScope) -> None:
+        send_frame(peer, {"result": {"seconds": scope.capability.expires_at - time.time()}})
+        refusals = 0
+        while (request := receive_frame(peer)) is not None:
+            answer: dict[str, Any]
+            try:
+                answer = {"result": CODEC.encode(self._call(scope, request))}
+            except errors.RefusedError as error:
+                refusals += 1
+                self._refusals.add(scope.capability, _name_of(request), error.what)
+                answer = _error(error)
+            except errors.PhemsError as error:
+                answer = _error(error)
+            except Exception as error:  # noqa: BLE001 (the peer is hostile; the service goes on)
+                _LOG.exception("%s failed for project %s", _name_of(request), scope.capability.project)
+                answer = _error(
+                    errors.PhemsError(f"{_name_of(request)} failed in the node.", why=type(error).__name__)
+                )
+            send_frame(peer, answer)
+            if refusals >= MAX_REFUSALS:
+                return
+
+    def _call(self, scope: CallerScope, request: object) -> Any:
+        if not isinstance(request, dict):
+            raise errors.RefusedError("A request must be an object.")
+        if scope.capability.is_expired(time.time()):
+            raise errors.RefusedError("The capability has expired.")
+        self._check_alive(scope.capability)
+        storage, method = str(request.get("storage")), str(request.get("method"))
+        args = [CODEC.decode(value) for value in request.get("args", [])]
+        kwargs = {str(key): CODEC.decode(value) for key, value in request.get("kwargs", {}).items()}
+        if storage == "capability" and method == "renew":
+            return self._renew(scope)
+        if storage == "outputs" and method == "register":
+            return self._parts.register_output(scope.capability, *(str(arg) for arg in args))
+        rule = RULES.get(storage, {}).get(method)
+        if rule is None:
+            raise errors.RefusedError(f"The storage service has no {storage}.{method}.")
+        function = getattr(self._storage(storage), method)
+        try:
+            arguments = _bind(function, args, kwargs)
+        except TypeError as error:
+            raise errors.InputError(f"{method} was called with wrong arguments.", why=str(error)) from error
+        rule.confine(scope, arguments)
+        result = function(**arguments)
+        return rule.keep(scope, result) if rule.keep else result
+
+    def _storage(self, storage: str) -> Any:
+        instance = self._parts.instance
+        return {
+            "runs": instance.run_storage,
+            "events": instance.event_log_storage,
+            "schedules": instance.schedule_storage,
+        }[storage]
+
+    def _renew(self, scope: CallerScope) -> dict[str, Any]:
+        seconds = STEP_SECONDS if scope.capability.kind == "step" else LOCATION_SECONDS
+        scope.capability = replace(scope.capability, expires_at=self._parts.authority.expiry(seconds))
+        return {"capability": self._parts.authority.issue(scope.capability), "seconds": seconds}
+
+    def _check_alive(self, capability: Capability) -> None:
+        if capability.kind == "step":
+            alive = self._parts.attempts.is_live(
+                capability.run_id or "", capability.step_key or "", capability.attempt or 0
+            )
+        else:
+            alive = self._parts.host_is_live(capability.project, capability.code_digest)
+        if not alive:
+            raise errors.RefusedError(
+                "The capability names something that has ended.",
+                why="The step's attempt, its run or its host is over.",
+            )
+
+    def _enter(self, project: str) -> None:
+        with self._lock:
+            count = self._connections.get(project, 0)
+            if count >= MAX_CONNECTIONS_PER_PROJECT:
+                raise errors.UnavailableError(f"The project {project} holds {count} connections already.")
+            self._connections[project] = count + 1
+
+    def _leave(self, project: str) -> None:
+        with self._lock:
+            self._connections[project] -= 1
+
+
+def _bind(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The call's arguments by name, as the rules read them; variadic methods do not cross the wall."""
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def _name_of(request: object) -> str:
+    if isinstance(request, dict):
+        return f"{request.get('storage')}.{request.get('method')}"[:120]
+    return "nothing"
+
+
+def _error(error: errors.PhemsError) -> dict[str, Any]:
+    return {
+        "error": {"type": type(error).__name__, "what": error.what, "why": error.why, "remedy": error.remedy}
+    }

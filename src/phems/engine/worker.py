@@ -1,0 +1,128 @@
+"""The worker: takes a task, writes its order, and has the project's host fork a process for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from phems.contract.capability import Capability
+from phems.contract.step_order import ResourceLimits, StepOrder
+from phems.engine._dagster import KnownExecutionState, serialize_value
+from phems.engine.attempts import Attempts
+from phems.engine.capabilities import STEP_SECONDS, CapabilityAuthority
+from phems.engine.host_connection import StepEnd, StepProcess
+from phems.engine.hosts import HostPool, HostState
+from phems.engine.step_queue import StepTask
+from phems.errors import UnavailableError
+
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+
+
+@dataclass(frozen=True)
+class WorkerParts:
+    """What a worker stands on. `limits(project)` comes from the node spec, never from a message."""
+
+    hosts: HostPool
+    authority: CapabilityAuthority
+    attempts: Attempts
+    limits: Callable[[str], ResourceLimits]
+    log_folder: Path
+
+
+class Worker:
+    """Runs step attempts of this process's hosts."""
+
+    def __init__(self, parts: WorkerParts) -> None:
+        self._parts = parts
+        self._details: dict[tuple[str, str, int], tuple[str, KnownExecutionState]] = {}
+        self._lock = threading.Lock()
+
+    def expect(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:
+        """Keep what a task needs beside its name, until it starts."""
+        with self._lock:
+            self._details[task.run_id, task.step_key, task.attempt] = (run, known_state)
+
+    def start(self, task: StepTask, on_end: Callable[[StepEnd], None]) -> bool:
+        """Start one attempt; False when the host is not ready yet. See `StartTask`."""
+        host = self._parts.hosts.ensure(task.project, task.code_digest)
+        if host.state is HostState.FAILED:
+            self._forget(task)
+            on_end(_never_started(task, f"The step could not be started. {host.error}"))
+            return True
+        connection = host.connection
+        if connection is None:
+            return False
+        key = (task.run_id, task.step_key, task.attempt)
+        with self._lock:
+            details = self._details.get(key)
+        if details is None:
+            on_end(_never_started(task, "The step was started before, or its run was cancelled."))
+            return True
+        log_key = log_file_key(task.step_key, task.attempt)
+        folder = self._parts.log_folder / task.run_id / "compute_logs"
+        self._parts.attempts.begin(*key)
+        step = StepProcess(
+            project=task.project,
+            run_id=task.run_id,
+            step_key=task.step_key,
+            attempt=task.attempt,
+            order=self._order(task, *details, log_key),
+            stdout=folder / f"{log_key}.out",
+            stderr=folder / f"{log_key}.err",
+            on_end=lambda end: self._ended(task, folder / f"{log_key}.complete", end, on_end),
+        )
+        try:
+            connection.start_step(step)
+        except UnavailableError:
+            self._parts.attempts.end(*key)
+            return False
+        return True
+
+    def kill_run(self, run_id: str) -> None:
+        """End the process trees of a run's steps: politely, and a second later for good."""
+        for connection in self._parts.hosts.connections():
+            connection.kill_run(run_id, force=False)
+
+    def _order(self, task: StepTask, run: str, known_state: KnownExecutionState, log_key: str) -> StepOrder:
+        authority = self._parts.authority
+        capability = Capability(
+            kind="step",
+            project=task.project,
+            expires_at=authority.expiry(STEP_SECONDS),
+            code_digest=task.code_digest,
+            run_id=task.run_id,
+            step_key=task.step_key,
+            attempt=task.attempt,
+        )
+        return StepOrder(
+            capability=authority.issue(capability),
+            run=run,
+            step_key=task.step_key,
+            attempt=task.attempt,
+            known_state=serialize_value(known_state),
+            log_file_key=log_key,
+            limits=self._parts.limits(task.project),
+        )
+
+    def _ended(self, task: StepTask, marker: Path, end: StepEnd, on_end: Callable[[StepEnd], None]) -> None:
+        self._parts.attempts.end(task.run_id, task.step_key, task.attempt)
+        self._forget(task)
+        marker.touch()
+        on_end(end)
+        self._parts.hosts.step_ended(end)
+
+    def _forget(self, task: StepTask) -> None:
+        with self._lock:
+            self._details.pop((task.run_id, task.step_key, task.attempt), None)
+
+
+def log_file_key(step_key: str, attempt: int) -> str:
+    """A file name for an attempt's output: the step's name, made harmless, and the attempt."""
+    safe = "".join(char if char in _SAFE else "_" for char in step_key).lstrip(".")
+    return f"{safe[:120]}-{attempt}"
+
+
+def _never_started(task: StepTask, note: str) -> StepEnd:
+    return StepEnd(task.project, task.run_id, task.step_key, task.attempt, status=1, is_lost=False, note=note)

@@ -1,0 +1,137 @@
+"""Dagster's workspace over the project hosts: one code location per project, checked as it is loaded.
+
+What a code server says of itself comes from project code. A location whose assets lie outside its
+project's prefix is rejected here, whatever the host let pass; a host that failed shows why.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from dagster import DagsterInstance
+
+from phems.engine._dagster import (
+    CodeLocationEntry,
+    CodeLocationLoadStatus,
+    CodeLocationOrigin,
+    DefinitionsSource,
+    GrpcServerCodeLocationOrigin,
+    SerializableErrorInfo,
+    WorkspaceLoadTarget,
+    WorkspaceProcessContext,
+    serializable_error_info_from_exc_info,
+)
+from phems.engine.hosts import HostPool, HostState
+from phems.engine.project_location import ProjectLocation, RefusedAnswer
+from phems.errors import RefusedError
+
+
+class ProjectLocations(WorkspaceLoadTarget):
+    """The code locations that exist now: those of projects with an approved revision."""
+
+    def __init__(self, hosts: HostPool) -> None:
+        self._hosts = hosts
+
+    def create_origins(self) -> Sequence[CodeLocationOrigin]:
+        """One origin per project, at a socket that only the control plane may replace."""
+        return [
+            GrpcServerCodeLocationOrigin(
+                host="localhost", socket=str(self._hosts.location_socket(project)), location_name=project
+            )
+            for project in self._hosts.projects()
+        ]
+
+
+class NodeWorkspace(WorkspaceProcessContext):
+    """The workspace that the web server and the daemon share."""
+
+    def __init__(
+        self,
+        instance: DagsterInstance,
+        hosts: HostPool,
+        prefix_of: Callable[[str], str],
+        on_refusal: RefusedAnswer,
+    ) -> None:
+        self._hosts = hosts
+        self._prefix_of = prefix_of
+        self._on_refusal = on_refusal
+        self._loaded_code: dict[str, str] = {}
+        super().__init__(instance, ProjectLocations(hosts))
+
+    def _load_location(self, origin: CodeLocationOrigin, reload: bool) -> CodeLocationEntry:  # noqa: FBT001, ARG002
+        project = origin.location_name
+        host = self._hosts.current(project)
+        if host is None or host.state is not HostState.READY:
+            reason = host.error if host else ""
+            return _rejected(origin, _said(reason or f"The host of project {project} is starting."))
+        prefix = self._prefix_of(project)
+        try:
+            location = ProjectLocation(origin, self.instance, prefix, self._on_refusal)
+        except Exception:  # noqa: BLE001 - whatever a code server answers, it is shown and harms no other
+            return _rejected(origin, serializable_error_info_from_exc_info(sys.exc_info()))
+        if foreign := sorted(set(_foreign_keys(location, prefix))):
+            location.cleanup()
+            return _rejected(origin, _said(_claim(project, prefix, foreign)))
+        self._loaded_code[project] = host.plan.code_digest
+        return _entry(origin, location, None, version_key=location.server_id)
+
+    def loaded_code(self, project: str) -> str:
+        """The digest of the code revision whose definitions the workspace shows: what a launch will run."""
+        if project not in self._loaded_code:
+            raise RefusedError(
+                f"The code of project {project} is not loaded.",
+                why="No approved revision of it has been served yet.",
+                remedy="phems status",
+            )
+        return self._loaded_code[project]
+
+    def _start_watch_thread(self, origin: GrpcServerCodeLocationOrigin) -> None:
+        """No thread asks a code server each second how it is: the host pool tells."""
+
+
+def _foreign_keys(location: ProjectLocation, prefix: str) -> Iterator[str]:
+    """What a location would make or check outside its own prefix. To know of another's asset is no claim."""
+    for repository in location.get_repositories().values():
+        for node in repository.get_asset_node_snaps():
+            kind = node.execution_type
+            if kind is not None and kind.name != "UNEXECUTABLE" and node.asset_key.path[0] != prefix:
+                yield node.asset_key.to_user_string()
+        for check in repository.get_asset_check_node_snaps():
+            if check.asset_key.path[0] != prefix:
+                yield f"{check.asset_key.to_user_string()} (its check {check.name})"
+
+
+def _claim(project: str, prefix: str, foreign: Sequence[str]) -> str:
+    return (
+        f"The project {project} claims assets outside its own prefix {prefix!r}: "
+        f"{', '.join(foreign)}. The location is rejected. Remedy: give the assets key_prefix={prefix!r}."
+    )
+
+
+def _said(message: str) -> SerializableErrorInfo:
+    return SerializableErrorInfo(message=message, stack=[], cls_name="ProjectHost")
+
+
+def _rejected(origin: CodeLocationOrigin, error: SerializableErrorInfo) -> CodeLocationEntry:
+    return _entry(origin, None, error, version_key=str(time.time()))
+
+
+def _entry(
+    origin: CodeLocationOrigin,
+    location: ProjectLocation | None,
+    error: SerializableErrorInfo | None,
+    *,
+    version_key: str,
+) -> CodeLocationEntry:
+    return CodeLocationEntry(
+        origin=origin,
+        code_location=location,
+        load_error=error,
+        load_status=CodeLocationLoadStatus.LOADED,
+        display_metadata=(location or origin).get_display_metadata(),
+        update_timestamp=time.time(),
+        version_key=version_key,
+        definitions_source=DefinitionsSource.CODE_SERVER,
+    )

@@ -1,0 +1,60 @@
+"""The one error tree: every failure a person can meet says what happened, why, and what to do.
+
+`what` is a sentence; `why` gives the reason; `remedy` is something to do, with the command to type.
+The command line prints the three on three lines and leaves with `exit_code`; it never shows a
+traceback for a `PhemsError`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PhemsError(Exception):
+    """Something that went wrong in a way its reader can act on."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, why: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.why:
+            parts.append(f"Why: {self.why}")
+        if self.remedy:
+            parts.append(f"Remedy: {self.remedy}")
+        return "\n".join(parts)
+
+
+class InputError(PhemsError):
+    """What the person gave (a file, an option, a value) is not usable as it is."""
+
+    exit_code = 2
+
+
+class NotFoundError(PhemsError):
+    """The thing does not exist, or is not visible to who asks: both look alike on purpose."""
+
+    exit_code = 3
+
+
+class RefusedError(PhemsError):
+    """A rule forbids it: a permission, a state, a policy, an approval that is missing."""
+
+    exit_code = 4
+
+
+class UnavailableError(PhemsError):
+    """A part that is needed does not run, cannot be reached, or has no room left."""
+
+    exit_code = 5
+
+
+class IntegrityError(PhemsError):
+    """Something that must not change has changed: an audit entry, a frozen file, a digest."""
+
+    exit_code = 6

@@ -1,0 +1,1 @@
+"""The only thing that people reach: Dagster's UI and GraphQL behind one login."""

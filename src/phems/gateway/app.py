@@ -1,0 +1,86 @@
+"""The gateway as one ASGI application: the door, our own pages, and Dagster's UI behind them.
+
+First form: signed-in people with a role in any project see all projects in Dagster's UI; mutations are
+held to the roles in the project they are about. Per-project scoping of what is read comes next.
+"""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from phems.engine._dagster import WorkspaceProcessContext
+from phems.errors import InputError, NotFoundError, PhemsError
+from phems.gateway.accounts import Accounts
+from phems.gateway.door import Door, Identities
+from phems.gateway.pages import STYLE_PATH, style_sheet
+from phems.gateway.replies import error_reply
+from phems.gateway.request_limits import BodyLimit, SecurityHeaders
+from phems.gateway.root_fields import READ, check
+from phems.gateway.settings import GatewaySettings
+from phems.gateway.sign_in import SignIn
+
+
+def create_app(
+    workspace: WorkspaceProcessContext, accounts: Accounts, *, settings: GatewaySettings
+) -> ASGIApp:
+    """The gateway over a node's workspace. Slow the first time: it imports Dagster's web server."""
+    from phems.gateway.dagster_ui import NodeWebserver
+
+    return assemble(NodeWebserver(workspace, settings).create_asgi_app(), accounts, settings=settings)
+
+
+def assemble(inner: ASGIApp, accounts: Accounts, *, settings: GatewaySettings) -> ASGIApp:
+    """The door and our own pages around an application that shows projects."""
+    identities = Identities(accounts, settings.session_seconds)
+    pages = Starlette(
+        routes=[
+            Route(STYLE_PATH, _style, methods=["GET"]),
+            *SignIn(accounts, identities, settings).routes(),
+            Mount("/", app=ReadersOnly(inner, settings)),
+        ],
+        exception_handlers={PhemsError: _tell, HTTPException: _tell_http},
+    )
+    door = Door(pages, identities, settings)
+    return SecurityHeaders(BodyLimit(door, max_bytes=settings.max_body_bytes), tls=settings.tls)
+
+
+class ReadersOnly:
+    """Lets those through who may read some project; an auditor, say, reads the audit log and nothing else."""
+
+    def __init__(self, app: ASGIApp, settings: GatewaySettings) -> None:
+        self._app = app
+        self._membership = settings.membership
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or refuse."""
+        try:
+            check(self._membership, READ, "this part of the node")
+        except PhemsError as error:
+            if scope["type"] == "websocket":
+                await WebSocket(scope, receive, send).close()
+            else:
+                await error_reply(HTTPConnection(scope), error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+async def _style(_request: Request) -> Response:
+    return style_sheet()
+
+
+async def _tell(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PhemsError)  # noqa: S101 (for the type checker)
+    return error_reply(request, error)
+
+
+async def _tell_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 (for the type checker)
+    missing = error.status_code == 404  # noqa: PLR2004
+    told = (NotFoundError if missing else InputError)(error.detail)
+    return error_reply(request, told, status=error.status_code, headers=error.headers)

@@ -1,0 +1,185 @@
+"""The one door: every request and WebSocket passes here, and goes on only on behalf of somebody.
+
+In order: the Host header must be the gateway's, what a browser may have been tricked to send must come
+from our own pages, and everything but the sign-in page needs a session or a token. A cookie counts only
+with our own Origin, since browsers send it by themselves; a token is never sent by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from phems.domain.actors import Actor
+from phems.errors import PhemsError, RefusedError
+from phems.gateway.accounts import Accounts
+from phems.gateway.callers import Caller, Credential, calling
+from phems.gateway.origins import host_is_known, origin_is_own
+from phems.gateway.pages import STYLE_PATH
+from phems.gateway.replies import error_reply, sign_in_first
+from phems.gateway.settings import GatewaySettings
+
+SESSION_COOKIE = "phems_session"
+HEALTH_PATH = "/healthz"
+PUBLIC_PATHS = frozenset({"/login", STYLE_PATH})
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+WEBSOCKET_CHECK_SECONDS = 15.0
+SESSION_ENDED_CODE = 4401
+_KEPT_ANSWERS = 1000
+
+
+class Identities:
+    """Who a session or token stands for. An answer is kept for a moment: a page asks for 50 files at once."""
+
+    def __init__(self, accounts: Accounts, keep_seconds: float) -> None:
+        self._accounts = accounts
+        self._keep_seconds = keep_seconds
+        self._recent: dict[tuple[Credential, str], tuple[Actor, float]] = {}
+
+    async def who(self, credential: Credential, secret: str) -> Actor | None:
+        """The person, or None; PhemsError when that cannot be found out."""
+        key = (credential, secret)
+        actor, until = self._recent.get(key, (None, 0.0))
+        if actor is not None and time.monotonic() < until:
+            return actor
+        found = await run_in_threadpool(self._ask, credential, secret)
+        if found is None:
+            self._recent.pop(key, None)
+            return None
+        if len(self._recent) >= _KEPT_ANSWERS:
+            self._recent.clear()
+        self._recent[key] = (found, time.monotonic() + self._keep_seconds)
+        return found
+
+    def forget(self, credential: Credential, secret: str) -> None:
+        """Ask anew next time."""
+        self._recent.pop((credential, secret), None)
+
+    def _ask(self, credential: Credential, secret: str) -> Actor | None:
+        if credential is Credential.SESSION:
+            return self._accounts.session_user(secret)
+        try:
+            return self._accounts.authenticate_token(secret)
+        except RefusedError:
+            return None
+
+
+class Door:
+    """ASGI middleware around everything that the gateway serves."""
+
+    def __init__(self, app: ASGIApp, identities: Identities, settings: GatewaySettings) -> None:
+        self._app = app
+        self._identities = identities
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, refuse, or let through with the caller's name in the context."""
+        if scope["type"] not in {"http", "websocket"}:
+            return
+        connection = HTTPConnection(scope)
+        if scope["type"] == "http" and scope["path"] == HEALTH_PATH:
+            await JSONResponse({"status": "ok"})(scope, receive, send)
+            return
+        refusal = self._foreign(connection)
+        caller: Caller | None = None
+        if refusal is None and not _is_public(connection):
+            caller, refusal = await self._identify(connection)
+        if refusal is not None:
+            await _refuse(refusal, scope, receive, send)
+        elif caller is None:
+            await self._app(scope, receive, send)
+        else:
+            with calling(caller):
+                if scope["type"] == "websocket":
+                    send = _WatchedSend(send, lambda: self._identify(connection))
+                await self._app(scope, receive, send)
+
+    def _foreign(self, connection: HTTPConnection) -> Response | None:
+        """The refusal of a request that another web page may have caused."""
+        hosts = connection.headers.getlist("host")
+        if len(hosts) != 1 or not host_is_known(hosts[0], self._settings.host_names):
+            error = RefusedError(
+                "This node does not go by that name.",
+                why="The address in the request is not one that the gateway answers to.",
+                remedy="Use the address that `phems serve` prints.",
+            )
+            return error_reply(connection, error, status=421)
+        if connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS:
+            return None
+        tls = self._settings.tls or connection.scope["scheme"] in {"https", "wss"}
+        origins = connection.headers.getlist("origin")
+        if not origins and SESSION_COOKIE not in connection.cookies:
+            return None
+        if len(origins) == 1 and origin_is_own(origins[0], hosts[0], tls=tls):
+            return None
+        error = RefusedError(
+            "The request does not come from this node's own pages.",
+            why="Its Origin header is missing or names another site: it may not be your doing.",
+            remedy="Work in the node's own pages, or send a token instead of a cookie.",
+        )
+        return error_reply(connection, error)
+
+    async def _identify(self, connection: HTTPConnection) -> tuple[Caller | None, Response | None]:
+        credential, secret = credential_of(connection)
+        if not secret:
+            return None, sign_in_first(connection, "The request has neither a session nor a token.")
+        try:
+            actor = await self._identities.who(credential, secret)
+        except PhemsError as error:
+            return None, error_reply(connection, error)
+        if actor is None:
+            why = f"The {credential.value} is unknown, expired or revoked."
+            return None, sign_in_first(connection, why)
+        return Caller(actor, credential), None
+
+
+class _WatchedSend:
+    """What a WebSocket sends, as long as its session lasts: looked at now and then, not at each message."""
+
+    def __init__(self, send: Send, identify: Any) -> None:
+        self._send = send
+        self._identify = identify
+        self._checked = time.monotonic()
+        self._ended = False
+
+    async def __call__(self, message: Message) -> None:
+        if self._ended:
+            return
+        if time.monotonic() - self._checked > WEBSOCKET_CHECK_SECONDS:
+            self._checked = time.monotonic()
+            _, refusal = await self._identify()
+            if refusal is not None:
+                self._ended = True
+                message = {"type": "websocket.close", "code": SESSION_ENDED_CODE, "reason": "session ended"}
+        await self._send(message)
+
+
+def credential_of(connection: HTTPConnection) -> tuple[Credential, str]:
+    """What the request is signed in with; an Authorization header goes before a cookie."""
+    authorization = connection.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, token = authorization.partition(" ")
+        return Credential.TOKEN, token.strip() if scheme.lower() == "bearer" else ""
+    return Credential.SESSION, connection.cookies.get(SESSION_COOKIE, "")
+
+
+def _is_public(connection: HTTPConnection) -> bool:
+    # The path of the scope, which is what is routed; that of the URL is made with the Host header.
+    return connection.scope["type"] == "http" and connection.scope["path"] in PUBLIC_PATHS
+
+
+async def _refuse(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await refusal(scope, receive, send)
+        return
+    socket = WebSocket(scope, receive, send)
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await socket.send_denial_response(refusal)
+    else:
+        await socket.close()

@@ -1,0 +1,74 @@
+"""What the gateway must know of the node: which names it answers to, and who has which role where."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from phems.domain.permissions import Role, Verb, may, roles_of
+from phems.nodespec import NodeSpec
+
+MIB = 1024 * 1024
+
+Assignments = Mapping[Role, Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The roles of people: on the node, and in each project."""
+
+    node: Assignments
+    projects: Mapping[str, Assignments]
+
+    def roles(self, name: str, project: str | None = None) -> frozenset[Role]:
+        """Node-wide roles, with those in a project when one is named."""
+        return roles_of(name, self.node, self.projects.get(project, {}) if project else {})
+
+    def roles_anywhere(self, name: str) -> frozenset[Role]:
+        """The roles on the node and in any project."""
+        return roles_of(name, self.node, *self.projects.values())
+
+    def may_somewhere(self, name: str, *verbs: Verb) -> bool:
+        """Whether one of the verbs is allowed, on the node or in some project."""
+        roles = self.roles_anywhere(name)
+        return any(may(roles, verb) for verb in verbs)
+
+    def may_in(self, name: str, project: str | None, *verbs: Verb) -> bool:
+        """Whether one of the verbs is allowed in a project (None: on the whole node)."""
+        roles = self.roles(name, project)
+        return any(may(roles, verb) for verb in verbs)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """How the gateway behaves; `membership` says who may do what."""
+
+    membership: Membership
+    title: str = "PHEMS node"
+    host_names: frozenset[str] = field(default_factory=frozenset)
+    """Names it answers to, beside the loopback's and plain addresses: small letters, no port."""
+    tls: bool = False
+    """Whether people reach it by https: cookies are then Secure, and their origin starts with https."""
+    max_body_bytes: int = 4 * MIB
+    session_seconds: float = 2.0
+    """For how long an answer about a session is kept; revoking one is felt after that."""
+
+
+def settings_of(spec: NodeSpec) -> GatewaySettings:
+    """The settings that a node spec amounts to."""
+    return GatewaySettings(
+        membership=Membership(
+            node={Role.OPERATOR: spec.roles.operator, Role.AUDITOR: spec.roles.auditor},
+            projects={
+                name: {
+                    Role.DATA_ANALYST: project.members.data_analyst,
+                    Role.OUTPUT_CHECKER: project.members.output_checker,
+                    Role.INFORMATION_ASSET_OWNER: project.members.information_asset_owner,
+                }
+                for name, project in spec.projects.items()
+            },
+        ),
+        title=spec.node.title or spec.node.name,
+        host_names=frozenset({spec.gateway.host.lower(), socket.gethostname().lower()}),
+    )

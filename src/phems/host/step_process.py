@@ -1,0 +1,136 @@
+"""The step process: one attempt of one step, in a fork of the host, with its own capability."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+from phems.contract.runtime import set_runtime
+from phems.contract.step_order import HostOrder, StepOrder
+from phems.host import limits
+from phems.host._dagster import (
+    DagsterEvent,
+    DagsterEventType,
+    DagsterRun,
+    KnownExecutionState,
+    ReconstructableRepository,
+    RetryMode,
+    StepFailureData,
+    StepRetryData,
+    create_execution_plan,
+    deserialize_value,
+    execute_plan_iterator,
+    serializable_error_info_from_exc_info,
+)
+from phems.host.definitions import LoadedDefinitions
+from phems.host.event_buffer import EventBuffer
+from phems.host.instance import WallInstance
+from phems.host.runtime import node_runtime
+from phems.host.storage_client import StorageClient
+from phems.host.storages import use_client
+
+GC_THRESHOLD = 20_000  # allocations; Python's own is 700
+
+
+class StepCancelled(BaseException):
+    """The node asked this step to end; project code's own clean-up still runs."""
+
+
+def run(host: HostOrder, loaded: LoadedDefinitions, order: StepOrder) -> None:
+    """Run the step to its end. Its outcome is in its events; an error here is the node's own."""
+    limits.apply(order.limits)
+    # Most steps end before a collection would find anything, and each walks over pages shared with the host.
+    gc.set_threshold(GC_THRESHOLD)
+    signal.signal(signal.SIGTERM, _cancel)
+    client = StorageClient(host.storage_socket, lambda: order.capability)
+    buffer = EventBuffer(client)
+    use_client(client, buffer)
+    dagster_run = deserialize_value(order.run, DagsterRun)
+    set_runtime(node_runtime(host, client))
+    try:
+        with WallInstance(file_key=order.log_file_key) as instance:
+            try:
+                _execute(loaded.repository, instance, dagster_run, order)
+            except Exception:
+                instance.report_engine_event(
+                    "The step failed outside of its own code.",
+                    dagster_run,
+                    engine_event_data=None,
+                    step_key=order.step_key,
+                )
+                sys.stderr.write(serializable_error_info_from_exc_info(sys.exc_info()).to_string())
+                raise
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        buffer.close()
+
+
+def _execute(
+    repository: ReconstructableRepository, instance: WallInstance, dagster_run: DagsterRun, order: StepOrder
+) -> None:
+    known_state = deserialize_value(order.known_state, KnownExecutionState)
+    job = repository.get_reconstructable_job(dagster_run.job_name)
+    if dagster_run.resolved_op_selection or dagster_run.asset_selection or dagster_run.asset_check_selection:
+        job = job.get_subset(
+            op_selection=dagster_run.resolved_op_selection,
+            asset_selection=dagster_run.asset_selection,
+            asset_check_selection=dagster_run.asset_check_selection,
+        )
+    plan = create_execution_plan(
+        job,
+        run_config=dagster_run.run_config,
+        step_keys_to_execute=[order.step_key],
+        known_state=known_state,
+        tags=dagster_run.tags,
+    )
+    events = execute_plan_iterator(
+        plan, job, dagster_run, instance, retry_mode=RetryMode.DEFERRED, run_config=dagster_run.run_config
+    )
+    resource_failure = None
+    try:
+        for event in events:
+            if event.is_resource_init_failure:
+                resource_failure = event
+    except Exception:
+        if resource_failure is None:
+            raise
+    if resource_failure is not None:
+        _report_resource_failure(job, plan, instance, dagster_run, order, known_state, resource_failure)
+
+
+def _report_resource_failure(
+    job: Any, plan: Any, instance: Any, dagster_run: Any, order: StepOrder, known_state: Any, failure: Any
+) -> None:
+    # Dagster's executors say so for a step whose resources did not come up; no executor runs here.
+    step = plan.get_step_by_key(order.step_key)
+    policy = job.get_definition().get_retry_policy_for_handle(step.node_handle)
+    attempts = known_state.get_retry_state().get_attempt_count(order.step_key)
+    error = failure.engine_event_data.error
+    kind, message = DagsterEventType.STEP_FAILURE, "failed"
+    data: Any = StepFailureData(error, None)  # type: ignore[no-untyped-call]
+    if policy is not None and attempts < policy.max_retries:
+        delay = policy.calculate_delay(attempts + 1)
+        kind = DagsterEventType.STEP_UP_FOR_RETRY
+        data = StepRetryData(error=error, seconds_to_wait=delay)  # type: ignore[no-untyped-call]
+        message = "failed and has requested a retry"
+    event = DagsterEvent(
+        event_type_value=kind.value,
+        job_name=dagster_run.job_name,
+        step_handle=step.handle,
+        node_handle=step.node_handle,
+        step_kind_value=step.kind.value,
+        logging_tags={},
+        event_specific_data=data,
+        message=f'Execution of step "{order.step_key}" {message}: its resources did not start.',
+        step_key=order.step_key,
+    )
+    instance.report_dagster_event(event, dagster_run.run_id, logging.ERROR)
+
+
+def _cancel(_signal: int, _frame: FrameType | None) -> None:
+    raise StepCancelled

@@ -1,0 +1,143 @@
+"""The node spec: one node at one Data Controller, as `node.yaml` describes it.
+
+Everything has a default but who the node and its controller are. Paths are relative to the folder
+of node.yaml; `phems.nodespec.paths` makes them absolute. Cross references (a grant of a source
+that is not registered) are in `phems.nodespec.rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from phems.errors import InputError, NotFoundError
+from phems.nodespec.base import Section
+from phems.nodespec.names import Name, PathText, Person, StrictBool, StrictInt, Title
+from phems.nodespec.policies import Policy
+from phems.nodespec.projects import Project
+
+DEFAULT_POLICY = "default"
+
+
+class Node(Section):
+    """Which node this is."""
+
+    name: Name = Field(description="The node's name, unique in its federation.")
+    title: Title | None = Field(default=None, description="What people read.")
+
+
+class Controller(Section):
+    """The Data Controller: the body that answers for the data."""
+
+    name: Title = Field(description="The organisation, as in a contract.")
+    contact: Title | None = Field(default=None, description="Whom to write to, such as a mail address.")
+
+
+class Gateway(Section):
+    """Where people reach the node."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
+    port: StrictInt = Field(default=3000, ge=1, le=65_535, description="The port to listen on.")
+    allow_remote: StrictBool = Field(
+        default=False,
+        description="Must be true for an address that other machines can reach: put TLS in front.",
+    )
+
+
+class Database(Section):
+    """Where metadata lives."""
+
+    url: str | None = Field(
+        default=None,
+        min_length=1,
+        description="An external Postgres (postgresql://...), or env:NAME to read its address from an "
+        "environment variable; unset: a Postgres of the node's own in data_dir.",
+    )
+
+    def address(self, environ: Mapping[str, str]) -> str | None:
+        """The address of the external Postgres, `None` for the embedded one."""
+        if self.url is None or not self.url.startswith("env:"):
+            return self.url
+        name = self.url.removeprefix("env:")
+        if not environ.get(name):
+            raise InputError(
+                f"The environment variable {name} is not set.",
+                why=f"database.url in node.yaml reads the address of Postgres from it ({self.url}).",
+                remedy=f"export {name}=postgresql://user:password@host/database",
+            )
+        return environ[name]
+
+
+class NodeRoles(Section):
+    """Roles that hold for the whole node."""
+
+    operator: tuple[Person, ...] = Field(default=(), description="Run the node.")
+    auditor: tuple[Person, ...] = Field(default=(), description="Read the audit log, and nothing else.")
+
+
+class DataSource(Section):
+    """A registered data set: one file."""
+
+    path: PathText = Field(description="The file, relative to node.yaml.")
+    format: Literal["parquet", "csv", "duckdb"] = Field(description="What the file is.")
+    title: Title | None = Field(default=None, description="What people read.")
+    owner: Person | None = Field(default=None, description="Who answers for it, an Information Asset Owner.")
+
+
+class NodeSpec(Section):
+    """One node: who answers for it, where it keeps things, its projects, data and policies."""
+
+    version: Literal[1] = Field(description="The version of this format.")
+    node: Node = Field(description="Which node this is.")
+    controller: Controller = Field(description="The Data Controller.")
+    profile: Literal["embedded", "server", "kubernetes"] = Field(
+        default="embedded",
+        description="embedded: everything on this machine. The others need services of their own.",
+    )
+    data_dir: PathText = Field(
+        default="data", description="The folder that holds everything the node writes."
+    )
+    release_zone: PathText = Field(
+        default="releases", description="The folder that released files are published to."
+    )
+    gateway: Gateway = Field(default=Gateway(), description="Where people reach the node.")
+    database: Database = Field(default=Database(), description="Where metadata lives.")
+    roles: NodeRoles = Field(default=NodeRoles(), description="Roles that hold for the whole node.")
+    policies: dict[Name, Policy] = Field(
+        default={},
+        description="Policies by name; a project that names none is held to the one called default.",
+    )
+    data_sources: dict[Name, DataSource] = Field(default={}, description="Registered data sets by name.")
+    projects: dict[Name, Project] = Field(default={}, description="Projects by name.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _module_from_name(cls, data: Any) -> Any:
+        """Fill `code.module` from the project's name, so that every reader finds it set."""
+        projects = data.get("projects") if isinstance(data, dict) else None
+        if not isinstance(projects, dict):
+            return data
+        return {**data, "projects": {name: _with_module(name, project) for name, project in projects.items()}}
+
+    def project(self, name: str) -> Project:
+        """A project by name; NotFoundError lists what there is."""
+        if name not in self.projects:
+            known = ", ".join(sorted(self.projects)) or "none"
+            raise NotFoundError(
+                f"There is no project {name!r}.", why=f"Projects here: {known}.", remedy="phems project list"
+            )
+        return self.projects[name]
+
+    def policy_of(self, project: str) -> Policy:
+        """The policy a project is held to; the one called default exists even when not written."""
+        name = self.project(project).policy
+        return self.policies[name] if name in self.policies else Policy()
+
+
+def _with_module(name: Any, project: Any) -> Any:
+    code = project.get("code") if isinstance(project, dict) else None
+    if not isinstance(name, str) or not isinstance(code, dict) or code.get("module") is not None:
+        return project
+    return {**project, "code": {**code, "module": f"{name.replace('-', '_')}.definitions"}}

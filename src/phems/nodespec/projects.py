@@ -1,0 +1,118 @@
+"""Projects of the node spec: a tenant's code, people, data grants, queue and limits."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from phems.nodespec.base import Section
+from phems.nodespec.names import (
+    Branch,
+    Day,
+    FolderInRepo,
+    Module,
+    Name,
+    PathText,
+    Person,
+    RepoAddress,
+    StrictInt,
+    Title,
+    VariableName,
+)
+from phems.nodespec.sizes import Size
+
+GIB = 1024**3
+
+People = tuple[Person, ...]
+
+
+class Code(Section):
+    """Where a project's code comes from."""
+
+    repo: RepoAddress = Field(
+        description="The Code Repo: a folder (relative to node.yaml) or an address for git."
+    )
+    branch: Branch = Field(
+        default="main", description="Only commits reachable from this branch can be submitted."
+    )
+    root: FolderInRepo = Field(default="src", description="The folder in the repo that Python imports from.")
+    module: Module = Field(
+        default="",
+        description="The module with the Dagster definitions; unset: the project's name with "
+        "underscores, then .definitions.",
+    )
+
+
+class Members(Section):
+    """Who may do what in a project (the roles of SATRE)."""
+
+    data_analyst: People = Field(
+        default=(), description="Write and submit code, launch runs, ask for releases."
+    )
+    output_checker: People = Field(default=(), description="Vote on the files of release requests.")
+    information_asset_owner: People = Field(
+        default=(), description="Approve code revisions for the Data Controller."
+    )
+
+
+class DataGrant(Section):
+    """A project's right to read one data source."""
+
+    source: Name = Field(description="The name of a registered data source.")
+    expires: Day | None = Field(
+        default=None, description="The last day of the grant; unset: until it is taken away."
+    )
+
+
+class Queue(Section):
+    """A project's share of the node."""
+
+    concurrency: StrictInt = Field(
+        default=4, ge=1, le=1000, description="Steps of the project that run at once."
+    )
+    runs: StrictInt = Field(
+        default=10, ge=1, le=10_000, description="Runs of the project in progress at once."
+    )
+    priority: StrictInt = Field(
+        default=0, ge=-100, le=100, description="Larger goes first when projects compete."
+    )
+
+
+class Resources(Section):
+    """Limits on one step."""
+
+    memory: Size = Field(default=2 * GIB, description="Memory of one step.")
+    cpu_seconds: StrictInt = Field(
+        default=3600, ge=1, le=31_536_000, description="CPU time of one step, in seconds."
+    )
+    processes: StrictInt = Field(default=256, ge=1, le=65_536, description="Processes and threads at once.")
+    file_size: Size = Field(default=GIB, description="The largest file a step can write.")
+
+
+class Environment(Section):
+    """What project code finds around it."""
+
+    python: PathText | None = Field(
+        default=None,
+        description="The Python interpreter of the project's own environment; unset: the node's own.",
+    )
+    variables: dict[VariableName, Annotated[str, Field(max_length=32_768)]] = Field(
+        default={},
+        description="Environment variables for project code. No secrets: project code can print them.",
+    )
+
+
+class Project(Section):
+    """A tenant: one Code Repo, one Dagster code location, one queue, one artifact area."""
+
+    title: Title | None = Field(default=None, description="What people read.")
+    code: Code = Field(description="Where the code comes from.")
+    members: Members = Field(default=Members(), description="Who may do what.")
+    data_grants: tuple[DataGrant, ...] = Field(
+        default=(), description="The data sources its code may read, no others."
+    )
+    policy: Name = Field(default="default", description="The policy it is held to.")
+    queue: Queue = Field(default=Queue(), description="Its share of the node.")
+    resources: Resources = Field(default=Resources(), description="Limits on each of its steps.")
+    environment: Environment = Field(default=Environment(), description="What its code finds around it.")

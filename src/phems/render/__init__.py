@@ -1,0 +1,1 @@
+"""Pure renderers from the node spec to other systems' files."""

@@ -1,0 +1,207 @@
+"""Serving a node: every control role of the embedded profile in one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from phems.adapters.node_lock import NodeLock
+from phems.adapters.open_files import allow_many
+from phems.adapters.postgres.dagster_storage import EVENT_CHANNEL
+from phems.adapters.postgres.notifications import Notifications
+from phems.adapters.runtime_dir import ensure_runtime_dir
+from phems.adapters.status_file import StatusFile
+from phems.bootstrap import Node, started_node
+from phems.bootstrap.control_plane import Record, build_control_plane, choose_sandbox
+from phems.engine.control_plane import ControlPlane
+from phems.engine.orchestrator import unfinished_runs
+from phems.errors import UnavailableError
+from phems.nodespec import load_node, node_paths
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from phems.gateway.server import GatewayServer
+
+_LOG = logging.getLogger("phems.serve")
+CODE_CHANNEL = "phems_code"
+RELEASE_CHANNEL = "phems_release"
+STATUS_SECONDS = 1.0
+PUBLISH_AGAIN_SECONDS = 30.0
+
+
+class ServingNode:
+    """One running node. `start`, then `stop`; or `run`, which stops when a signal comes."""
+
+    def __init__(self, folder: Path, *, port: int | None = None, with_gateway: bool = True) -> None:
+        self.spec = load_node(folder)
+        self.paths = node_paths(self.spec, folder)
+        self.port = self.spec.gateway.port if port is None else port
+        self._with_gateway = with_gateway
+        self.control: ControlPlane
+        self.node: Node
+        self._late = _LateApp()
+        self._stack = ExitStack()
+        self._stopping = threading.Event()
+        self._publish = threading.Event()
+        if self.spec.profile != "embedded":
+            raise UnavailableError(
+                f"The profile {self.spec.profile!r} cannot be served yet.",
+                why="Only the embedded profile runs everything in one process.",
+                remedy="Set profile: embedded in node.yaml.",
+            )
+
+    def start(self, told: Callable[[str], None] = lambda _line: None) -> None:
+        """Start every part, in order; on an error what was started is stopped again."""
+        try:
+            self._start(told)
+        except BaseException:
+            self.stop()
+            raise
+
+    def run(self, told: Callable[[str], None]) -> None:
+        """Start, tell what happens line by line, and serve until SIGINT or SIGTERM."""
+        is_serving = False
+
+        def end(_number: int, _frame: FrameType | None) -> None:
+            self._stopping.set()
+            if not is_serving:
+                raise KeyboardInterrupt  # a start is broken off where it is, and taken back
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, end)
+        try:
+            self.start(told)
+            is_serving = True
+            told(f"Serving on {self.url}")
+            self._stopping.wait()
+            told("Stopping ...")
+        finally:
+            is_serving = True  # stopping is not broken off
+            self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where the gateway listens."""
+        return f"http://{self.spec.gateway.host}:{self.port}"
+
+    def stop(self) -> None:
+        """Stop what runs, in the reverse order. Idempotent."""
+        self._stopping.set()
+        self._publish.set()
+        self._stack.close()
+
+    def _start(self, told: Callable[[str], None]) -> None:
+        stack, paths = self._stack, self.paths
+        for private in (paths.data_dir, paths.logs, paths.data_dir / "artifacts"):
+            private.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stack.enter_context(NodeLock(paths.lock))
+        gateway = self._bind_gateway() if self._with_gateway else None
+        allow_many()
+        ensure_runtime_dir(paths.runtime_dir)
+        launcher = choose_sandbox(self.spec)
+        told("Starting Postgres ...")
+        self.node = stack.enter_context(started_node(self.spec, paths))
+        told("Starting the control plane ...")
+        self.control = build_control_plane(self.node, launcher, stack)
+        record = Record(self.node)
+        stack.callback(record.lifecycle, "node.stop")
+        record.lifecycle("node.start", sandbox=launcher.describe())
+        listener = Notifications(
+            self.node.database.url("dagster"),
+            {
+                EVENT_CHANNEL: self.control.event_written,
+                CODE_CHANNEL: self._follow_code,
+                RELEASE_CHANNEL: lambda _payload: self._publish.set(),
+            },
+            on_reconnect=self._catch_up,
+        )
+        stack.callback(listener.close)
+        self.control.start(self._approved_code())
+        if gateway is not None:
+            told("Starting the gateway ...")
+            self._start_gateway(gateway)
+        self._start_thread(self._publish_approved, "phems-publisher")
+        self._start_thread(self._write_status, "phems-status")
+
+    def _start_thread(self, work: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        thread.start()
+        self._stack.callback(thread.join)
+        self._stack.callback(self._publish.set)
+        self._stack.callback(self._stopping.set)
+
+    def _bind_gateway(self) -> GatewayServer:
+        """Take the port before anything slow is started: one that is in use is told at once."""
+        from phems.gateway.server import GatewayServer
+
+        gateway = GatewayServer(self._late, self.spec.gateway.host, self.port)
+        gateway.bind()
+        self._stack.callback(gateway.stop)
+        return gateway
+
+    def _start_gateway(self, gateway: GatewayServer) -> None:
+        # Dagster's web server is the heaviest import of all: late, and here alone.
+        from phems.gateway.app import create_app
+        from phems.gateway.settings import settings_of
+
+        self._late.app = create_app(self.control.workspace, self.node.users, settings=settings_of(self.spec))
+        gateway.start()
+
+    def _approved_code(self) -> dict[str, str]:
+        with self.node.governance.transaction() as tx:
+            found = {name: tx.code_revisions.approved(name) for name in self.spec.projects}
+        return {name: revision.digest for name, revision in found.items() if revision is not None}
+
+    def _follow_code(self, project: str) -> None:
+        if project not in self.spec.projects:
+            return
+        with self.node.governance.transaction() as tx:
+            revision = tx.code_revisions.approved(project)
+        if revision is None:
+            self.control.hosts.deactivate(project)
+        else:
+            self.control.hosts.activate(project, revision.digest)
+
+    def _catch_up(self) -> None:
+        """After a gap in the notifications: look at everything once."""
+        for project in self.spec.projects:
+            self._follow_code(project)
+        self._publish.set()
+        for run in unfinished_runs(self.control.instance):
+            self.control.orchestrator.events_written(run.run_id)
+
+    def _publish_approved(self) -> None:
+        while True:
+            self._publish.clear()
+            failed = True
+            try:
+                failed = any(publication.error for publication in self.node.publisher.publish_approved())
+            except Exception:  # noqa: BLE001 (logged, and tried again)
+                _LOG.exception("publishing failed; it is tried again")
+            if self._stopping.is_set():
+                return
+            self._publish.wait(PUBLISH_AGAIN_SECONDS if failed else None)
+
+    def _write_status(self) -> None:
+        status = StatusFile(self.paths.data_dir / "status.json")
+        while not self._stopping.wait(STATUS_SECONDS):
+            with contextlib.suppress(OSError):
+                status.write(self.control, self.url, self.control.hosts.launcher.describe())
+        status.remove()
+
+
+class _LateApp:
+    """Stands in the gateway for the application, which is made after the port is taken."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)

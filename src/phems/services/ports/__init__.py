@@ -1,0 +1,56 @@
+"""What the use cases need of the outside, as Protocols: the adapters fit these, and so do the tests' fakes.
+
+`Governance.transaction()` is the unit of work. All stores of one `Transaction` share one database
+transaction: it commits when the block ends and rolls back when an exception leaves it. The audit entries
+appended within it are numbered, linked and inserted at its end, so an act and its entry are both there
+or neither is. To record a refusal, append it in a transaction of its own before raising.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from phems.services.ports.audit import AuditWriter
+    from phems.services.ports.code_revisions import CodeRevisionStore
+    from phems.services.ports.outputs import OutputStore
+    from phems.services.ports.releases import ReleaseStore
+    from phems.services.ports.runs import RunStore
+    from phems.services.ports.users import UserStore
+
+__all__ = ["Governance", "Transaction"]
+
+
+class Transaction(Protocol):
+    """The stores, within one database transaction."""
+
+    @property
+    def audit(self) -> AuditWriter: ...
+
+    @property
+    def users(self) -> UserStore: ...
+
+    @property
+    def code_revisions(self) -> CodeRevisionStore: ...
+
+    @property
+    def outputs(self) -> OutputStore: ...
+
+    @property
+    def releases(self) -> ReleaseStore: ...
+
+    @property
+    def runs(self) -> RunStore: ...
+
+
+class Governance(Protocol):
+    """Where decisions are kept."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """A unit of work: commits at the end of the block, rolls back when an exception leaves it.
+
+        Raises UnavailableError when the database cannot be reached or is full, IntegrityError when the
+        audit log is shorter than, or differs from, what was signed: then no act is possible.
+        """
+        ...

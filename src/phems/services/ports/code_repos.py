@@ -1,0 +1,69 @@
+"""Code Repos as the use cases see them: one commit, read without running anything of the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit that is reachable from the branch it was asked on. `commit` is its full name."""
+
+    commit: str
+    subject: str
+    author_name: str
+    author_email: str
+
+
+@dataclass(frozen=True)
+class TreeFile:
+    """One regular file of a commit's tree. `mode` is as in `phems.domain.digests`."""
+
+    path: str
+    mode: str
+    content: bytes
+
+
+class CodeRepos(Protocol):
+    """Reads Code Repos. `repo` is a folder, or an address as in node.yaml.
+
+    Both methods only read. Both raise `InputError` for a repo, branch or commit that does not exist,
+    `RefusedError` for a commit that is not reachable from the branch, and `UnavailableError` when Git
+    is missing or does not answer.
+    """
+
+    def commit(self, repo: Path | str, branch: str, commit: str | None) -> Commit:
+        """The commit by a unique prefix of its name; None means the tip of the branch."""
+        ...
+
+    def files(self, repo: Path | str, commit: str) -> AbstractContextManager[Iterator[TreeFile]]:
+        """The files of a commit (full name), in the order of the tree, one in memory at a time.
+
+        Raises `InputError` for symbolic links, submodules and paths that climb, and past the limits on
+        the number and size of files.
+        """
+        ...
+
+
+class CodeMount(Protocol):
+    """Where approved code revisions lie for project hosts: one read-only folder per content digest."""
+
+    def publish(self, project: str, digest: str, files: Iterator[TreeFile]) -> Path:
+        """Write the tree and verify it against `digest`; whole or not at all. Idempotent.
+
+        Raises `IntegrityError` when the files are not those that `digest` names, `UnavailableError`
+        when the folder cannot be written.
+        """
+        ...
+
+    def path(self, project: str, digest: str) -> Path:
+        """Where the tree of `digest` lies or would lie."""
+        ...
+
+    def verify(self, project: str, digest: str) -> None:
+        """Raise `IntegrityError` unless exactly the tree that `digest` names lies there."""
+        ...

@@ -1,0 +1,78 @@
+"""Local users, their API tokens and sessions, as the use cases see them. Secrets come in as hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A local user."""
+
+    name: str
+    password_hash: str | None
+    """argon2id, or None for a user who can use tokens alone."""
+    created_at: datetime
+    created_by: str
+    disabled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """An API token or a session: who it stands for and until when."""
+
+    secret_hash: str
+    """SHA-256 of the secret, 64 hex digits."""
+    user_name: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignInFailures:
+    """Failed sign-ins under one name since the last that succeeded."""
+
+    count: int
+    last_at: datetime
+
+
+class UserStore(Protocol):
+    """Users, tokens, sessions and failed sign-ins, within one transaction."""
+
+    def add(self, user: User) -> bool:
+        """Add a user; False when the name is taken (nothing changed)."""
+        ...
+
+    def get(self, name: str) -> User | None: ...
+
+    def all(self) -> Sequence[User]:
+        """Every user, by name."""
+        ...
+
+    def set_password_hash(self, name: str, password_hash: str) -> None: ...
+
+    def add_token(self, token: Grant) -> None: ...
+
+    def token(self, secret_hash: str) -> Grant | None: ...
+
+    def add_session(self, session: Grant) -> None: ...
+
+    def session(self, secret_hash: str) -> Grant | None: ...
+
+    def revoke_session(self, secret_hash: str, at: datetime) -> bool:
+        """End a session; False when there is none that is open."""
+        ...
+
+    def revoke_sessions_of(self, name: str, at: datetime) -> int:
+        """End every open session of a user; how many there were."""
+        ...
+
+    def failures(self, name: str) -> SignInFailures | None: ...
+
+    def record_failure(self, name: str, at: datetime) -> None: ...
+
+    def clear_failures(self, name: str) -> None: ...

@@ -1,0 +1,101 @@
+"""A running node with two projects: `ward`, which has patients, and `intruder`, which wants them.
+
+The node is the real one (Postgres, bubblewrap, storage service, daemons); only the web page is left
+out. What hostile steps find they print as one line of JSON; it is read from the captured log, outside.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attacked_node import WARD, AttackedNode, until, write_node_repo
+
+from phems.adapters.sandbox import bubblewrap
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever lies in this folder is an attack."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.attack)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> None:
+    """The wall needs bubblewrap: without it these tests fail, they do not look away."""
+    if bubblewrap.find() is None:
+        pytest.fail(
+            "bubblewrap is missing or may not make namespaces here, so nothing about the wall can be shown. "
+            "Remedy (as root): apt-get install bubblewrap"
+        )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def inherited_key() -> None:
+    """A key in the session keyring of whoever starts the node, as a Kerberos log-in leaves one there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    keyctl, add_key, join, session = 250, 248, 1, -3
+    if platform.machine() == "x86_64" and libc.syscall(keyctl, join, None) >= 0:
+        assert libc.syscall(add_key, b"user", b"phems-attack", b"ticket", 6, session) > 0
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A folder that Postgres's own account may pass through, with a path short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="phems-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def site(sandbox: None, short_folder: Path) -> Iterator[AttackedNode]:
+    """The node of most tests: both projects approved, their hosts ready."""
+    with started(short_folder / "site") as node:
+        yield node
+
+
+def started(folder: Path) -> AttackedNode:
+    """A node in `folder`; use it in a `with` block, which starts and stops it."""
+    write_node_repo(folder)
+    return AttackedNode(folder)
+
+
+@pytest.fixture
+def own_site(sandbox: None) -> Iterator[AttackedNode]:
+    """A node for one test alone, which may break it."""
+    with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with started(folder / "site") as node:
+            yield node
+
+
+@pytest.fixture(scope="module")
+def module_site(sandbox: None) -> Iterator[AttackedNode]:
+    """A node for the tests of one module."""
+    with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with started(folder / "site") as node:
+            yield node
+
+
+@pytest.fixture
+def own_waiting_site(module_site: AttackedNode) -> Iterator[AttackedNode]:
+    """A node whose ward runs a job that waits, so that the ward's next run waits in the queue."""
+    site = module_site
+    run_id = site.launch(WARD, "waiting_job")
+    until(lambda: "wait_for_go" in site.started_steps(run_id), 20, "the ward's job waits")
+    yield site
+    (site.data / "artifacts" / WARD / "go").touch()
+    site.wait(run_id)
+    (site.data / "artifacts" / WARD / "go").unlink()

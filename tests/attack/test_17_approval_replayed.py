@@ -1,0 +1,91 @@
+"""Case 17, first form: an approval is replayed for code, or a run, that is one byte different."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from attacked_node import ANA, INTRUDER, WARD, AttackedNode, commit, until
+
+from phems.errors import PhemsError, RefusedError
+
+
+def change_one_byte(path: Path) -> None:
+    """Change a read-only file of the Code Mount, as somebody with the node's rights could."""
+    path.chmod(0o644)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"return 1\n", b"return 2\n", 1))
+    assert path.read_bytes() != content
+    assert len(path.read_bytes()) == len(content)
+
+
+def test_changed_code_in_the_code_mount_starts_no_host(own_site: AttackedNode) -> None:
+    """Otherwise who may write a file on the node could run code that nobody approved."""
+    site = own_site
+    host = site.serving.control.hosts.current(WARD)
+    assert host is not None
+    digest = host.plan.code_digest
+    change_one_byte(site.data / "code" / WARD / digest / "src" / WARD / "definitions.py")
+    host.connection.kill()  # type: ignore[union-attr]
+    until(lambda: host.state.value == "FAILED", 20, "the host is refused at its next start")
+    assert "is not what was approved" in host.error
+    assert "Remedy" in host.error
+    (entry,) = [entry for entry in site.refusals("code.verify") if entry.project == WARD]
+    assert entry.subject == digest
+    run_id = site.launch(INTRUDER, "plain_job")
+    assert site.wait(run_id).is_success, "the other project is untouched"
+
+
+def test_a_changed_commit_is_another_revision(own_site: AttackedNode) -> None:
+    """Otherwise an approval would be for a branch, not for what was read."""
+    site = own_site
+    before = site.serving.control.workspace.loaded_code(WARD)
+    repo = site.folder / "repos" / WARD
+    change_one_byte(repo / "src" / WARD / "definitions.py")
+    commit(repo, "One byte")
+    submitted = site.serving.node.code_revisions.submit(ANA, WARD)
+    assert submitted.state.value == "SUBMITTED"
+    assert submitted.digest != before
+    run_id = site.launch(WARD, "count_job")
+    assert site.wait(run_id).is_success
+    admitted = [e for e in site.audit() if e.action == "run.admit" and e.subject == run_id]
+    assert [entry.details["code_digest"] for entry in admitted] == [before]
+    with pytest.raises(RefusedError):
+        site.serving.node.code_revisions.approve(ANA, WARD, submitted.commit[:12])
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("configuration", {"run_config": {"ops": {"count": {"config": {"x": 1}}}}}),
+        ("job", {"job_name": "waiting_job"}),
+        ("selection", {"step_keys_to_execute": ["count", "another"]}),
+    ],
+)
+def test_a_run_changed_after_it_was_asked_for(
+    own_waiting_site: AttackedNode, what: str, change: dict[str, object]
+) -> None:
+    """Otherwise what runs would not be what somebody asked for and answers for."""
+    site = own_waiting_site
+    run_id = site.launch(WARD, "count_job")  # waits: the ward runs one at a time, and one is running
+    body = json.loads(site.sql("SELECT run_body FROM runs WHERE run_id = :run", run=run_id)[0][0])
+    field = {"job_name": "pipeline_name"}
+    for name, value in change.items():
+        key = field.get(name, name)
+        assert key in body, sorted(body)
+        body[key] = value
+    site.sql("UPDATE runs SET run_body = :body WHERE run_id = :run", run=run_id, body=json.dumps(body))
+    (site.data / "artifacts" / WARD / "go").touch()
+    assert site.wait(run_id).status.value == "FAILURE"
+    (site.data / "artifacts" / WARD / "go").unlink()
+    assert "is not the run that was asked for" in site.log(run_id), what
+    assert "PIPELINE_START" not in site.event_types(run_id)
+    assert [entry for entry in site.refusals("run.admit") if entry.subject == run_id]
+
+
+def test_code_that_is_no_longer_in_the_mount_says_so(own_site: AttackedNode) -> None:
+    """Otherwise a lost disk would look like a hang."""
+    mount = own_site.serving.node.code_mount
+    with pytest.raises(PhemsError, match="not in the Code Mount"):
+        mount.verify(WARD, "0" * 64)

@@ -1,0 +1,83 @@
+"""Ctrl-C at any moment of `phems serve` and `phems demo`: it ends soon and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from typed_commands import command, environment, processes_of, write_spec
+
+INTERRUPTED = 130
+
+
+def interrupt(line: Sequence[str], folder: Path, seconds: float, cwd: Path) -> tuple[int, str]:
+    """Start a command as a shell does, press Ctrl-C after `seconds`; its exit code and its words."""
+    with subprocess.Popen(
+        line,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=cwd,
+        start_new_session=True,
+    ) as child:
+        timer = threading.Timer(seconds, lambda: os.killpg(child.pid, signal.SIGINT))
+        timer.start()
+        try:
+            words, _ = child.communicate(timeout=seconds + 60)
+        finally:
+            timer.cancel()
+        return child.returncode, words
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.25, 0.6, 1.0, 1.5, 2.2, 3.0, 4.5])
+def test_serve(folder: Path, seconds: float) -> None:
+    """Otherwise a Postgres would run on without its node, or a lock would keep the next one out."""
+    write_spec(folder)
+    code, words = interrupt(command(folder, "serve"), folder, seconds, folder)
+    if seconds > 0.1:  # before that, Python itself may not be up to say anything
+        assert "Traceback" not in words, words
+    assert code in {0, INTERRUPTED, -signal.SIGINT}, words
+    assert processes_of(folder) == []
+
+
+def test_serve_starts_well_after_an_interrupted_start(folder: Path) -> None:
+    """Otherwise a first start that was broken off would have spoilt the folder."""
+    write_spec(folder)
+    for seconds in (1.2, 2.0):
+        interrupt(command(folder, "serve"), folder, seconds, folder)
+    began = time.monotonic()
+    with subprocess.Popen(
+        command(folder, "serve"),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as node:
+        assert node.stdout is not None
+        lines = []
+        for line in node.stdout:
+            lines.append(line)
+            if "Serving on" in line:
+                break
+        assert "Serving on" in "".join(lines), lines
+        node.send_signal(signal.SIGINT)
+        assert node.wait(30) in {0, INTERRUPTED}
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3.0, 9.0, 16.0])
+def test_demo(folder: Path, seconds: float) -> None:
+    """Otherwise to break off the demo would leave a hospital running."""
+    line = [sys.executable, "-m", "phems.cli", "demo", "--folder", str(folder / "demo")]
+    code, words = interrupt(line, folder, seconds, folder)
+    assert "Traceback" not in words, words
+    assert code in {INTERRUPTED, 0}, words
+    assert processes_of(folder) == []

@@ -1,0 +1,66 @@
+"""One embedded Postgres for the whole session, and a database of its own, migrated, for each test."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from phems.adapters.postgres import provision
+from phems.adapters.postgres.database import DATABASE, Database, open_embedded
+from phems.adapters.postgres.unit_of_work import PostgresGovernance
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever lies in this folder starts real services."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A folder that other accounts may pass through, with a path short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="phems-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(short_folder: Path) -> Iterator[Database]:
+    """A Postgres whose database `phems` is migrated and used by nobody: the others are copies of it."""
+    data = short_folder / "data"
+    server = open_embedded(
+        data=data / "postgres", keys=data / "keys", runtime_dir=short_folder / "run", start=True
+    )
+    with server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres_server: Database) -> Iterator[Database]:
+    """A fresh database with all tables, dropped at the end."""
+    name = f"test_{secrets.token_hex(6)}"
+    maintenance = create_engine(postgres_server.address("admin").set(database="postgres"), poolclass=NullPool)
+    provision.provision_database(maintenance, name, template=DATABASE)
+    fresh = postgres_server.in_database(name)
+    provision.provision_schemas(create_engine(fresh.address("admin"), poolclass=NullPool))
+    with fresh:
+        yield fresh
+    with maintenance.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def governance(database: Database) -> PostgresGovernance:
+    """Transactions on a fresh database."""
+    return PostgresGovernance(database.engine("governance"))

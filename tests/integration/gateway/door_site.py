@@ -1,0 +1,114 @@
+"""The door in front of a tiny application that says who asks, with accounts in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from phems.domain.actors import Actor
+from phems.domain.permissions import Role
+from phems.engine.admission_point import requester
+from phems.errors import RefusedError
+from phems.gateway.app import assemble
+from phems.gateway.server import GatewayServer
+from phems.gateway.settings import GatewaySettings, Membership
+
+
+@dataclass
+class Accounts:
+    """Accounts in memory, as the gateway's port asks for them."""
+
+    passwords: dict[str, str]
+    tokens: dict[str, str]
+    sessions: dict[str, str] = field(default_factory=dict)
+
+    def authenticate_password(self, name: str, password: str) -> Actor:
+        if self.passwords.get(name) != password:
+            raise RefusedError("Signing in failed.", why="the name or the password is wrong.")
+        return Actor(name)
+
+    def authenticate_token(self, token: str) -> Actor:
+        if token not in self.tokens:
+            raise RefusedError("Signing in failed.", why="the token is unknown, expired or revoked.")
+        return Actor(self.tokens[token])
+
+    def open_session(self, actor: Actor) -> Session:
+        session = Session(secrets.token_urlsafe(8))
+        self.sessions[session.secret] = actor.name
+        return session
+
+    def session_user(self, session: str) -> Actor | None:
+        name = self.sessions.get(session)
+        return Actor(name) if name else None
+
+    def close_session(self, session: str) -> None:
+        self.sessions.pop(session, None)
+
+
+@dataclass
+class Session:
+    secret: str
+
+
+@dataclass
+class Site:
+    """A door that listens."""
+
+    server: GatewayServer
+    accounts: Accounts
+
+    @property
+    def port(self) -> int:
+        return int(self.server.url.rpartition(":")[2])
+
+    @property
+    def origin(self) -> str:
+        return self.server.url
+
+
+def start_site(*, tls: bool = False) -> Site:
+    """A door that listens; stop its `server` at the end."""
+    accounts = Accounts({"ana": "pass", "nobody": "pass"}, {"phems_ana": "ana", "phems_nobody": "nobody"})
+    settings = GatewaySettings(
+        membership=Membership(node={}, projects={"heart-attack": {Role.DATA_ANALYST: ["ana"]}}),
+        host_names=frozenset({"node.example"}),
+        tls=tls,
+        max_body_bytes=1000,
+        session_seconds=0.0,
+    )
+    inner = Starlette(
+        routes=[
+            WebSocketRoute("/echo", _echo),
+            WebSocketRoute("/ticks", _tick),
+            Route("/{path:path}", _who, methods=["GET", "POST"]),
+        ]
+    )
+    server = GatewayServer(assemble(inner, accounts, settings=settings), "127.0.0.1", 0)
+    server.start()
+    return Site(server, accounts)
+
+
+async def _who(request: Request) -> JSONResponse:
+    body = await request.body()
+    return JSONResponse({"who": requester.get(), "path": request.url.path, "length": len(body)})
+
+
+async def _echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text(requester.get() or "")
+    await websocket.close()
+
+
+async def _tick(websocket: WebSocket) -> None:
+    await websocket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text("tick")
+            await websocket.receive_text()

@@ -1,0 +1,181 @@
+"""A whole node that runs in this process: two small projects in real Git repos, people by their roles."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+from phems.domain.actors import LOCAL_OPERATOR, Actor
+from phems.serve import ServingNode
+
+PROJECT = "heart-attack"
+OTHER = "breast-cancer"
+PASSWORD = "four plain words here"
+DEADLINE_SECONDS = 60.0
+PEOPLE = ("ana", "ben", "omar", "iris", "olga", "aud", "nobody")
+
+SPEC = """\
+version: 1
+node: {{name: st-mary}}
+controller: {{name: St Mary's Hospital}}
+gateway: {{host: 127.0.0.1, port: {port}}}
+roles: {{operator: [olga], auditor: [aud]}}
+projects:
+  heart-attack:
+    code: {{repo: code/heart-attack}}
+    members: {{data_analyst: [ana], output_checker: [omar, oda], information_asset_owner: [iris]}}
+  breast-cancer:
+    code: {{repo: code/breast-cancer}}
+    members: {{data_analyst: [ben], output_checker: [omar, oda], information_asset_owner: [iris]}}
+"""
+
+DEFINITIONS = """
+import time
+import dagster as dg
+
+@dg.op
+def speak(context):
+    context.log.info("a word from the step")
+    print("printed by the step")
+    return 2
+
+@dg.op
+def double(number):
+    return number * 2
+
+@dg.job
+def two_steps():
+    double(speak())
+
+@dg.op
+def break_down():
+    raise ValueError("the cohort is empty")
+
+@dg.job
+def failing():
+    break_down()
+
+@dg.op
+def sleep_long():
+    time.sleep(600)
+
+@dg.job
+def endless():
+    sleep_long()
+
+@dg.op(config_schema={"times": int})
+def count(context):
+    context.log.info("counted %d" % context.op_config["times"])
+
+@dg.job
+def counting():
+    count()
+
+@dg.op(retry_policy=dg.RetryPolicy(max_retries=2))
+def stumble(context):
+    if context.retry_number == 0:
+        raise ValueError("not yet")
+
+@dg.job
+def retrying():
+    stumble()
+
+@dg.asset(key_prefix="{prefix}", partitions_def=dg.StaticPartitionsDefinition(["north", "south"]))
+def ward(context) -> None:
+    context.log.info("ward " + context.partition_key)
+
+@dg.asset(key_prefix="{prefix}")
+def patients() -> None:
+    pass
+
+defs = dg.Definitions(assets=[ward, patients], jobs=[two_steps, failing, endless, counting, retrying])
+"""
+
+
+@dataclass
+class SmallNode:
+    """The running node, its folder, and a token for each person."""
+
+    folder: Path
+    serving: ServingNode
+    tokens: dict[str, str]
+
+    @property
+    def port(self) -> int:
+        return self.serving.port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def start_small_node(folder: Path) -> SmallNode:
+    """Write the node, serve it, add its people, approve both projects' code; stop `serving` at the end."""
+    folder.joinpath("node.yaml").write_text(SPEC.format(port=free_port()), encoding="utf-8")
+    for project in (PROJECT, OTHER):
+        _write_code(folder / "code" / project, project)
+    serving = ServingNode(folder)
+    serving.start()
+    try:
+        return SmallNode(folder, serving, _populate(serving))
+    except BaseException:
+        serving.stop()
+        raise
+
+
+def _populate(serving: ServingNode) -> dict[str, str]:
+    node = serving.node
+    tokens = {}
+    for name in PEOPLE:
+        node.users.add_user(LOCAL_OPERATOR, name, PASSWORD)
+        tokens[name] = node.users.issue_token(LOCAL_OPERATOR, name).secret
+    for project, analyst in ((PROJECT, "ana"), (OTHER, "ben")):
+        revision = node.code_revisions.submit(Actor(analyst), project)
+        node.code_revisions.approve(Actor("iris"), project, revision.commit)
+    for project in (PROJECT, OTHER):
+        until(lambda project=project: _is_loaded(serving, project))
+    return tokens
+
+
+def _is_loaded(serving: ServingNode, project: str) -> bool:
+    entry = serving.control.workspace.get_current_workspace().code_location_entries.get(project)
+    return entry is not None and entry.code_location is not None
+
+
+def until(condition: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> None:
+    """Wait for a condition; AssertionError after the deadline."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"still not so after {seconds} s"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _write_code(repo: Path, project: str) -> None:
+    package = repo / "src" / project.replace("-", "_")
+    package.mkdir(parents=True)
+    package.joinpath("__init__.py").touch()
+    prefix = project.replace("-", "_")
+    package.joinpath("definitions.py").write_text(
+        dedent(DEFINITIONS).replace("{prefix}", prefix), encoding="utf-8"
+    )
+    who = {
+        f"GIT_{role}_{key}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for key, value in (("NAME", "Zoe"), ("EMAIL", "zoe@hospital.example"))
+    }
+    for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "First")):
+        subprocess.run(["git", "-C", str(repo), *arguments], check=True, env={**os.environ, **who})

@@ -1,0 +1,128 @@
+"""Who may approve code, and what follows what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phems.domain.code_revisions import (
+    CODE_REVISIONS,
+    Approval,
+    CodeRevision,
+    CodeRevisionAction,
+    CodeRevisionState,
+    approved_by,
+    author_names,
+    check_may_approve,
+    decided,
+    may_approve,
+    submitted_again,
+)
+from phems.errors import RefusedError
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+S, A = CodeRevisionState, CodeRevisionAction
+
+REVISION = CodeRevision(
+    project="heart-attack",
+    commit="c" * 40,
+    digest="d" * 64,
+    environment_digest=None,
+    branch="main",
+    subject="Begin",
+    authors=author_names("ana", "Ana Lyst", "Ana.Lyst@Hospital.example"),
+    submitter="ana",
+    submitted_at=NOW,
+)
+
+
+def approval(who: str, turn: int = 1) -> Approval:
+    return Approval(who, NOW, turn)
+
+
+@pytest.mark.parametrize("name", ["ana", "ana lyst", "ana.lyst", "ana.lyst@hospital.example", "Ana"])
+def test_the_author_cannot_approve_under_any_of_their_names(name: str) -> None:
+    """Attack 18: self-approval."""
+    with pytest.raises(RefusedError, match="its author cannot"):
+        check_may_approve(REVISION, name)
+    assert not may_approve(REVISION, name)
+    assert may_approve(REVISION, "ida")
+
+
+def test_a_commit_without_author_still_has_its_submitter() -> None:
+    """Otherwise a commit made with empty names has no author at all."""
+    assert author_names("Ana", "", " ") == {"ana"}
+
+
+def test_the_same_approver_counts_once() -> None:
+    """Attack 18: the same approver twice."""
+    once = approved_by(REVISION, approval("ida"), needed=2, eligible=["ida", "ivo"])
+    assert once.state is S.UNDER_REVIEW
+    assert once.decided_by is None
+    with pytest.raises(RefusedError, match="counts once"):
+        approved_by(once, approval("ida"), needed=2, eligible=["ida", "ivo"])
+    twice = approved_by(once, approval("ivo"), needed=2, eligible=["ida", "ivo"])
+    assert (twice.state, twice.decided_by, twice.decided_at) == (S.APPROVED, "ivo", NOW)
+
+
+def test_an_approver_who_may_no_longer_approve_does_not_count() -> None:
+    """Attack 18: a revoked approver."""
+    once = approved_by(REVISION, approval("ida"), needed=2, eligible=["ida"])
+    assert approved_by(once, approval("ivo"), needed=2, eligible=["ivo"]).state is S.UNDER_REVIEW
+
+
+def test_a_policy_cannot_do_without_approvers() -> None:
+    """Otherwise `approvals: 0` lets the first who is not eligible approve."""
+    assert approved_by(REVISION, approval("ida"), needed=0, eligible=[]).state is S.UNDER_REVIEW
+
+
+@pytest.mark.parametrize("state", [S.APPROVED, S.REJECTED, S.REPLACED, S.REVOKED])
+def test_what_is_decided_takes_no_approval(state: CodeRevisionState) -> None:
+    """Otherwise a rejected or revoked revision is approved after all."""
+    with pytest.raises(RefusedError, match="possible in: SUBMITTED, UNDER_REVIEW"):
+        check_may_approve(replace(REVISION, state=state), "ida")
+
+
+def test_a_new_turn_forgets_approvals_but_not_authors() -> None:
+    """Otherwise who wrote the code approves it once someone else has submitted it again."""
+    reviewed = approved_by(REVISION, approval("ida"), needed=2, eligible=["ida"])
+    rejected = decided(reviewed, A.REJECT, by="ivo", at=NOW, reason="No")
+    again = submitted_again(rejected, submitter="ben", authors=author_names("ben", "", ""), at=NOW)
+    assert (again.turn, again.state, again.approvers()) == (2, S.SUBMITTED, frozenset())
+    assert (again.decided_by, again.reason) == (None, "")
+    assert {"ana", "ben"} <= again.authors
+    assert not may_approve(again, "ana")
+    assert may_approve(again, "ida")
+
+
+def test_revoked_is_the_end() -> None:
+    """Otherwise revoked code runs again."""
+    assert CODE_REVISIONS.terminal() == (S.REVOKED,)
+    revoked = decided(replace(REVISION, state=S.APPROVED), A.REVOKE, by="ida", at=NOW, reason="leak")
+    assert (revoked.state, revoked.decided_by, revoked.reason) == (S.REVOKED, "ida", "leak")
+    with pytest.raises(RefusedError):
+        submitted_again(revoked, submitter="ana", authors=frozenset(), at=NOW)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["ana", "ida", "ivo", "iris"]), st.booleans()), max_size=8),
+    st.integers(1, 3),
+)
+def test_approved_needs_as_many_different_people_as_the_policy_says(
+    attempts: list[tuple[str, bool]], needed: int
+) -> None:
+    """Otherwise some order of approvals gets around the policy."""
+    revision = REVISION
+    eligible = {"ida", "ivo", "iris"}
+    for who, stays in attempts:
+        if may_approve(revision, who):
+            revision = approved_by(revision, approval(who), needed=needed, eligible=eligible)
+        if not stays:
+            eligible.discard(who)
+    assert "ana" not in revision.approvers()
+    if revision.state is S.APPROVED:
+        assert len(revision.approvers()) >= needed

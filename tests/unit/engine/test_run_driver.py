@@ -1,0 +1,264 @@
+"""Random runs, driven by `RunDriver`, end as they do under stock Dagster: same steps, same ends, same status.
+
+The driver is real, and so are Dagster's state machine and event log (in memory); the worker is played:
+it writes the events that a step process would write. On the way steps are lost with their hosts, die
+without a word, and the control process is restarted: none of that may change how the run ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.execution.plan.objects import StepRetryData, StepSuccessData
+from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phems.engine._dagster import (
+    DagsterEvent,
+    DagsterRunStatus,
+    SerializableErrorInfo,
+    StepFailureData,
+    deserialize_value,
+    serialize_value,
+)
+from phems.engine.host_connection import StepEnd
+from phems.engine.run_driver import DriverParts, RunDriver
+from phems.engine.step_queue import StepTask
+
+BEHAVIOURS = ("works", "works", "works", "fails", "gives nothing", "works later", "spreads")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One op of a random job: what it does, and the earlier ops that it reads."""
+
+    behaviour: str
+    reads: tuple[int, ...]
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[Node]:
+    nodes: list[Node] = []
+    for number in range(draw(st.integers(1, 8))):
+        # What spreads is read by what collects: a mapped op of its own would only add steps.
+        reads = draw(st.lists(st.integers(0, number - 1), max_size=3, unique=True)) if number else []
+        nodes.append(Node(draw(st.sampled_from(BEHAVIOURS)), tuple(sorted(reads))))
+    return nodes
+
+
+def job_of(nodes: list[Node]) -> dg.JobDefinition:
+    """The job: op `n3` does what node 3 says; readers of a spreading op read its collected parts."""
+
+    def op_of(number: int, node: Node) -> dg.OpDefinition:
+        outs: dict[str, Any] = {
+            "gives nothing": {"result": dg.Out(is_required=False)},
+            "spreads": {"result": dg.DynamicOut()},
+        }.get(node.behaviour, {"result": dg.Out()})
+
+        def compute(context, _inputs):  # type: ignore[no-untyped-def]  # as Dagster asks of it
+            if node.behaviour == "fails" or (node.behaviour == "works later" and context.retry_number == 0):
+                raise ValueError("no good")
+            if node.behaviour == "spreads":
+                yield from (dg.DynamicOutput(n, str(n)) for n in range(2))
+            elif node.behaviour != "gives nothing":
+                yield dg.Output(number)
+
+        return dg.OpDefinition(
+            compute,
+            name=f"n{number}",
+            ins={f"in{read}": dg.In() for read in node.reads},
+            outs=outs,
+            retry_policy=dg.RetryPolicy(max_retries=1) if node.behaviour == "works later" else None,
+        )
+
+    @dg.job(
+        resource_defs={"io_manager": dg.mem_io_manager},
+        executor_def=dg.in_process_executor,
+        logger_defs={"quiet": dg.LoggerDefinition(lambda _context: logging.getLogger("quiet"))},
+    )
+    def random_job() -> None:
+        results: list[Any] = []
+        for number, node in enumerate(nodes):
+            inputs = {
+                f"in{read}": results[read].collect() if nodes[read].behaviour == "spreads" else results[read]
+                for read in node.reads
+            }
+            results.append(op_of(number, node)(**inputs))
+
+    return random_job
+
+
+Outcome = tuple[str, dict[str, str]]
+_ENDS = {"STEP_SUCCESS": "success", "STEP_FAILURE": "failure", "STEP_SKIPPED": "skipped"}
+
+
+def outcome(status: str, events: list[DagsterEvent]) -> Outcome:
+    """How a run ended, and each of its steps."""
+    return status, {str(e.step_key): _ENDS[e.event_type_value] for e in events if e.event_type_value in _ENDS}
+
+
+def on_stock(job: dg.JobDefinition) -> Outcome:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        return outcome("SUCCESS" if result.success else "FAILURE", list(result.all_events))
+
+
+@dataclass
+class PlayedNode:
+    """A run under way, with a worker that plays its steps in an order of its own."""
+
+    nodes: list[Node]
+    job: dg.JobDefinition
+    instance: dg.DagsterInstance
+    random: random.Random
+    mishaps: bool
+    queue: list[tuple[StepTask, Any]] = field(default_factory=list)
+    finished: Counter[str] = field(default_factory=Counter)
+    lost: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.run = self.instance.create_run_for_job(self.job)
+        self.driver = self.drive()
+
+    def drive(self) -> RunDriver:
+        parts = DriverParts(
+            self.instance, lambda task, _run, state: self.queue.append((task, serialize_value(state)))
+        )
+        run = self.instance.get_run_by_id(self.run.run_id)
+        assert run is not None
+        driver = RunDriver(parts, run, "p", "digest")
+        driver.begin()
+        return driver
+
+    def play(self) -> Outcome:
+        for _ in range(400):
+            if self.driver.is_done:
+                run = self.instance.get_run_by_id(self.run.run_id)
+                assert run is not None
+                logged = (e.dagster_event for e in self.instance.all_logs(self.run.run_id))
+                return outcome(run.status.value, [e for e in logged if e is not None])
+            if self.mishaps and self.random.random() < 0.1:
+                self.restart()
+            elif self.queue:
+                self.step(*self.queue.pop(self.random.randrange(len(self.queue))))
+            else:
+                assert self.driver.wake_at() is not None, "nothing runs, and nobody will look again"
+            self.driver.advance()
+        raise AssertionError("the run does not end")
+
+    def restart(self) -> None:
+        # What was queued or running is gone with the control process and its hosts.
+        self.queue.clear()
+        self.driver = self.drive()
+
+    def step(self, task: StepTask, state: Any) -> None:
+        node = self.nodes[int(task.step_key[1:])]
+        known = deserialize_value(state)
+        given = [keys for outputs in known.dynamic_mappings.values() for keys in outputs.values() if keys]
+        assert all(len(keys) == len(set(keys)) for keys in given), f"counted twice: {given}"
+        retries = known.get_retry_state().get_attempt_count(task.step_key)
+        self.write(task, "STEP_RESTARTED" if retries else "STEP_START")
+        if self.mishaps and task.step_key not in self.lost and self.random.random() < 0.2:
+            self.lost.add(task.step_key)
+            if node.behaviour == "spreads":
+                self.give(task, "0")
+            self.end(task, is_lost=True)
+            return
+        if node.behaviour == "fails":
+            # Either it says so, or it dies without a word.
+            if self.random.random() < 0.5:
+                self.write(task, "STEP_FAILURE", StepFailureData(None, None))  # type: ignore[no-untyped-call]
+            self.end(task, status=1)
+            return
+        if node.behaviour == "works later" and retries == 0:
+            self.write(task, "STEP_UP_FOR_RETRY", retry_at_once())
+            self.end(task)
+            return
+        for mapping_key in {"spreads": ("0", "1"), "gives nothing": ()}.get(node.behaviour, (None,)):
+            self.give(task, mapping_key)
+        self.write(task, "STEP_SUCCESS", StepSuccessData(duration_ms=1.0))
+        self.finished[task.step_key] += 1
+        self.end(task)
+
+    def give(self, task: StepTask, mapping_key: str | None) -> None:
+        handle = StepOutputHandle(task.step_key, "result", mapping_key)
+        self.write(task, "STEP_OUTPUT", StepOutputData(handle))
+
+    def write(self, task: StepTask, kind: str, data: Any = None) -> None:
+        event = DagsterEvent(kind, "random_job", step_key=task.step_key, event_specific_data=data)
+        self.instance.report_dagster_event(event, task.run_id)
+
+    def end(self, task: StepTask, *, status: int = 0, is_lost: bool = False) -> None:
+        self.driver.attempt_ended(
+            StepEnd(task.project, task.run_id, task.step_key, task.attempt, status, is_lost)
+        )
+
+
+def retry_at_once() -> Any:
+    error = SerializableErrorInfo("not yet", [], "ValueError")
+    return StepRetryData(error=error, seconds_to_wait=0)  # type: ignore[no-untyped-call]
+
+
+@settings(max_examples=25, deadline=None)
+@given(graphs(), st.integers(0, 2**32), st.booleans())
+def test_a_random_run_ends_as_under_stock_dagster(nodes: list[Node], seed: int, mishaps: bool) -> None:
+    """Otherwise some graph that nobody thought of hangs, or skips what must run."""
+    job = job_of(nodes)
+    with dg.DagsterInstance.ephemeral() as instance:
+        node = PlayedNode(nodes, job, instance, random.Random(seed), mishaps)  # noqa: S311
+        assert node.play() == on_stock(job)
+        assert max(node.finished.values(), default=1) == 1, "a finished step ran again"
+
+
+@pytest.fixture
+def diamond() -> Iterator[PlayedNode]:
+    nodes = [Node("works", ()), Node("works", (0,)), Node("works", (0,)), Node("works", (1, 2))]
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield PlayedNode(nodes, job_of(nodes), instance, random.Random(1), mishaps=False)  # noqa: S311
+
+
+def test_a_step_that_is_told_twice_to_have_ended_counts_once(diamond: PlayedNode) -> None:
+    """Otherwise a message that comes twice starts what follows twice."""
+    task, state = diamond.queue.pop()
+    diamond.step(task, state)
+    diamond.end(task)
+    diamond.end(task, status=1)
+    diamond.driver.advance()
+    assert sorted(queued.step_key for queued, _ in diamond.queue) == ["n1", "n2"]
+
+
+def test_events_of_a_step_that_does_not_run_move_nothing(diamond: PlayedNode) -> None:
+    """Otherwise a step that was given up comes back from the dead and starts others."""
+    waiting = StepTask("p", "digest", diamond.run.run_id, "n3", 1)
+    diamond.write(waiting, "STEP_SUCCESS", StepSuccessData(duration_ms=1.0))
+    diamond.driver.advance()
+    assert not diamond.driver.is_done
+    assert [queued.step_key for queued, _ in diamond.queue] == ["n0"]
+
+
+def test_a_stopped_run_ends_when_its_last_step_has_ended(diamond: PlayedNode) -> None:
+    """Otherwise a cancelled run is over while its step still reads data."""
+    diamond.step(*diamond.queue.pop())
+    diamond.driver.advance()
+    running, queued = diamond.queue
+    diamond.driver.is_cancelling = True
+    diamond.driver.stop("Cancelled by ana.")
+    diamond.driver.take_back([queued[0]])
+    diamond.driver.advance()
+    assert not diamond.driver.is_done
+    assert diamond.driver.wake_at() is not None
+    diamond.end(running[0], status=-15)
+    diamond.driver.advance()
+    assert diamond.driver.is_done
+    run = diamond.instance.get_run_by_id(diamond.run.run_id)
+    assert run is not None
+    assert run.status is DagsterRunStatus.CANCELED
+    assert [task.step_key for task, _ in diamond.queue] == [running[0].step_key, queued[0].step_key]
