@@ -286,7 +286,7 @@ class RunningNode:
             data = entry.dagster_event.event_specific_data if entry.dagster_event else None
             error = getattr(data, "error", None)
             if error is not None:
-                lines.append(error.to_string()[:2000])
+                lines.append(error.to_string())
         return "\n".join(lines)
 
     def when_started(self, run_id: str, step_key: str, seconds: float = 30) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from attacked_node import INTRUDER, WARD, AttackedNode
 
-from phems.errors import RefusedError
+from phems.errors import NotFoundError
 
 
 def test_a_step_cannot_declare_success(site: AttackedNode) -> None:
@@ -40,5 +40,5 @@ def test_a_log_s_name_does_not_lead_to_another_run(site: AttackedNode) -> None:
         site.wait(run_id)
     logs = site.instance.compute_log_manager
     assert logs.get_log_data([theirs, "compute_logs", "count-1"]).stdout is not None
-    with pytest.raises(RefusedError):
+    with pytest.raises(NotFoundError):
         logs.get_log_data([mine, "compute_logs", f"../../{theirs}/compute_logs/count-1"])

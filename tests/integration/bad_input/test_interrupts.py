@@ -79,5 +79,6 @@ def test_demo(folder: Path, seconds: float) -> None:
     line = [sys.executable, "-m", "phems.cli", "demo", "--folder", str(folder / "demo")]
     code, words = interrupt(line, folder, seconds, folder)
     assert "Traceback" not in words, words
-    assert code in {INTERRUPTED, 0}, words
+    # The last moment may fall on a demo that has ended: Python no longer catches the signal as it leaves.
+    assert code in {INTERRUPTED, 0} or (code == -signal.SIGINT and "claims held" in words), words
     assert processes_of(folder) == []
