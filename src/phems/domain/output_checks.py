@@ -126,7 +126,7 @@ class CheckOrder:
     history: tuple[CheckedFile, ...]
     """The outputs of every earlier request and turn of the project."""
     policy: Mapping[str, Any]
-    """The policy's `file_types`, `max_file_size` (bytes) and `checks` (see the node spec)."""
+    """The policy's `file_types`, `max_file_size` (bytes), `thresholds` and `checks` (see the node spec)."""
 
     def as_json(self) -> dict[str, Any]:
         """The order as JSON."""

@@ -6,8 +6,9 @@ from phems.nodespec.check import check_text, inspect_text, parse_node
 from phems.nodespec.document import Document
 from phems.nodespec.load import FILE_NAME, load_node, read_node_text, spec_file
 from phems.nodespec.models import Controller, Database, DataSource, Gateway, Node, NodeRoles, NodeSpec
+from phems.nodespec.output_checks import OutputChecks, Thresholds
 from phems.nodespec.paths import NodePaths, node_paths
-from phems.nodespec.policies import Policy, Thresholds
+from phems.nodespec.policies import Policy
 from phems.nodespec.problems import Problem, SpecError
 from phems.nodespec.projects import Code, DataGrant, Environment, Members, Project, Queue, Resources
 from phems.nodespec.schema import node_schema
@@ -28,6 +29,7 @@ __all__ = [
     "NodePaths",
     "NodeRoles",
     "NodeSpec",
+    "OutputChecks",
     "Policy",
     "Problem",
     "Project",

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from phems.nodespec.base import Section
 from phems.nodespec.names import StrictInt, refuse
+from phems.nodespec.output_checks import OutputChecks, Thresholds
 from phems.nodespec.sizes import Size
 
 MIB = 1024 * 1024
@@ -44,17 +45,6 @@ FileType = Annotated[
 ]
 
 
-class Thresholds(Section):
-    """Numbers that output checks measure released files against."""
-
-    small_cell: StrictInt = Field(
-        default=10,
-        ge=1,
-        le=1_000_000,
-        description="A count of people below this, other than zero, is a small cell.",
-    )
-
-
 class Policy(Section):
     """A named set of rules that projects refer to."""
 
@@ -81,3 +71,4 @@ class Policy(Section):
     )
     max_file_size: Size = Field(default=50 * MIB, description="The largest file that may be released.")
     thresholds: Thresholds = Field(default=Thresholds(), description="Disclosure thresholds.")
+    checks: OutputChecks = Field(default=OutputChecks(), description="How output checks run and count.")

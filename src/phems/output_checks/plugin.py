@@ -33,9 +33,15 @@ class CheckContext:
 
     @property
     def thresholds(self) -> Mapping[str, Any]:
-        """The policy's `checks` section, defaults filled in (see the node spec)."""
-        thresholds: Mapping[str, Any] = self.order.policy.get("checks", {})
+        """The policy's disclosure thresholds, all of them (see `phems.nodespec.output_checks`)."""
+        thresholds: Mapping[str, Any] = self.order.policy["thresholds"]
         return thresholds
+
+    @property
+    def limits(self) -> Mapping[str, Any]:
+        """The policy's `checks` section: rows, columns, seconds, bytes of memory."""
+        limits: Mapping[str, Any] = self.order.policy["checks"]
+        return limits
 
 
 @runtime_checkable

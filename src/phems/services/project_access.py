@@ -5,15 +5,15 @@ A project that does not exist and one that is none of the asker's business look 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from phems.domain.actors import Actor
 from phems.domain.permissions import Role, Verb, check_may, may
 from phems.errors import NotFoundError
-from phems.nodespec import NodePaths, NodeSpec
+from phems.nodespec import NodePaths, NodeSpec, OutputChecks, Thresholds
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class ProjectRules:
     file_types: tuple[str, ...]
     max_file_size: int
     max_output_size: int
+    needs_sandbox: bool = False
+    thresholds: Mapping[str, Any] = field(default_factory=Thresholds().model_dump)
+    checks: Mapping[str, Any] = field(default_factory=OutputChecks().model_dump)
 
 
 class Membership(Protocol):
@@ -52,6 +55,9 @@ def rules_of_spec(spec: NodeSpec, paths: NodePaths) -> Callable[[str], ProjectRu
             file_types=policy.file_types,
             max_file_size=policy.max_file_size,
             max_output_size=project.resources.file_size,
+            needs_sandbox=policy.sandbox == "required",
+            thresholds=policy.thresholds.model_dump(),
+            checks=policy.checks.model_dump(),
         )
 
     return rules_of
