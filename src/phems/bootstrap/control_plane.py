@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
+from typing import Any
 
 from phems.adapters.admission_desk import ServiceDesk
 from phems.adapters.host_plans import HostPlans, rules_of, settings_of
@@ -76,12 +78,14 @@ class Record:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    def output(self, capability: Capability, relative_path: str) -> dict[str, object]:
+    def output(
+        self, capability: Capability, relative_path: str, declaration: Mapping[str, Any] | None = None
+    ) -> dict[str, object]:
         """A file that a step wrote; see `engine.storage_service.OutputRegister`."""
         if capability.run_id is None or capability.step_key is None:
             raise InputError("Only a step can register outputs.")
         output = self._node.outputs.register_output(
-            capability.project, capability.run_id, capability.step_key, relative_path
+            capability.project, capability.run_id, capability.step_key, relative_path, declaration
         )
         return {"path": output.path, "sha256": output.sha256, "size": output.size}
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class OutputRegistrar(Protocol):
     bytes count. The caller has closed the file. The registrar reads it itself and does not follow links.
     """
 
-    def register(self, relative_path: str) -> RegisteredOutput:
+    def register(self, relative_path: str, declaration: Mapping[str, Any] | None = None) -> RegisteredOutput:
         """Hash and record the file at `relative_path` (see `RegisteredOutput.path`).
 
-        Raises a `PhemsError`.
+        `declaration` is what its author says of it (see `phems.contract.disclosure`). Raises a `PhemsError`.
         """
         ...
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
+from typing import Any
 
 from phems.domain.relative_paths import check_relative_path
 from phems.errors import InputError
@@ -50,6 +52,8 @@ class Output:
     size: int
     media_type: str
     at: datetime
+    declaration: Mapping[str, Any] | None = field(default=None, hash=False)
+    """What its author declared (see `phems.contract.disclosure`); None when nothing."""
 
 
 def extension_of(path: str) -> str:

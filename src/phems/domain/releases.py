@@ -8,10 +8,11 @@ and only files that were approved are released.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from phems.domain.release_states import DECIDING, RELEASE_REQUESTS, UNDER_REVIEW, ReleaseAction, ReleaseState
 from phems.domain.votes import Decision, ReviewPhase, Vote, file_decision, review_phase
@@ -55,6 +56,8 @@ class FrozenFile:
     step_key: str
     group: str = "default"
     kind: FileKind = FileKind.OUTPUT
+    declaration: Mapping[str, Any] | None = field(default=None, hash=False)
+    """What its author declared when it was registered (see `phems.contract.disclosure`)."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,8 +52,10 @@ CODEC = WireCodec(
 class OutputRegister(Protocol):
     """Puts a file of the artifact area on record for a step."""
 
-    def __call__(self, capability: Capability, relative_path: str) -> dict[str, Any]:
-        """Hash and record; gives `path`, `sha256`, `size`."""
+    def __call__(
+        self, capability: Capability, relative_path: str, declaration: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """Hash and record, with what its author declares of it; gives `path`, `sha256`, `size`."""
         ...
 
 
@@ -237,7 +239,7 @@ class StorageService:
         if storage == "capability" and method == "renew":
             return self._renew(scope)
         if storage == "outputs" and method == "register":
-            return self._parts.register_output(scope.capability, *(str(arg) for arg in args))
+            return self._parts.register_output(scope.capability, *_output_and_declaration(args))
         rule = RULES.get(storage, {}).get(method)
         if rule is None:
             raise errors.RefusedError(f"The storage service has no {storage}.{method}.")
@@ -293,6 +295,15 @@ def _bind(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any])
     bound = inspect.signature(function).bind(*args, **kwargs)
     bound.apply_defaults()
     return dict(bound.arguments)
+
+
+def _output_and_declaration(args: list[Any]) -> tuple[str, Mapping[str, Any] | None]:
+    match args:
+        case [str(path)] | [str(path), None]:
+            return path, None
+        case [str(path), dict(declaration)]:
+            return path, declaration
+    raise errors.InputError("An output is registered by its path and what is declared of it.")
 
 
 def _name_of(request: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ class WallOutputs:
     def __init__(self, client: StorageClient) -> None:
         self._client = client
 
-    def register(self, relative_path: str) -> RegisteredOutput:
-        """Register one written file by its path below the artifact area."""
-        answer: dict[str, Any] = self._client.call("outputs", "register", (relative_path,), {})
+    def register(self, relative_path: str, declaration: Mapping[str, Any] | None = None) -> RegisteredOutput:
+        """Register one written file by its path below the artifact area, with what is declared of it."""
+        declared = dict(declaration) if declaration is not None else None
+        answer: dict[str, Any] = self._client.call("outputs", "register", (relative_path, declared), {})
         return RegisteredOutput(**answer)
 
 

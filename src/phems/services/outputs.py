@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from phems.contract.disclosure import checked_declaration
 from phems.domain.actors import NODE, Actor
 from phems.domain.outputs import Output, check_output_of_run, media_type_of
 from phems.services.ports import Governance
@@ -24,13 +26,22 @@ class Outputs:
         self._access = access
         self._clock = clock
 
-    def register_output(self, project: str, run_id: str, step_key: str, relative_path: str) -> Output:
+    def register_output(
+        self,
+        project: str,
+        run_id: str,
+        step_key: str,
+        relative_path: str,
+        declaration: Mapping[str, Any] | None = None,
+    ) -> Output:
         """Hash the file at `relative_path` of the project's artifact area and put it on record.
 
-        Project, run and step come from the step's capability, never from the step. Raises `InputError`
-        naming the path when it is not a plain file of this run within the project's file size; then
+        Project, run and step come from the step's capability, never from the step; what it declares of
+        the file is its word, and kept as that. Raises `InputError` naming the path when it is not a plain
+        file of this run within the project's file size, or when the declaration is not usable; then
         nothing is recorded.
         """
+        declared = checked_declaration(declaration) if declaration is not None else None
         check_output_of_run(relative_path, run_id)
         limit = self._access.rules(project).max_output_size
         hasher, size = hashlib.sha256(), 0
@@ -46,6 +57,7 @@ class Outputs:
             size=size,
             media_type=media_type_of(relative_path),
             at=self._clock.now(),
+            declaration=declared,
         )
         with self._governance.transaction() as work:
             work.outputs.add(output)
@@ -54,7 +66,13 @@ class Outputs:
                 "output.register",
                 relative_path,
                 project=project,
-                details={"run_id": run_id, "step_key": step_key, "sha256": output.sha256, "size": size},
+                details={
+                    "run_id": run_id,
+                    "step_key": step_key,
+                    "sha256": output.sha256,
+                    "size": size,
+                    "declared": declared is not None,
+                },
             )
         return output
 

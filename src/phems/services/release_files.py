@@ -71,6 +71,7 @@ class Freezer:
                 media_type=output.media_type,
                 run_id=output.run_id,
                 step_key=output.step_key,
+                declaration=output.declaration,
             )
             for output in outputs
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -67,7 +68,7 @@ def test_the_same_seed_gives_the_same_bytes(
 
 
 class _NoOutputs:
-    def register(self, relative_path: str) -> RegisteredOutput:
+    def register(self, relative_path: str, declaration: Mapping[str, Any] | None = None) -> RegisteredOutput:
         raise AssertionError(relative_path)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from phems.contract.runtime import (
 
 
 class _NoOutputs:
-    def register(self, relative_path: str) -> RegisteredOutput:
+    def register(self, relative_path: str, declaration: Mapping[str, Any] | None = None) -> RegisteredOutput:
         return RegisteredOutput(relative_path, "0" * 64, 0)
 
 

@@ -73,7 +73,7 @@ def door() -> Iterator[Door]:
                 attempts=made.attempts,
                 asset_prefixes=lambda project: project.replace("-", "_"),
                 host_is_live=lambda project, digest: (project, digest) in made.live_hosts,
-                register_output=lambda capability, path: {"path": path, "by": capability.step_key},
+                register_output=lambda capability, path, _declared: {"path": path, "by": capability.step_key},
                 audit_refusal=lambda capability, method, _reason: made.refusals.append(
                     (capability.project, method)
                 ),

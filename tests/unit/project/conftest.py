@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,12 @@ class Registrar:
     def __init__(self, artifact_dir: Path) -> None:
         self.artifact_dir = artifact_dir
         self.registered: list[str] = []
+        self.declared: dict[str, Mapping[str, Any] | None] = {}
 
-    def register(self, relative_path: str) -> RegisteredOutput:
+    def register(self, relative_path: str, declaration: Mapping[str, Any] | None = None) -> RegisteredOutput:
         content = (self.artifact_dir / relative_path).read_bytes()
         self.registered.append(relative_path)
+        self.declared[relative_path] = declaration
         return RegisteredOutput(relative_path, hashlib.sha256(content).hexdigest(), len(content))
 
 

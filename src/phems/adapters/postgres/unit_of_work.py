@@ -26,6 +26,7 @@ from phems.services.ports.clock import Clock
 
 if TYPE_CHECKING:
     from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
+    from phems.adapters.postgres.stores.output_checks import PostgresOutputChecksStore
     from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
     from phems.adapters.postgres.stores.releases import PostgresReleasesStore
     from phems.adapters.postgres.stores.runs import PostgresRunsStore
@@ -61,6 +62,13 @@ class PostgresTransaction:
         from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
 
         return PostgresOutputsStore(self._connection)
+
+    @cached_property
+    def output_checks(self) -> PostgresOutputChecksStore:
+        """What output checks found."""
+        from phems.adapters.postgres.stores.output_checks import PostgresOutputChecksStore
+
+        return PostgresOutputChecksStore(self._connection)
 
     @cached_property
     def releases(self) -> PostgresReleasesStore:

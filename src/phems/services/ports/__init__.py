@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from phems.services.ports.audit import AuditWriter
     from phems.services.ports.code_revisions import CodeRevisionStore
+    from phems.services.ports.output_checks import OutputCheckStore
     from phems.services.ports.outputs import OutputStore
     from phems.services.ports.releases import ReleaseStore
     from phems.services.ports.runs import RunStore
@@ -36,6 +37,9 @@ class Transaction(Protocol):
 
     @property
     def outputs(self) -> OutputStore: ...
+
+    @property
+    def output_checks(self) -> OutputCheckStore: ...
 
     @property
     def releases(self) -> ReleaseStore: ...

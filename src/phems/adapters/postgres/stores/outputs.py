@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from phems.domain.outputs import Output
 
-_COLUMNS = "project, run_id, step_key, path, sha256, size, media_type, at"
+_COLUMNS = "project, run_id, step_key, path, sha256, size, media_type, at, declaration"
 
 
 class PostgresOutputsStore:
@@ -24,9 +25,10 @@ class PostgresOutputsStore:
         self._connection.execute(
             text(
                 f"INSERT INTO governance.outputs ({_COLUMNS}) "  # noqa: S608
-                "VALUES (:project, :run_id, :step_key, :path, :sha256, :size, :media_type, :at)"
+                "VALUES (:project, :run_id, :step_key, :path, :sha256, :size, :media_type, :at, "
+                "NULLIF(CAST(:declaration AS jsonb), 'null'))"
             ),
-            asdict(output),
+            {**asdict(output), "declaration": json.dumps(output.declaration)},
         )
 
     def of_run(self, project: str, run_id: str) -> Sequence[Output]:

@@ -63,6 +63,7 @@ def file_of(row: Row[Any]) -> FrozenFile:
         step_key=row.step_key,
         group=row.file_group,
         kind=FileKind(row.kind),
+        declaration=row.declaration,
     )
 
 

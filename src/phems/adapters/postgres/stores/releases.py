@@ -53,6 +53,7 @@ class PostgresReleasesStore:
         common = {"id": request.id, "turn": request.turn}
         for file in request.files:
             values = {key: value for key, value in asdict(file).items() if key not in ("group", "kind")}
+            values["declaration"] = json.dumps(file.declaration)
             self._do(_SAVE_FILE, **common, **values, file_group=file.group, kind=file.kind.value)
         for vote in request.votes:
             if vote.turn == request.turn:
@@ -176,9 +177,11 @@ _SAVE_REQUEST = """
 # What was frozen is never written over: a file of a turn stays as it was reviewed.
 _SAVE_FILE = """
     INSERT INTO governance.release_files (
-        request_id, turn, path, sha256, size, media_type, run_id, step_key, file_group, kind
-    ) VALUES (:id, :turn, :path, :sha256, :size, :media_type, :run_id, :step_key, :file_group, :kind)
-    ON CONFLICT DO NOTHING
+        request_id, turn, path, sha256, size, media_type, run_id, step_key, file_group, kind, declaration
+    ) VALUES (
+        :id, :turn, :path, :sha256, :size, :media_type, :run_id, :step_key, :file_group, :kind,
+        NULLIF(CAST(:declaration AS jsonb), 'null')
+    ) ON CONFLICT DO NOTHING
 """
 
 _SAVE_VOTE = """
