@@ -25,6 +25,7 @@ from phems.services.checkpoints import CheckpointKeeper
 from phems.services.ports.clock import Clock
 
 if TYPE_CHECKING:
+    from phems.adapters.postgres.stores.approver_keys import PostgresApproverKeysStore
     from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
     from phems.adapters.postgres.stores.output_checks import PostgresOutputChecksStore
     from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
@@ -48,6 +49,13 @@ class PostgresTransaction:
     def users(self) -> PostgresUsersStore:
         """Local users."""
         return PostgresUsersStore(self._connection)
+
+    @cached_property
+    def approver_keys(self) -> PostgresApproverKeysStore:
+        """The register of approvers' public keys."""
+        from phems.adapters.postgres.stores.approver_keys import PostgresApproverKeysStore
+
+        return PostgresApproverKeysStore(self._connection)
 
     @cached_property
     def code_revisions(self) -> PostgresCodeRevisionsStore:

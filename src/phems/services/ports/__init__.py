@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from phems.services.ports.approver_keys import ApproverKeyStore
     from phems.services.ports.audit import AuditWriter
     from phems.services.ports.code_revisions import CodeRevisionStore
     from phems.services.ports.output_checks import OutputCheckStore
@@ -31,6 +32,9 @@ class Transaction(Protocol):
 
     @property
     def users(self) -> UserStore: ...
+
+    @property
+    def approver_keys(self) -> ApproverKeyStore: ...
 
     @property
     def code_revisions(self) -> CodeRevisionStore: ...
