@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
     from phems.adapters.postgres.stores.output_checks import PostgresOutputChecksStore
     from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
+    from phems.adapters.postgres.stores.policies import PostgresPoliciesStore
     from phems.adapters.postgres.stores.releases import PostgresReleasesStore
     from phems.adapters.postgres.stores.runs import PostgresRunsStore
 
@@ -91,6 +92,13 @@ class PostgresTransaction:
         from phems.adapters.postgres.stores.runs import PostgresRunsStore
 
         return PostgresRunsStore(self._connection)
+
+    @cached_property
+    def policies(self) -> PostgresPoliciesStore:
+        """Versions of projects' rules."""
+        from phems.adapters.postgres.stores.policies import PostgresPoliciesStore
+
+        return PostgresPoliciesStore(self._connection)
 
 
 class PostgresGovernance:

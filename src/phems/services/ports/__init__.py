@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from phems.services.ports.code_revisions import CodeRevisionStore
     from phems.services.ports.output_checks import OutputCheckStore
     from phems.services.ports.outputs import OutputStore
+    from phems.services.ports.policies import PolicyStore
     from phems.services.ports.releases import ReleaseStore
     from phems.services.ports.runs import RunStore
     from phems.services.ports.users import UserStore
@@ -50,6 +51,9 @@ class Transaction(Protocol):
 
     @property
     def runs(self) -> RunStore: ...
+
+    @property
+    def policies(self) -> PolicyStore: ...
 
 
 class Governance(Protocol):
