@@ -26,6 +26,8 @@ class Verdict(StrEnum):
 
 # From the mildest to the gravest.
 _GRAVITY = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
+# Checks on the request as a whole may take as long as those on two files.
+_REQUEST_SHARE = 2
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,11 @@ class CheckOrder:
     """The outputs of every earlier request and turn of the project."""
     policy: Mapping[str, Any]
     """The policy's `file_types`, `max_file_size` (bytes), `thresholds` and `checks` (see the node spec)."""
+
+    @property
+    def seconds(self) -> float:
+        """How long all checks together may take."""
+        return float(self.policy["checks"]["seconds"] * (len(self.files) + _REQUEST_SHARE))
 
     def as_json(self) -> dict[str, Any]:
         """The order as JSON."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,13 +31,14 @@ class FolderFrozenFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def _folder(self, request_id: str, turn: int) -> Path:
+    def folder(self, request_id: str, turn: int) -> Path:
+        """See the port."""
         return self._root / request_id / "frozen" / str(turn)
 
     @contextmanager
     def freeze(self, request_id: str, turn: int) -> Iterator[FolderFrozenWriter]:
         """See the port."""
-        place = self._folder(request_id, turn)
+        place = self.folder(request_id, turn)
         staging = place.with_name(f".tmp-{turn}")
         with disk_errors("The files of the release request could not be frozen", self._root):
             remove_tree(staging)
@@ -52,12 +54,16 @@ class FolderFrozenFiles:
 
     def discard(self, request_id: str, turn: int) -> None:
         """See the port."""
-        remove_tree(self._folder(request_id, turn))
+        folder = self.folder(request_id, turn)
+        remove_tree(folder)
+        for empty in (folder.parent, folder.parent.parent):  # unless earlier turns lie there
+            with contextlib.suppress(OSError):
+                empty.rmdir()
 
     def chunks(self, request_id: str, turn: int, path: str) -> Iterator[bytes]:
         """See the port."""
         try:
-            with open_beneath(self._folder(request_id, turn), check_output_path(path)) as file:
+            with open_beneath(self.folder(request_id, turn), check_output_path(path)) as file:
                 while chunk := file.read(CHUNK):
                     yield chunk
         except InputError as error:

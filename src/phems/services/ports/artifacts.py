@@ -45,6 +45,10 @@ class FrozenFiles(Protocol):
         """Remove the files of a turn. Idempotent."""
         ...
 
+    def folder(self, request_id: str, turn: int) -> Path:
+        """Where the files of a turn lie, each by its path: for the output checks, which see them read-only."""
+        ...
+
     def chunks(self, request_id: str, turn: int, path: str) -> Iterator[bytes]:
         """The bytes of a frozen file; `IntegrityError` when it is gone."""
         ...

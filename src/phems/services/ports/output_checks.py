@@ -12,6 +12,15 @@ __all__ = ["CheckOrder", "CheckReport", "CheckedFile", "OutputCheckRunner", "Out
 class OutputCheckRunner(Protocol):
     """Runs all checks in a process of their own: released files are hostile, and nobody else parses them."""
 
+    @property
+    def is_isolating(self) -> bool:
+        """Whether a hostile file that takes a check over still reaches nothing."""
+        ...
+
+    def describe(self) -> str:
+        """One line on where the checks run, for reports and refusals."""
+        ...
+
     def run(self, order: CheckOrder) -> CheckReport:
         """The findings on every file of the order, in bounded time and memory.
 
