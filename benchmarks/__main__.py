@@ -20,7 +20,7 @@ from rich.console import Console
 
 from benchmarks import machine, report
 from benchmarks.configurations import CONFIGURATIONS, FULL, MULTIPROCESS, QUICK, WORKS, Configuration, Work
-from benchmarks.session import Session, measure
+from benchmarks.session import TITLES, Session, measure
 
 HERE = Path(__file__).parent
 
@@ -93,8 +93,7 @@ def is_whole(options: argparse.Namespace) -> bool:
 
 def node_failed(session: Session) -> bool:
     """Whether the node itself did not do what was asked of it."""
-    ours = session.rest.get("ours")
-    return bool(ours and ours.problem) or any(
+    return any(rest.problem for rest in session.rest if rest.title == TITLES["ours"]) or any(
         m.configuration == CONFIGURATIONS[0].key and m.problem for m in session.measurements
     )
 

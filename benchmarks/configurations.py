@@ -42,7 +42,8 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
         key=NODE,
         side="ours",
         title="PHEMS node",
-        switched_on="sign-in, run queue, admission, audit log, approved code, sandbox, a process per step",
+        switched_on="sign-in, run queue, admission, audit log, approved code, sandbox, "
+        "a process per step (branches of a fan-out may share one)",
         works=("one_op", "fanout_100", "runs_50"),
     ),
     Configuration(

@@ -53,6 +53,7 @@ class Submitted:
 
 
 BENCH = (Submitted("bench", "ana", "wei"),)
+PLAIN = (*BENCH, Submitted("bench-two", "ana", "wei"))
 HOSPITAL = (Submitted("heart-attack", "ana", "wei"), Submitted("breast-cancer", "ben", "ingrid"))
 
 
@@ -67,6 +68,24 @@ def start_bench_node() -> Side:
         return node
 
     return _start(lay_out, BENCH)
+
+
+def start_plain_node() -> Side:
+    """A node with two projects that import Dagster alone, at rest."""
+
+    def lay_out(folder: Path) -> Path:
+        for project in PLAIN:
+            _make_repo(HERE / "project", folder / "code" / project.name)
+        node = folder / "node"
+        node.mkdir()
+        document = YAML().load(HERE / "node.yaml")
+        code = {"repo": "../code/bench-two", "module": "bench.definitions"}
+        document["projects"]["bench-two"] = {**document["projects"]["bench"], "code": code}
+        with (node / "node.yaml").open("w") as stream:
+            YAML().dump(document, stream)
+        return node
+
+    return _start(lay_out, PLAIN)
 
 
 def start_hospital_node() -> Side:
@@ -118,7 +137,8 @@ def _serve(closing: ExitStack, node: Path, projects: Sequence[Submitted], logs: 
 
     try:
         wait_for(serves, "the node's start")
-        tokens = {name: _token(node, name) for p in projects for name in (p.analyst, p.owner)}
+        people = {name for project in projects for name in (project.analyst, project.owner)}
+        tokens = {name: _token(node, name) for name in sorted(people)}
         for project in projects:
             submitted = _phems(node, ["code", "submit", "-p", project.name], tokens[project.analyst])
             _phems(node, ["code", "approve", "-p", project.name, submitted["commit"]], tokens[project.owner])

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
 from benchmarks import memory, work
 from benchmarks.configurations import Configuration, Effort, SideName, Work
 from benchmarks.machine import Watch
-from benchmarks.node import EXAMPLE, HERE, start_bench_node, start_hospital_node
+from benchmarks.node import EXAMPLE, HERE, start_bench_node, start_hospital_node, start_plain_node
 from benchmarks.results import Measurement
 from benchmarks.side import Side
 from benchmarks.stock import CodeLocation, start_stock
@@ -27,11 +28,19 @@ MEASURES: Mapping[Work, Callable[[Side, Configuration, Effort], Measurement]] = 
 Tell = Callable[[str], None]
 
 
+Projects = Literal["plain", "example"]
+PROJECTS: Mapping[Projects, str] = {
+    "plain": "two projects that import Dagster alone",
+    "example": "the two projects of the example, with pandas, scikit-survival and matplotlib loaded",
+}
+
+
 @dataclass
 class Rest:
-    """A deployment with the two projects of the example, doing nothing."""
+    """A deployment with two projects, doing nothing."""
 
     title: str
+    projects: Projects
     shares: list[memory.Share] = field(default_factory=list)
     cpu_seconds_per_minute: float = 0.0
     problem: str = ""
@@ -47,7 +56,7 @@ class Session:
     """What was found in one invocation."""
 
     measurements: list[Measurement] = field(default_factory=list)
-    rest: dict[SideName, Rest] = field(default_factory=dict)
+    rest: list[Rest] = field(default_factory=list)
     cold_starts: dict[str, float] = field(default_factory=dict)
     cpu_method: str = ""
     remarks: list[str] = field(default_factory=list)
@@ -71,7 +80,7 @@ def measure(
             _with_side(session, side, queue, chosen, works, effort, tell)
     if "memory" in works:
         for name in dict.fromkeys(c.side for c in configurations):
-            session.rest[name] = _at_rest(name, effort, tell)
+            session.rest += [_at_rest(name, projects, effort, tell) for projects in PROJECTS]
     session.seconds = time.monotonic() - began
     return session
 
@@ -143,12 +152,11 @@ def _start(name: SideName, queue: str) -> Side:
     return start_stock([bench], queue=queue, with_daemon=queue != "none")
 
 
-def _at_rest(name: SideName, effort: Effort, tell: Tell) -> Rest:
-    titles: Mapping[SideName, str] = {"ours": "PHEMS node", "stock": "stock Dagster"}
-    rest = Rest(titles[name])
-    tell(f"starting     {rest.title} with the two projects of the example")
+def _at_rest(name: SideName, projects: Projects, effort: Effort, tell: Tell) -> Rest:
+    rest = Rest(TITLES[name], projects)
+    tell(f"starting     {rest.title} with {PROJECTS[projects]}")
     try:
-        side = start_hospital_node() if name == "ours" else _stock_hospital()
+        side = _STARTS[name, projects]()
     except Exception as error:  # noqa: BLE001 (as above)
         rest.problem = _problem("did not start", error, tell)
         return rest
@@ -162,13 +170,32 @@ def _at_rest(name: SideName, effort: Effort, tell: Tell) -> Rest:
     finally:
         side.close()
     count = sum(share.processes for share in rest.shares)
-    tell(f"memory       {rest.title}: {rest.pss_mb:.0f} MB PSS in {count} processes")
+    tell(f"memory       {rest.title}, {projects} projects: {rest.pss_mb:.0f} MB PSS in {count} processes")
     return rest
 
 
 def _stock_hospital() -> Side:
-    locations = [
-        CodeLocation(name, Path(EXAMPLE) / "code" / name / "src", f"{name.replace('-', '_')}.definitions")
-        for name in ("heart-attack", "breast-cancer")
-    ]
+    return _stock(
+        {name: Path(EXAMPLE) / "code" / name / "src" for name in ("heart-attack", "breast-cancer")},
+        lambda name: f"{name.replace('-', '_')}.definitions",
+    )
+
+
+def _stock_plain() -> Side:
+    return _stock(
+        dict.fromkeys(("bench", "bench-two"), HERE / "project" / "src"), lambda _: "bench.definitions"
+    )
+
+
+def _stock(folders: Mapping[str, Path], module: Callable[[str], str]) -> Side:
+    locations = [CodeLocation(name, folder, module(name)) for name, folder in folders.items()]
     return start_stock(locations, queue="default", with_daemon=True)
+
+
+TITLES: Mapping[SideName, str] = {"ours": "PHEMS node", "stock": "stock Dagster"}
+_STARTS: Mapping[tuple[SideName, Projects], Callable[[], Side]] = {
+    ("ours", "plain"): start_plain_node,
+    ("ours", "example"): start_hospital_node,
+    ("stock", "plain"): _stock_plain,
+    ("stock", "example"): _stock_hospital,
+}

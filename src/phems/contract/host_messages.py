@@ -21,10 +21,15 @@ LARGEST_LETTER_BYTES = 16  # in JSON: two \\uXXXX, and room for the rest of the 
 
 @dataclass(frozen=True)
 class StartStep:
-    """Fork a process for one step attempt. `task_id` is unique in the life of the host."""
+    """Have a process execute one step attempt. `task_id` is unique in the life of the host.
+
+    Attempts of one `family` (branches of one fan-out) may follow each other in one process; with an
+    empty family the process is a fork of its own.
+    """
 
     kind: ClassVar[str] = "start"
     task_id: int
+    family: str = ""
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class HostConnection:
             os.lseek(order_fd, 0, os.SEEK_SET)
             with step.stdout.open("ab") as stdout, step.stderr.open("ab") as stderr:
                 fds = [order_fd, stdout.fileno(), stderr.fileno()]
-                socket.send_fds(self._process.control, [pack(StartStep(task_id))], fds)
+                socket.send_fds(self._process.control, [pack(StartStep(task_id, family_of(step)))], fds)
         except OSError as error:
             with self._lock:
                 known = self._tasks.pop(task_id, None)
@@ -181,6 +181,15 @@ class HostConnection:
                 StepEnd(step.project, step.run_id, step.step_key, step.attempt, status=-9, is_lost=True)
             )
         self._on_gone()
+
+
+def family_of(step: StepProcess) -> str:
+    """The branches of one fan-out, by run and op; empty for every other step.
+
+    Dagster writes a branch's mapping key in brackets at the end of its step key, and nowhere else.
+    """
+    op, bracket, _ = step.step_key.partition("[")
+    return f"{step.run_id} {op}" if bracket else ""
 
 
 def _end_of(step: StepProcess, exited: StepExited) -> StepEnd:

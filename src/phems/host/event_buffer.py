@@ -25,6 +25,7 @@ class EventBuffer:
         self._condition = threading.Condition()
         self._sending = threading.Lock()
         self._closed = False
+        self._is_idle = False
         self._problem: BaseException | None = None
         self._thread: threading.Thread | None = None
 
@@ -37,7 +38,9 @@ class EventBuffer:
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="phems-events", daemon=True)
                 self._thread.start()
-            self._condition.notify()
+            elif self._is_idle:  # one that lingers comes by itself: to wake it for each event costs more
+                self._is_idle = False
+                self._condition.notify()
         if full:
             self.flush()
 
@@ -49,6 +52,12 @@ class EventBuffer:
                 events, self._events = self._events, []
             if events:
                 self._client.call("events", "store_event_batch", (events,), {})
+
+    def use(self, client: StorageClient) -> None:
+        """Send what is added from now on through `client`: the next step has its own capability."""
+        with self._sending, self._condition:
+            self._raise_problem()
+            self._client = client
 
     def close(self) -> None:
         """Flush, and end the background thread."""
@@ -64,13 +73,12 @@ class EventBuffer:
     def _run(self) -> None:
         while True:
             with self._condition:
+                self._is_idle = not self._events
                 self._condition.wait_for(lambda: self._closed or bool(self._events), timeout=60)
-                if self._closed:
-                    return
+                self._is_idle = False
                 # Let events that belong together travel together.
-                self._condition.wait_for(
-                    lambda: self._closed or len(self._events) >= MAX_BATCH, LINGER_SECONDS
-                )
+                if self._condition.wait_for(lambda: self._closed, LINGER_SECONDS):
+                    return
             try:
                 self._client.renew_if_due()
                 self.flush()

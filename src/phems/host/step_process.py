@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import sys
 from types import FrameType
@@ -40,21 +41,26 @@ class StepCancelled(BaseException):
     """The node asked this step to end; project code's own clean-up still runs."""
 
 
-def run(host: HostOrder, loaded: LoadedDefinitions, order: StepOrder) -> None:
-    """Run the step to its end. Its outcome is in its events; an error here is the node's own."""
+def run(host: HostOrder, loaded: LoadedDefinitions, order_fd: int) -> bool:
+    """Run the step whose order is in the file `order_fd` to its end; whether it succeeded.
+
+    Its outcome is in its events; an error raised here is the node's own.
+    """
+    with os.fdopen(order_fd) as document:
+        order = StepOrder.from_json(document.read())
     limits.apply(order.limits)
     # Most steps end before a collection would find anything, and each walks over pages shared with the host.
     gc.set_threshold(GC_THRESHOLD)
     signal.signal(signal.SIGTERM, _cancel)
     client = StorageClient(host.storage_socket, lambda: order.capability)
-    buffer = EventBuffer(client)
+    buffer = _buffer_to(client)
     use_client(client, buffer)
     dagster_run = deserialize_value(order.run, DagsterRun)
     set_runtime(node_runtime(host, client))
     try:
         with WallInstance(file_key=order.log_file_key) as instance:
             try:
-                _execute(loaded.repository, instance, dagster_run, order)
+                return _execute(loaded.repository, instance, dagster_run, order)
             except Exception:
                 instance.report_engine_event(
                     "The step failed outside of its own code.",
@@ -67,12 +73,26 @@ def run(host: HostOrder, loaded: LoadedDefinitions, order: StepOrder) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        buffer.close()
+        buffer.flush()
+        client.close()
+
+
+_buffer: EventBuffer | None = None
+
+
+def _buffer_to(client: StorageClient) -> EventBuffer:
+    """This process's one buffer, whose thread outlives a step when another follows."""
+    global _buffer  # noqa: PLW0603
+    if _buffer is None:
+        _buffer = EventBuffer(client)
+    else:
+        _buffer.use(client)
+    return _buffer
 
 
 def _execute(
     repository: ReconstructableRepository, instance: WallInstance, dagster_run: DagsterRun, order: StepOrder
-) -> None:
+) -> bool:
     known_state = deserialize_value(order.known_state, KnownExecutionState)
     job = repository.get_reconstructable_job(dagster_run.job_name)
     if dagster_run.resolved_op_selection or dagster_run.asset_selection or dagster_run.asset_check_selection:
@@ -91,9 +111,10 @@ def _execute(
     events = execute_plan_iterator(
         plan, job, dagster_run, instance, retry_mode=RetryMode.DEFERRED, run_config=dagster_run.run_config
     )
-    resource_failure = None
+    resource_failure, well = None, False
     try:
         for event in events:
+            well = well or event.is_step_success
             if event.is_resource_init_failure:
                 resource_failure = event
     except Exception:
@@ -101,6 +122,7 @@ def _execute(
             raise
     if resource_failure is not None:
         _report_resource_failure(job, plan, instance, dagster_run, order, known_state, resource_failure)
+    return well and resource_failure is None
 
 
 def _report_resource_failure(

@@ -26,10 +26,11 @@ def _session() -> Session:
             Measurement(NODE, "fanout_100", "s", [3.0]),
             Measurement(IN_PROCESS, "fanout_100", "", problem="failed: 1 of 1 runs did not succeed"),
         ],
-        rest={
-            "ours": Rest("PHEMS node", [Share("control plane", 1, 200.0, 150.0)], 0.5),
-            "stock": Rest("stock Dagster", problem="did not start: no room | left"),
-        },
+        rest=[
+            Rest("PHEMS node", "plain", [Share("control plane", 1, 200.0, 150.0)], 0.5),
+            Rest("PHEMS node", "example", [Share("control plane", 1, 800.0, 700.0)], 0.5),
+            Rest("stock Dagster", "plain", problem="did not start: no room | left"),
+        ],
         cold_starts={"python -c 'import dagster'": 1.5},
         cpu_method="an abacus",
         remarks=["sandbox: bubblewrap"],
@@ -90,4 +91,4 @@ def test_every_configuration_says_what_it_has_switched_on() -> None:
 def test_the_terminal_shows_the_same_rows() -> None:
     """Each table has a row for each thing found."""
     tables = {str(table.title): table.row_count for table in report.tables(_session(), CONFIGURATIONS)}
-    assert list(tables.values()) == [3, 3, len(TARGETS) + 1]
+    assert list(tables.values()) == [3, 5, len(TARGETS) + 2]

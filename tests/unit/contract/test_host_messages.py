@@ -26,7 +26,7 @@ from phems.errors import IntegrityError
 NUMBERS = st.integers(min_value=-(2**31), max_value=2**31)
 SECONDS = st.floats(min_value=0, max_value=1e9)
 MESSAGES = st.one_of(
-    st.builds(StartStep, NUMBERS),
+    st.builds(StartStep, NUMBERS, st.text(max_size=200)),
     st.builds(KillStep, NUMBERS, st.booleans()),
     st.builds(HostLoaded, SECONDS, st.text(max_size=200)),
     st.builds(HostFailed, st.text(max_size=200)),
