@@ -23,8 +23,13 @@ from phems.nodespec import NodePaths, NodeSpec, load_node, node_paths
 from phems.services.checkpoints import CheckpointKeeper
 
 if TYPE_CHECKING:
+    from phems.adapters.approver_keys import FolderApproverKeys
+    from phems.services.approval_signatures import ApprovalSignatures
+    from phems.services.approver_keys import ApproverKeyRegister
     from phems.services.audit import AuditLog
+    from phems.services.code_approvals import CodeApprovals
     from phems.services.code_revisions import CodeRevisions
+    from phems.services.output_checks import OutputChecks
     from phems.services.outputs import Outputs
     from phems.services.ports.code_repos import CodeMount
     from phems.services.project_access import ProjectAccess
@@ -103,7 +108,36 @@ class Node:
         from phems.adapters.git import GitRepos
         from phems.services.code_revisions import CodeRevisions
 
-        return CodeRevisions(self.governance, GitRepos(), self.code_mount, self.access, self.clock)
+        return CodeRevisions(
+            self.governance, GitRepos(), self.code_mount, self.access, self.code_approvals, self.clock
+        )
+
+    @cached_property
+    def code_approvals(self) -> CodeApprovals:
+        """Approvals of code revisions, signed and verified."""
+        from phems.services.code_approvals import CodeApprovals
+
+        return CodeApprovals(self.approval_signatures, self.access, self.clock)
+
+    @cached_property
+    def approval_signatures(self) -> ApprovalSignatures:
+        """Signatures of approvers: of code revisions, run capsules and votes."""
+        from phems.services.approval_signatures import ApprovalSignatures
+
+        return ApprovalSignatures(self.spec.node.name, self._approver_key_files, self.clock)
+
+    @cached_property
+    def approver_keys(self) -> ApproverKeyRegister:
+        """The keys that approvers sign with."""
+        from phems.services.approver_keys import ApproverKeyRegister
+
+        return ApproverKeyRegister(self.governance, self._approver_key_files, self.clock)
+
+    @cached_property
+    def _approver_key_files(self) -> FolderApproverKeys:
+        from phems.adapters.approver_keys import FolderApproverKeys
+
+        return FolderApproverKeys(self.paths.keys)
 
     @cached_property
     def code_mount(self) -> CodeMount:
@@ -120,6 +154,22 @@ class Node:
 
         areas = FolderArtifactAreas(self.paths.data_dir / "artifacts")
         return Outputs(self.governance, areas, self.access, self.clock)
+
+    @cached_property
+    def output_checks(self) -> OutputChecks:
+        """What machines find about files on their way out."""
+        from phems.adapters.files.artifact_areas import FolderArtifactAreas
+        from phems.adapters.files.frozen_files import FolderFrozenFiles
+        from phems.adapters.output_check_runner import SandboxedCheckRunner
+        from phems.services.output_checks import OutputChecks
+
+        return OutputChecks(
+            self.governance,
+            FolderArtifactAreas(self.paths.data_dir / "artifacts"),
+            FolderFrozenFiles(self.paths.data_dir / "releases"),
+            SandboxedCheckRunner(),
+            self.access,
+        )
 
     @cached_property
     def releases(self) -> Releases:

@@ -1,7 +1,8 @@
 """Code revisions: their states, and who may approve one.
 
 What the state allows is a table (`CODE_REVISIONS`). Who may act is `permissions`. Between the two
-stands the rule of this module: an author never approves, and one approver counts once.
+stands the rule of this module: an author never approves, and one approver counts once. An approval stands as
+long as its signature verifies; an approved revision that has lost approvals can be confirmed with others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from phems.domain.approvals import Approval, ApprovalRules, Statement
 from phems.domain.state_tables import StateTable, Transition
 from phems.errors import RefusedError
 
@@ -34,6 +36,7 @@ class CodeRevisionAction(StrEnum):
     SUBMIT = "submit"
     REVIEW = "review"
     APPROVE = "approve"
+    CONFIRM = "confirm"
     REJECT = "reject"
     REPLACE = "replace"
     REVOKE = "revoke"
@@ -49,6 +52,13 @@ CODE_REVISIONS = StateTable(
         Transition(_S.UNDER_REVIEW, _A.REVIEW, _S.UNDER_REVIEW, _PERSON, "an approval, but more are needed"),
         Transition(_S.SUBMITTED, _A.APPROVE, _S.APPROVED, _PERSON, "the last approval needed"),
         Transition(_S.UNDER_REVIEW, _A.APPROVE, _S.APPROVED, _PERSON, "the last approval needed"),
+        Transition(
+            _S.APPROVED,
+            _A.CONFIRM,
+            _S.APPROVED,
+            _PERSON,
+            "an approval, when too few stand (a key was revoked)",
+        ),
         Transition(_S.SUBMITTED, _A.REJECT, _S.REJECTED, _PERSON),
         Transition(_S.UNDER_REVIEW, _A.REJECT, _S.REJECTED, _PERSON),
         Transition(_S.APPROVED, _A.REPLACE, _S.REPLACED, "system", "a newer one was approved"),
@@ -61,21 +71,12 @@ CODE_REVISIONS = StateTable(
 
 
 @dataclass(frozen=True)
-class Approval:
-    """One approver's word on a code revision, in one turn."""
-
-    approver: str
-    at: datetime
-    turn: int
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class CodeRevision:
     """A commit of a project's Code Repo, with its digests and what was decided on it.
 
     `authors` are every name by which its author may be known here (the submitter, the commit's
     author name, e-mail address and its local part), lower case. `turn` counts submissions from 1.
+    `stop_runs`: it was revoked so that running runs end too.
     """
 
     project: str
@@ -93,15 +94,20 @@ class CodeRevision:
     decided_by: str | None = None
     decided_at: datetime | None = None
     reason: str = ""
+    stop_runs: bool = False
 
     @property
     def name(self) -> str:
         """How people call it: the project and the first 12 characters of the commit."""
         return f"{self.project}@{self.commit[:12]}"
 
+    def present_approvals(self) -> tuple[Approval, ...]:
+        """The approvals of the present turn."""
+        return tuple(approval for approval in self.approvals if approval.turn == self.turn)
+
     def approvers(self) -> frozenset[str]:
         """Who has approved it in the present turn."""
-        return frozenset(approval.approver for approval in self.approvals if approval.turn == self.turn)
+        return frozenset(approval.approver for approval in self.present_approvals())
 
 
 def author_names(submitter: str, commit_author: str, commit_email: str) -> frozenset[str]:
@@ -123,34 +129,60 @@ def _remedy(revision: CodeRevision) -> str:
     return f"See it with: phems code show --project {revision.project} {revision.commit[:12]}"
 
 
-def check_may_approve(revision: CodeRevision, approver: str) -> None:
-    """Raise `RefusedError` unless `approver`'s approval would count now."""
-    CODE_REVISIONS.after(
-        revision.state, CodeRevisionAction.APPROVE, name=revision.name, remedy=_remedy(revision)
+def statement_of(revision: CodeRevision, approval: Approval) -> Statement:
+    """What the approver of `approval` signs: it holds for this content, commit and turn alone."""
+    return Statement(
+        what="code.approve",
+        subject=f"{revision.project}@{revision.commit}#{approval.turn}",
+        digest=revision.digest,
+        decision=CodeRevisionState.APPROVED.value,
+        by=approval.approver,
+        at=approval.at,
+        policy_version=approval.policy_version,
+    )
+
+
+def check_may_approve(
+    revision: CodeRevision, approver: str, *, rules: ApprovalRules, standing: Collection[str]
+) -> None:
+    """Raise `RefusedError` unless `approver`'s approval would count now.
+
+    `standing` are the approvers of the present turn whose approvals count today.
+    """
+    action = _approving(revision, rules, standing)
+    CODE_REVISIONS.after(revision.state, action, name=revision.name, remedy=_remedy(revision))
+    another = (
+        "Ask another Information Asset Owner: "
+        f"phems code approve --project {revision.project} {revision.commit[:12]}"
     )
     if is_author(revision, approver):
         raise RefusedError(
             f"{approver} cannot approve the code revision {revision.name}.",
             why="its author cannot approve it.",
-            remedy="Ask another Information Asset Owner: "
-            f"phems code approve --project {revision.project} {revision.commit[:12]}",
+            remedy=another,
         )
-    if approver in revision.approvers():
+    if approver in standing:
         raise RefusedError(
             f"{approver} has already approved the code revision {revision.name}.",
             why="the same approver counts once.",
-            remedy="Ask another Information Asset Owner: "
-            f"phems code approve --project {revision.project} {revision.commit[:12]}",
+            remedy=another,
         )
 
 
-def may_approve(revision: CodeRevision, approver: str) -> bool:
+def may_approve(
+    revision: CodeRevision, approver: str, *, rules: ApprovalRules, standing: Collection[str]
+) -> bool:
     """Whether `approver`'s approval would count now."""
     try:
-        check_may_approve(revision, approver)
+        check_may_approve(revision, approver, rules=rules, standing=standing)
     except RefusedError:
         return False
     return True
+
+
+def _approving(revision: CodeRevision, rules: ApprovalRules, standing: Collection[str]) -> CodeRevisionAction:
+    lacks = revision.state is CodeRevisionState.APPROVED and not rules.suffice(standing)
+    return CodeRevisionAction.CONFIRM if lacks else CodeRevisionAction.APPROVE
 
 
 def submitted_again(
@@ -174,24 +206,21 @@ def submitted_again(
 
 
 def approved_by(
-    revision: CodeRevision,
-    approval: Approval,
-    *,
-    needed: int,
-    eligible: Collection[str],
+    revision: CodeRevision, approval: Approval, *, rules: ApprovalRules, standing: Collection[str]
 ) -> CodeRevision:
-    """The revision after one more approval: APPROVED once `needed` eligible approvers agree.
+    """The revision after one more approval: APPROVED once those that stand, and this one, suffice.
 
-    `eligible` are the people who may approve code of the project today: the approval of someone
-    who has lost the role since no longer counts.
+    `standing` are the approvers of the present turn whose approvals count today: one whose key was revoked,
+    or who has lost the role before the last approval, is not among them.
     """
-    check_may_approve(revision, approval.approver)
-    approvals = (*revision.approvals, approval)
-    counted = (revision.approvers() | {approval.approver}) & frozenset(eligible)
-    enough = len(counted) >= max(1, needed)
-    action = CodeRevisionAction.APPROVE if enough else CodeRevisionAction.REVIEW
+    check_may_approve(revision, approval.approver, rules=rules, standing=standing)
+    counted = (revision.approvers() & frozenset(standing)) | {approval.approver}
+    action = _approving(revision, rules, standing)
+    if action is CodeRevisionAction.APPROVE and not rules.suffice(counted):
+        action = CodeRevisionAction.REVIEW
     state = CODE_REVISIONS.after(revision.state, action, name=revision.name, remedy=_remedy(revision))
-    if not enough:
+    approvals = (*revision.approvals, approval)
+    if action is not CodeRevisionAction.APPROVE:
         return replace(revision, state=state, approvals=approvals)
     return replace(
         revision, state=state, approvals=approvals, decided_by=approval.approver, decided_at=approval.at
@@ -199,8 +228,14 @@ def approved_by(
 
 
 def decided(
-    revision: CodeRevision, action: CodeRevisionAction, *, by: str, at: datetime, reason: str = ""
+    revision: CodeRevision,
+    action: CodeRevisionAction,
+    *,
+    by: str,
+    at: datetime,
+    reason: str = "",
+    stop_runs: bool = False,
 ) -> CodeRevision:
-    """The revision after `reject`, `replace` or `revoke`."""
+    """The revision after `reject`, `replace` or `revoke`; `stop_runs` ends running runs with it."""
     state = CODE_REVISIONS.after(revision.state, action, name=revision.name, remedy=_remedy(revision))
-    return replace(revision, state=state, decided_by=by, decided_at=at, reason=reason)
+    return replace(revision, state=state, decided_by=by, decided_at=at, reason=reason, stop_runs=stop_runs)

@@ -21,8 +21,11 @@ FILE = "100644"
 EXECUTABLE = "100755"
 MODES = frozenset({FILE, EXECUTABLE})
 
-# At the top of a Code Repo, any of these pins the project's environment.
-LOCK_FILES = ("uv.lock", "pylock.toml", "poetry.lock", "pixi.lock", "requirements.lock", "requirements.txt")
+# At the top of a Code Repo, any of these pins the project's environment: uv, PEP 751 (also by name, as in
+# pylock.dev.toml), Poetry, pixi, and pip's requirements, one file or several.
+LOCK_FILE = re.compile(
+    r"uv\.lock|pylock(\.[^/.]+)?\.toml|poetry\.lock|pixi\.lock|requirements[^/]*\.(txt|lock)", re.ASCII
+)
 
 _TREE_REMEDY = "Remove or rename it in the Code Repo, commit, and submit the new commit."
 
@@ -79,7 +82,12 @@ def content_digest(entries: Iterable[TreeEntry]) -> str:
     return digest([[entry.path, entry.mode, entry.sha256] for entry in ordered])
 
 
+def is_lock_file(path: str) -> bool:
+    """Whether a file of a tree pins the project's environment."""
+    return LOCK_FILE.fullmatch(path) is not None
+
+
 def environment_digest(entries: Iterable[TreeEntry]) -> str | None:
     """The digest over the tree's lock files; None when it has none."""
-    locks = sorted([entry.path, entry.sha256] for entry in entries if entry.path in LOCK_FILES)
+    locks = sorted([entry.path, entry.sha256] for entry in entries if is_lock_file(entry.path))
     return digest(locks) if locks else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from phems.errors import InputError, NotFoundError
 from phems.nodespec.base import Section
@@ -84,6 +84,10 @@ class DataSource(Section):
     format: Literal["parquet", "csv", "duckdb"] = Field(description="What the file is.")
     title: Title | None = Field(default=None, description="What people read.")
     owner: Person | None = Field(default=None, description="Who answers for it, an Information Asset Owner.")
+    version: Title | None = Field(
+        default=None,
+        description="The version of the data, as run capsules name it; unset: the SHA-256 of the file.",
+    )
 
 
 class NodeSpec(Section):
@@ -105,12 +109,17 @@ class NodeSpec(Section):
     gateway: Gateway = Field(default=Gateway(), description="Where people reach the node.")
     database: Database = Field(default=Database(), description="Where metadata lives.")
     roles: NodeRoles = Field(default=NodeRoles(), description="Roles that hold for the whole node.")
+    organisations: dict[Name, tuple[Person, ...]] = Field(
+        default={},
+        description="Which organisation people belong to, for policies that ask for different ones.",
+    )
     policies: dict[Name, Policy] = Field(
         default={},
         description="Policies by name; a project that names none is held to the one called default.",
     )
     data_sources: dict[Name, DataSource] = Field(default={}, description="Registered data sets by name.")
     projects: dict[Name, Project] = Field(default={}, description="Projects by name.")
+    _held_to: dict[str, Policy] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -132,8 +141,20 @@ class NodeSpec(Section):
 
     def policy_of(self, project: str) -> Policy:
         """The policy a project is held to; the one called default exists even when not written."""
+        if project in self._held_to:
+            return self._held_to[project]
         name = self.project(project).policy
         return self.policies[name] if name in self.policies else Policy()
+
+    def held_to(self, policies: Mapping[str, Policy]) -> NodeSpec:
+        """This spec with each of these projects held to a policy as it is in force, whatever is declared."""
+        spec = self.model_copy()
+        spec._held_to = dict(policies)  # noqa: SLF001 (one of our own kind)
+        return spec
+
+    def organisation_of(self) -> dict[str, str]:
+        """The organisation of each person who has one."""
+        return {person: name for name, people in self.organisations.items() for person in people}
 
 
 def _with_module(name: Any, project: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from phems.nodespec.base import Section
-from phems.nodespec.names import StrictInt, refuse
+from phems.nodespec.names import StrictBool, StrictInt, refuse
 from phems.nodespec.output_checks import OutputChecks, Thresholds
 from phems.nodespec.sizes import Size
 
@@ -53,6 +53,20 @@ class Policy(Section):
         ge=1,
         le=20,
         description="Information Asset Owners who must approve a code revision, its author excluded.",
+    )
+    approvals_from_different_organisations: StrictBool = Field(
+        default=False,
+        description="Count one approval per organisation (see organisations); who has none does not count.",
+    )
+    signatures: Literal["required", "optional"] = Field(
+        default="required",
+        description="required: an approval counts when its signature verifies. optional: an unsigned one "
+        "counts too, so that whoever can write to the database can forge one.",
+    )
+    approve: Literal["code", "capsule"] = Field(
+        default="code",
+        description="code: approved code runs as often as members like, inside the granted data. "
+        "capsule: each new run capsule is approved by an Information Asset Owner first.",
     )
     votes: StrictInt = Field(
         default=2,

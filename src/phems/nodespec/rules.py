@@ -98,6 +98,43 @@ def enough_people_decide(spec: NodeSpec) -> Iterator[Finding]:
             )
 
 
+def enough_organisations_approve(spec: NodeSpec) -> Iterator[Finding]:
+    """As many organisations among a project's owners as its policy asks for, whoever the author is."""
+    organisation = spec.organisation_of()
+    for name, project in spec.projects.items():
+        if project.policy != DEFAULT_POLICY and project.policy not in spec.policies:
+            continue
+        policy = spec.policy_of(name)
+        if not policy.approvals_from_different_organisations:
+            continue
+        owners = project.members.information_asset_owner
+        for author in project.members.data_analyst or ("",):
+            found = {organisation[owner] for owner in owners if owner in organisation and owner != author}
+            if len(found) < policy.approvals:
+                yield Finding(
+                    ("projects", name, "members", "information_asset_owner"),
+                    f"come from {len(found)} of {policy.approvals} organisations",
+                    f"policy {project.policy} wants each approval from another organisation, its author's aside",
+                    "add people of other organisations, or name their organisation under organisations",
+                    (("projects", name), ("policies", project.policy), ("organisations",)),
+                )
+                break
+
+
+def people_have_one_organisation(spec: NodeSpec) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for name, people in spec.organisations.items():
+        for index, person in enumerate(people):
+            if person in seen:
+                yield Finding(
+                    ("organisations", name, index),
+                    f"{person} is of {seen[person]} too",
+                    "one person must not count for two organisations",
+                    "keep one",
+                )
+            seen.setdefault(person, name)
+
+
 def _people(spec: NodeSpec) -> Iterator[Listed]:
     """Every list of people who hold a role, auditors aside."""
     yield ("roles", "operator"), spec.roles.operator
@@ -233,6 +270,8 @@ RULES: Sequence[Callable[[NodeSpec], Iterator[Finding]]] = (
     grants_name_registered_sources,
     projects_name_known_policies,
     enough_people_decide,
+    enough_organisations_approve,
+    people_have_one_organisation,
     nothing_is_listed_twice,
     sources_are_files_of_their_own,
     projects_have_code_of_their_own,

@@ -1,7 +1,8 @@
 """Submitting, approving, rejecting and revoking code revisions.
 
 Each act checks the permission, then the rule, then changes the state and writes the audit entry in
-one transaction. A code revision is in the Code Mount, verified, before its approval commits.
+one transaction. A code revision is in the Code Mount, verified, before its approval commits. Approvals are
+signed and counted by `code_approvals`.
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ from typing import Any
 from phems.domain.actors import NODE, Actor
 from phems.domain.code_revisions import (
     CODE_REVISIONS,
-    Approval,
     CodeRevision,
     CodeRevisionAction,
     CodeRevisionState,
     approved_by,
     author_names,
+    check_may_approve,
     decided,
     submitted_again,
 )
 from phems.domain.digests import TreeEntry, content_digest, environment_digest
 from phems.domain.permissions import Verb
 from phems.errors import InputError, NotFoundError, RefusedError
+from phems.services.code_approvals import CodeApprovals, CountedApproval, SignedStatement
 from phems.services.ports import Governance, Transaction
 from phems.services.ports.clock import Clock
 from phems.services.ports.code_repos import CodeMount, CodeRepos, Commit
@@ -44,12 +46,14 @@ class CodeRevisions:
         repos: CodeRepos,
         mount: CodeMount,
         access: ProjectAccess,
+        approvals: CodeApprovals,
         clock: Clock,
     ) -> None:
         self._governance = governance
         self._repos = repos
         self._mount = mount
         self._access = access
+        self._approvals = approvals
         self._clock = clock
 
     def submit(self, actor: Actor, project: str, commit: str | None = None) -> CodeRevision:
@@ -85,8 +89,36 @@ class CodeRevisions:
         with self._governance.transaction() as work:
             return self._one(work, project, commit)
 
-    def approve(self, actor: Actor, project: str, commit: str, *, note: str = "") -> CodeRevision:
-        """Approve; the last approval needed publishes the tree and replaces the approved revision."""
+    def approvals(self, actor: Actor, project: str, commit: str) -> Sequence[CountedApproval]:
+        """The approvals of a code revision's present turn, each verified now."""
+        self._access.check(actor, "code.list", project)
+        with self._governance.transaction() as work:
+            return self._approvals.counted(work, self._one(work, project, commit))
+
+    def statement(self, actor: Actor, project: str, commit: str) -> bytes:
+        """What the actor signs to approve a code revision, when they keep their own key."""
+        rules = self._access.check(actor, "code.approve", project)
+        with (
+            recorded_refusals(self._governance, actor, "code.approve", commit, project=project),
+            self._governance.transaction() as work,
+        ):
+            revision = self._one(work, project, commit)
+            self._check_may_approve(work, actor, rules, revision)
+            return self._approvals.statement(work, revision, actor.name)
+
+    def approve(
+        self,
+        actor: Actor,
+        project: str,
+        commit: str,
+        *,
+        note: str = "",
+        signed: SignedStatement | None = None,
+    ) -> CodeRevision:
+        """Approve; the last approval needed publishes the tree and replaces the approved revision.
+
+        `signed` is the `statement`, signed by an approver who keeps their own key.
+        """
         rules = self._access.check(actor, "code.approve", project)
         with (
             recorded_refusals(self._governance, actor, "code.approve", commit, project=project),
@@ -95,18 +127,15 @@ class CodeRevisions:
             work.code_revisions.lock(project)
             before = self._one(work, project, commit)
             self._check_never_revoked(work, before)
-            candidates = {*before.approvers(), actor.name}
-            revision = approved_by(
-                before,
-                Approval(actor.name, self._clock.now(), before.turn, note),
-                needed=rules.approvals,
-                eligible=[name for name in candidates if self._access.may(name, "code.approve", project)],
-            )
+            standing = self._check_may_approve(work, actor, rules, before)
+            approval = self._approvals.make(work, actor, before, rules, note=note, given=signed)
+            revision = approved_by(before, approval, rules=rules.approval, standing=standing)
             if revision.state is CodeRevisionState.APPROVED:
                 self._publish(rules, revision)
                 self._replace_approved(work, revision)
             work.code_revisions.save(revision)
-            self._record(work, actor, "code.approve", revision, before)
+            key_id = approval.signature.key_id if approval.signature else None
+            self._record(work, actor, "code.approve", revision, before, key_id=key_id)
             work.code_revisions.announce(project)
         return revision
 
@@ -114,9 +143,16 @@ class CodeRevisions:
         """Reject a code revision that is not approved yet."""
         return self._decide(actor, project, commit, CodeRevisionAction.REJECT, "code.reject", reason)
 
-    def revoke(self, actor: Actor, project: str, commit: str, *, reason: str) -> CodeRevision:
-        """Take an approval back, for good. Other commits with the same content are revoked with it."""
-        return self._decide(actor, project, commit, CodeRevisionAction.REVOKE, "code.revoke", reason)
+    def revoke(
+        self, actor: Actor, project: str, commit: str, *, reason: str, stop_runs: bool = False
+    ) -> CodeRevision:
+        """Take an approval back, for good. Other commits with the same content are revoked with it.
+
+        No run of it starts or resumes any more; with `stop_runs` the running node ends those on their way.
+        """
+        return self._decide(
+            actor, project, commit, CodeRevisionAction.REVOKE, "code.revoke", reason, stop_runs=stop_runs
+        )
 
     def _decide(
         self,
@@ -126,6 +162,8 @@ class CodeRevisions:
         action: CodeRevisionAction,
         verb: Verb,
         reason: str,
+        *,
+        stop_runs: bool = False,
     ) -> CodeRevision:
         self._access.check(actor, verb, project)
         if not reason.strip():
@@ -140,7 +178,14 @@ class CodeRevisions:
         ):
             work.code_revisions.lock(project)
             before = self._one(work, project, commit)
-            revision = decided(before, action, by=actor.name, at=self._clock.now(), reason=reason.strip())
+            revision = decided(
+                before,
+                action,
+                by=actor.name,
+                at=self._clock.now(),
+                reason=reason.strip(),
+                stop_runs=stop_runs,
+            )
             work.code_revisions.save(revision)
             self._record(work, actor, verb, revision, before)
             if action is CodeRevisionAction.REVOKE:
@@ -159,9 +204,26 @@ class CodeRevisions:
                     by=actor.name,
                     at=self._clock.now(),
                     reason=revoked.reason,
+                    stop_runs=revoked.stop_runs,
                 )
                 work.code_revisions.save(also)
                 self._record(work, actor, "code.revoke", also, other, same_content_as=revoked.commit)
+
+    def _check_may_approve(
+        self, work: Transaction, actor: Actor, rules: ProjectRules, revision: CodeRevision
+    ) -> frozenset[str]:
+        """Refuse an approval that would not count; gives whose approvals count already.
+
+        One who has lost the role before the revision is decided counts no more.
+        """
+        project = revision.project
+        standing = frozenset(
+            name
+            for name in self._approvals.approvers(work, revision)
+            if self._access.may(name, "code.approve", project)
+        )
+        check_may_approve(revision, actor.name, rules=rules.approval, standing=standing)
+        return standing
 
     def _read(self, actor: Actor, project: str, rules: ProjectRules, found: Commit) -> CodeRevision:
         """The commit as a code revision: its whole tree is read and hashed."""
@@ -189,7 +251,7 @@ class CodeRevisions:
 
     def _replace_approved(self, work: Transaction, revision: CodeRevision) -> None:
         before = work.code_revisions.approved(revision.project)
-        if before is None:
+        if before is None or before.commit == revision.commit:  # the same one, confirmed
             return
         replaced = decided(before, CodeRevisionAction.REPLACE, by=NODE.name, at=self._clock.now())
         work.code_revisions.save(replaced)
@@ -241,6 +303,8 @@ class CodeRevisions:
                 "turn": revision.turn,
                 "before": before.state.value if before else None,
                 "after": revision.state.value,
+                "policy_version": work.policies.current(revision.project).label,
+                **({"stop_runs": True} if revision.stop_runs else {}),
                 **({"reason": revision.reason} if revision.reason else {}),
                 **details,
             },

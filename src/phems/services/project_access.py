@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from phems.domain.actors import Actor
+from phems.domain.approvals import ApprovalRules
 from phems.domain.permissions import Role, Verb, check_may, may
 from phems.errors import NotFoundError
 from phems.nodespec import NodePaths, NodeSpec, OutputChecks, Thresholds
@@ -29,8 +30,21 @@ class ProjectRules:
     max_file_size: int
     max_output_size: int
     needs_sandbox: bool = False
+    unsigned_approvals_count: bool = False
+    different_organisations: bool = False
+    organisations: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, Any] = field(default_factory=Thresholds().model_dump)
     checks: Mapping[str, Any] = field(default_factory=OutputChecks().model_dump)
+
+    @property
+    def approval(self) -> ApprovalRules:
+        """What approvals must be, for code revisions and run capsules alike."""
+        return ApprovalRules(
+            needed=self.approvals,
+            unsigned_count=self.unsigned_approvals_count,
+            different_organisations=self.different_organisations,
+            organisations=self.organisations,
+        )
 
 
 class Membership(Protocol):
@@ -56,6 +70,9 @@ def rules_of_spec(spec: NodeSpec, paths: NodePaths) -> Callable[[str], ProjectRu
             max_file_size=policy.max_file_size,
             max_output_size=project.resources.file_size,
             needs_sandbox=policy.sandbox == "required",
+            unsigned_approvals_count=policy.signatures == "optional",
+            different_organisations=policy.approvals_from_different_organisations,
+            organisations=spec.organisation_of(),
             thresholds=policy.thresholds.model_dump(),
             checks=policy.checks.model_dump(),
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from phems.adapters.approver_keys import FolderApproverKeys
 from phems.adapters.files.artifact_areas import FolderArtifactAreas
 from phems.adapters.files.code_mount import FolderCodeMount
 from phems.adapters.files.frozen_files import FolderFrozenFiles
@@ -20,6 +21,8 @@ from phems.domain.outputs import Output
 from phems.domain.permissions import Role
 from phems.domain.release_packages import NodeIdentity
 from phems.errors import NotFoundError
+from phems.services.approval_signatures import ApprovalSignatures
+from phems.services.code_approvals import CodeApprovals
 from phems.services.code_revisions import CodeRevisions
 from phems.services.outputs import Outputs
 from phems.services.ports.runs import RunSubmission
@@ -111,7 +114,12 @@ class Site:
         self.artifacts = FolderArtifactAreas(self.folder / "artifacts")
         self.frozen = FolderFrozenFiles(self.folder / "releases")
         self.zone = FolderReleaseZone(self.folder / "zone")
-        self.code = CodeRevisions(self.governance, GitRepos(), self.mount, self.access, self.clock)
+        self.keys = FolderApproverKeys(self.folder / "keys")
+        self.signatures = ApprovalSignatures("node-a", self.keys, self.clock)
+        self.approvals = CodeApprovals(self.signatures, self.access, self.clock)
+        self.code = CodeRevisions(
+            self.governance, GitRepos(), self.mount, self.access, self.approvals, self.clock
+        )
         self.outputs = Outputs(self.governance, self.artifacts, self.access, self.clock)
         self.releases = Releases(
             self.governance, self.artifacts, self.frozen, self.zone, self.access, self.clock

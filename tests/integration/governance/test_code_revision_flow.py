@@ -52,7 +52,11 @@ def test_an_approved_commit_lies_in_the_code_mount_byte_for_byte_and_read_only(
     assert stat.S_IMODE((tree / "run.sh").stat().st_mode) == 0o555
     assert not (tree / ".git").exists()
     site.mount.verify(PROJECT, approved.digest)
-    assert [entry.action for entry in site.entries()] == ["code.submit", "code.approve"]
+    assert [entry.action for entry in site.entries()] == [
+        "code.submit",
+        "user.register_key",
+        "code.approve",
+    ]
     assert site.entries()[-1].details["digest"] == approved.digest
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from phems.domain.code_revisions import Approval, CodeRevision, CodeRevisionState
+from phems.domain.approvals import Approval, Signature
+from phems.domain.code_revisions import CodeRevision, CodeRevisionState
 
 CHANNEL = "phems_code"
 
@@ -49,15 +50,15 @@ class PostgresCodeRevisionsStore:
                 """
                 INSERT INTO governance.code_revisions (
                     project, commit, digest, environment_digest, branch, subject, authors, submitter,
-                    submitted_at, turn, state, decided_by, decided_at, reason
+                    submitted_at, turn, state, decided_by, decided_at, reason, stop_runs
                 ) VALUES (
                     :project, :commit, :digest, :environment_digest, :branch, :subject, :authors, :submitter,
-                    :submitted_at, :turn, :state, :decided_by, :decided_at, :reason
+                    :submitted_at, :turn, :state, :decided_by, :decided_at, :reason, :stop_runs
                 ) ON CONFLICT (project, commit) DO UPDATE SET
                     authors = excluded.authors, submitter = excluded.submitter,
                     submitted_at = excluded.submitted_at, turn = excluded.turn, state = excluded.state,
                     decided_by = excluded.decided_by, decided_at = excluded.decided_at,
-                    reason = excluded.reason
+                    reason = excluded.reason, stop_runs = excluded.stop_runs
                 """
             ),
             {
@@ -75,6 +76,7 @@ class PostgresCodeRevisionsStore:
                 "decided_by": revision.decided_by,
                 "decided_at": revision.decided_at,
                 "reason": revision.reason,
+                "stop_runs": revision.stop_runs,
             },
         )
         for approval in revision.approvals:
@@ -90,8 +92,11 @@ class PostgresCodeRevisionsStore:
         self._connection.execute(
             text(
                 """
-                INSERT INTO governance.code_approvals (project, commit, turn, approver, at, note)
-                VALUES (:project, :commit, :turn, :approver, :at, :note) ON CONFLICT DO NOTHING
+                INSERT INTO governance.code_approvals (
+                    project, commit, turn, approver, at, note, policy_version, key_id, signature
+                ) VALUES (
+                    :project, :commit, :turn, :approver, :at, :note, :policy_version, :key_id, :signature
+                ) ON CONFLICT DO NOTHING
                 """
             ),
             {
@@ -101,6 +106,9 @@ class PostgresCodeRevisionsStore:
                 "approver": approval.approver,
                 "at": approval.at,
                 "note": approval.note,
+                "policy_version": approval.policy_version,
+                "key_id": approval.signature.key_id if approval.signature else "",
+                "signature": approval.signature.signature if approval.signature else "",
             },
         )
 
@@ -114,12 +122,12 @@ class PostgresCodeRevisionsStore:
     def _approvals(self, revision: CodeRevision) -> tuple[Approval, ...]:
         rows = self._connection.execute(
             text(
-                "SELECT approver, at, turn, note FROM governance.code_approvals "
-                "WHERE project = :project AND commit = :commit ORDER BY turn, at, approver"
+                "SELECT * FROM governance.code_approvals "
+                "WHERE project = :project AND commit = :commit ORDER BY turn, at, approver, key_id"
             ),
             {"project": revision.project, "commit": revision.commit},
         )
-        return tuple(Approval(row.approver, row.at, row.turn, row.note) for row in rows)
+        return tuple(_approval(row) for row in rows)
 
 
 def _revision(row: Row[Any]) -> CodeRevision:
@@ -138,4 +146,10 @@ def _revision(row: Row[Any]) -> CodeRevision:
         decided_by=row.decided_by,
         decided_at=row.decided_at,
         reason=row.reason,
+        stop_runs=row.stop_runs,
     )
+
+
+def _approval(row: Row[Any]) -> Approval:
+    signature = Signature(row.key_id, row.signature) if row.key_id else None
+    return Approval(row.approver, row.at, row.turn, row.note, row.policy_version, signature)
