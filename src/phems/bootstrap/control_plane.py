@@ -45,7 +45,13 @@ def build_control_plane(node: Node, launcher: SandboxLauncher, stack: ExitStack)
     storages = open_storages(node.database.url("dagster"))
     stack.callback(storages.close)
     sandboxing = Sandboxing(launcher.is_isolating, launcher.describe())
-    admission = Admission(node.governance, node.clock, lambda project: rules_of(spec, project), sandboxing)
+    admission = Admission(
+        node.governance,
+        node.clock,
+        lambda project: rules_of(spec, project),
+        sandboxing,
+        node.code_approvals,
+    )
     settings = settings_of(spec)
     priorities = {name: project.priority for name, project in settings.items()}
     storage_socket = paths.runtime_dir / "storage.sock"

@@ -114,7 +114,7 @@ def enough_organisations_approve(spec: NodeSpec) -> Iterator[Finding]:
                 yield Finding(
                     ("projects", name, "members", "information_asset_owner"),
                     f"come from {len(found)} of {policy.approvals} organisations",
-                    f"policy {project.policy} wants each approval from another organisation, its author's aside",
+                    f"policy {project.policy} wants each approval from another organisation",
                     "add people of other organisations, or name their organisation under organisations",
                     (("projects", name), ("policies", project.policy), ("organisations",)),
                 )

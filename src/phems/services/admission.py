@@ -15,6 +15,7 @@ from phems.domain.actors import Actor
 from phems.domain.capsules import RunFacts, capsule
 from phems.domain.code_revisions import CodeRevision, CodeRevisionState
 from phems.errors import RefusedError
+from phems.services.code_approvals import CodeApprovals
 from phems.services.ports import Governance, Transaction
 from phems.services.ports.clock import Clock
 from phems.services.ports.runs import RunAdmission, RunSubmission
@@ -54,11 +55,13 @@ class Admission:
         clock: Clock,
         rules: Callable[[str], ProjectRules],
         sandboxing: Sandboxing,
+        approvals: CodeApprovals,
     ) -> None:
         self._governance = governance
         self._clock = clock
         self._rules = rules
         self._sandboxing = sandboxing
+        self._approvals = approvals
 
     def submit(
         self, actor: Actor, facts: RunFacts, *, code_digest: str, needed_sources: frozenset[str]
@@ -104,6 +107,7 @@ class Admission:
             )
         rules = self._rules(facts.project)
         revision = _revision(tx, facts.project, submission.code_digest)
+        self._approvals.check(tx, revision)
         self._check_sandbox(facts, rules)
         self._check_grants(facts, rules, submission.needed_sources)
         grants = {name: grant.place for name, grant in rules.grants.items() if self._is_current(grant)}
