@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import phems.project
+from phems.contract.disclosure import FIELDS
 
 HEAD = """\
 # The library for project code
@@ -21,7 +22,13 @@ plain `dagster dev`, `dg dev` or pytest on a laptop.
 
 def library_page() -> str:
     """A section for each public name of the library."""
-    return "".join([HEAD, *(_section(name) for name in phems.project.__all__)])
+    return "".join([HEAD, *(_section(name) for name in phems.project.__all__), *_disclosure()])
+
+
+def _disclosure() -> Iterator[str]:
+    yield "\n## What a `disclosure` may say\n\n| key | is |\n|---|---|\n"
+    for key, field in FIELDS.items():
+        yield f"| `{key}` | {field.must_be} |\n"
 
 
 def _section(name: str) -> str:

@@ -41,10 +41,14 @@ _SIGNATURES: dict[str, tuple[tuple[bytes, ...], bytes]] = {
     "gif": ((b"GIF87a", b"GIF89a"), b""),
     "jpeg": ((b"\xff\xd8\xff",), b""),
     "jpg": ((b"\xff\xd8\xff",), b""),
+    "onnx": ((b"\x08",), b""),
     "parquet": ((b"PAR1",), b"PAR1"),
     "pdf": ((b"%PDF-",), b""),
     "png": ((b"\x89PNG\r\n\x1a\n",), b"IEND\xaeB`\x82"),
+    "safetensors": ((b"\0{",), b""),
 }
+# Where that beginning stands: safetensors begin with the length of their header, in eight bytes.
+_SIGNATURE_AT = {"safetensors": 7}
 
 TEXT_TYPES = frozenset({"csv", "geojson", "json", "jsonl", "log", "md", "tsv", "txt", "yaml", "yml"})
 
@@ -91,6 +95,8 @@ class ContentScan:
         # A table whose first column is called MZ is no program: real ones are not UTF-8 text.
         if self._extension in TEXT_TYPES and start.isalnum():
             return False
+        if self._extension in _SIGNATURE_AT and self._signature_problem() is None:
+            return False  # a length may look like anything
         return self._head.startswith(start)
 
     def _note(self, problem: str | None) -> None:
@@ -98,6 +104,8 @@ class ContentScan:
 
     def _decode(self, chunk: bytes, *, final: bool) -> None:
         if self._decoder is None or self._problem is not None:
+            return
+        if not final and chunk.isascii() and not self._decoder.getstate()[0]:
             return
         try:
             self._decoder.decode(chunk, final)
@@ -108,7 +116,9 @@ class ContentScan:
         if self._extension not in _SIGNATURES:
             return _text_problem(self._head + self._tail)
         starts, end = _SIGNATURES[self._extension]
-        if not self._head.startswith(starts) or not self._tail.endswith(end):
+        if not self._head.startswith(
+            starts, _SIGNATURE_AT.get(self._extension, 0)
+        ) or not self._tail.endswith(end):
             return f"its content is not that of a .{self._extension} file"
         return None
 
@@ -121,6 +131,8 @@ def _found(window: bytes, marks: tuple[bytes, ...], clause: str) -> str | None:
 def _text_problem(window: bytes) -> str | None:
     if b"\0" in window:
         return "it holds binary content"
+    if b"<" not in window:
+        return None
     return _found(window.lower(), _MARKUP, "it holds active markup ({})")
 
 
@@ -156,6 +168,6 @@ class TypeRule:
             raise RefusedError(
                 f"The file {path!r} cannot be released.",
                 why=f"{problem}; nothing that can run when opened may leave the node.",
-                remedy="Write it as plain csv, json, parquet, png or text, run the step again, "
+                remedy="Write it as plain csv, json, parquet, png, safetensors or text, run the step again, "
                 "and request the new output.",
             )

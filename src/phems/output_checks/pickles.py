@@ -22,11 +22,11 @@ _ACTIVE = frozenset(
 _HEAD_BYTES = 1 << 20
 _CHUNK_BYTES = 4 << 20
 _OVERLAP_BYTES = 128
-# Protocols 2 to 5 begin with 0x80 and their number; 4 and 5 with a frame after it.
-_IN_TEXT = re.compile(
-    rb"(?<![A-Za-z0-9+/])(?:gASV|gAWV|gAJ[9jYx]|gAN[9jYx])[A-Za-z0-9+/\r\n]{16,}"
-    rb"|(?<![0-9a-fA-F])80(?:0[45]95|0[23](?:63|7[dD]|5[dD]|71))[0-9a-fA-F]{16,}"
-)
+# Protocols 2 to 5 begin with 0x80 and their number; 4 and 5 with a frame after it. In each spelling, what
+# stands before must not be of the same alphabet: then it is the middle of something else.
+_BASE64 = re.compile(rb"gA(?:SV|WV|J[9jYx]|N[9jYx])[A-Za-z0-9+/\r\n]{16}")
+_HEX = re.compile(rb"80(?:0[45]95|0[23](?:63|7[dD]|5[dD]|71))[0-9a-fA-F]{16}")
+_ALPHABETS = ((_BASE64, re.compile(rb"[A-Za-z0-9+/]")), (_HEX, re.compile(rb"[0-9a-fA-F]")))
 
 
 def found_in(place: Path, *, text: bool) -> str | None:
@@ -38,10 +38,18 @@ def found_in(place: Path, *, text: bool) -> str | None:
         rest, chunk = b"", head
         while text and chunk:
             window = rest + chunk
-            if _IN_TEXT.search(window):
+            if _encoded_in(window):
                 return "it holds an encoded pickle"
             rest, chunk = window[-_OVERLAP_BYTES:], opened.read(_CHUNK_BYTES)
     return None
+
+
+def _encoded_in(window: bytes) -> bool:
+    return any(
+        match.start() == 0 or not alphabet.match(window, match.start() - 1)
+        for spelling, alphabet in _ALPHABETS
+        for match in spelling.finditer(window)
+    )
 
 
 def _does_something(head: bytes) -> bool:

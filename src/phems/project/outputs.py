@@ -10,16 +10,18 @@ import contextlib
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from dagster import ConfigurableResource, MetadataValue
 
+from phems.contract.disclosure import checked_declaration
 from phems.contract.runtime import RegisteredOutput, current_runtime
 from phems.errors import InputError
 from phems.project.artifact_area import artifact_dir, whole_file
+from phems.project.clean_images import png_of
 from phems.project.output_names import check_no_symlink, check_output_name
 from phems.project.output_tables import TABLE_FORMATS
 
@@ -84,18 +86,18 @@ class Outputs(ConfigurableResource[Any]):
         text.written = binary.written
 
     @contextlib.contextmanager
-    def open_binary(self, context: RunContext, name: str) -> Iterator[BinaryOutput]:
-        """As `open`, for bytes."""
-        check_output_name(name)
-        area = artifact_dir()
-        relative = f"outputs/{_run_id(context)}/{name}"
+    def open_binary(
+        self, context: RunContext, name: str, *, disclosure: Mapping[str, Any] | None = None
+    ) -> Iterator[BinaryOutput]:
+        """As `open`, for bytes. `disclosure` is what `declare` takes."""
+        declared = checked_declaration(disclosure) if disclosure is not None else None
+        area, relative = _place(context, name)
         path = area / relative
-        check_no_symlink(area, path)
         with whole_file(path, durable=True) as temporary:
             file = BinaryOutput(io.FileIO(temporary, "w"))
             with contextlib.closing(file):
                 yield file
-        registered = _register(relative, path)
+        registered = _register(relative, path, declared)
         file.written = WrittenOutput(name, path, registered.sha256, registered.size)
 
     def write_text(self, context: RunContext, name: str, text: str) -> WrittenOutput:
@@ -124,14 +126,17 @@ class Outputs(ConfigurableResource[Any]):
             ) from error
         return self.write_text(context, name, text + "\n")
 
-    def write_table(self, context: RunContext, name: str, table: Any) -> WrittenOutput:
+    def write_table(
+        self, context: RunContext, name: str, table: Any, *, disclosure: Mapping[str, Any] | None = None
+    ) -> WrittenOutput:
         """A table (Arrow, pandas, polars, or a list of dicts) as the name ends: `.csv` or `.parquet`.
 
-        Of pandas, a named index becomes columns; an unnamed one is left out.
+        Of pandas, a named index becomes columns; an unnamed one is left out. `disclosure` says what the
+        table is, so that the node can check it; see `declare`.
         """
         _check_suffix(name, tuple(TABLE_FORMATS), "a table")
         write = TABLE_FORMATS[Path(name).suffix]
-        with self.open_binary(context, name) as file:
+        with self.open_binary(context, name, disclosure=disclosure) as file:
             write(table, file)
         return file.written
 
@@ -142,6 +147,34 @@ class Outputs(ConfigurableResource[Any]):
         figure.savefig(content, format="png", metadata={"Software": None}, **options)
         return self.write_bytes(context, name, content.getvalue())
 
+    def write_image(self, context: RunContext, name: str, image: Any) -> WrittenOutput:
+        """A picture as a clean `.png`: its pixels alone, without Exif, comments, profiles or thumbnails.
+
+        `image` is a path or bytes of any picture, a Pillow image, or an array of pixels. What carries more
+        than its picture fails the node's checks; this is how to write it.
+        """
+        _check_suffix(name, (".png",), "an image")
+        return self.write_bytes(context, name, png_of(image))
+
+    def declare(self, context: RunContext, name: str, disclosure: Mapping[str, Any]) -> WrittenOutput:
+        """Say what an output is that this run has written, so that the node can check it before a release.
+
+        `disclosure` is a dict as in `{"kind": "frequency", "dimensions": ["sex"], "count": "patients"}`; its
+        keys are in the reference. An output of which nothing is declared is never passed unseen. The
+        last declaration counts. Raises `InputError` for one that is not usable, or when there is no
+        such output.
+        """
+        declared = checked_declaration(disclosure)
+        area, relative = _place(context, name)
+        if not (area / relative).is_file():
+            raise InputError(
+                f"There is no output {name!r} to declare",
+                why="this run has written no file of that name",
+                remedy="write it first, then declare it",
+            )
+        registered = _register(relative, area / relative, declared)
+        return WrittenOutput(name, area / relative, registered.sha256, registered.size)
+
 
 def _run_id(context: RunContext) -> str:
     # Dagster would have asset contexts asked through the op context that they wrap.
@@ -149,10 +182,18 @@ def _run_id(context: RunContext) -> str:
     return of_op.run_id
 
 
-def _register(relative: str, path: Path) -> RegisteredOutput:
+def _place(context: RunContext, name: str) -> tuple[Path, str]:
+    """The artifact area, and where in it an output of this name lies."""
+    check_output_name(name)
+    area, relative = artifact_dir(), f"outputs/{_run_id(context)}/{name}"
+    check_no_symlink(area, area / relative)
+    return area, relative
+
+
+def _register(relative: str, path: Path, declaration: Mapping[str, Any] | None) -> RegisteredOutput:
     runtime = current_runtime()
     if runtime is not None:
-        return runtime.outputs.register(relative)
+        return runtime.outputs.register(relative, declaration)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return RegisteredOutput(relative, digest, path.stat().st_size)

@@ -66,6 +66,9 @@ def test_sizes_and_types_are_told() -> None:
         ("a.parquet", PARQUET),
         ("a.pdf", b"%PDF-1.7 /Type /Catalog"),
         ("a.bib", b"@article{x}"),
+        # A header of 640 bytes: the length begins as a pickle does.
+        ("a.safetensors", b"\x80\x02" + b"\0" * 6 + b'{"w": {}}'),
+        ("a.onnx", b"\x08\x09\x12\x04test"),
     ],
 )
 @pytest.mark.parametrize("chunk", [1, 7, 4096])
@@ -96,6 +99,8 @@ def test_what_is_what_it_says_may_leave(path: str, content: bytes, chunk: int) -
         ("a.json", b'["<svg onload=x>"]', "markup"),
         ("a.md", b"<iframe src=x>", "markup"),
         ("a.bib", b"<html>", "markup"),
+        ("a.safetensors", pickle.dumps([1], 2), "pickle"),
+        ("a.onnx", b"\x12 and so on", "not that of a .onnx"),
         ("a.png", b"GIF89a", "not that of a .png"),
         ("a.png", PNG[:-1], "not that of a .png"),
         ("a.png", PNG + b"trailing bytes", "not that of a .png"),
