@@ -20,6 +20,7 @@ from phems.adapters.runtime_dir import ensure_runtime_dir
 from phems.adapters.status_file import StatusFile
 from phems.bootstrap import Node, started_node
 from phems.bootstrap.control_plane import Record, build_control_plane, choose_sandbox
+from phems.bootstrap.served_code import ServedCode
 from phems.engine.control_plane import ControlPlane
 from phems.engine.orchestrator import unfinished_runs
 from phems.errors import UnavailableError
@@ -47,6 +48,7 @@ class ServingNode:
         self._with_gateway = with_gateway
         self.control: ControlPlane
         self.node: Node
+        self._code: ServedCode
         self._late = _LateApp()
         self._stack = ExitStack()
         self._stopping = threading.Event()
@@ -112,6 +114,7 @@ class ServingNode:
         told("Starting the control plane ...")
         self.control = build_control_plane(self.node, launcher, stack)
         record = Record(self.node)
+        self._code = ServedCode(self.node, self.control, record)
         stack.callback(record.lifecycle, "node.stop")
         record.lifecycle("node.start", sandbox=launcher.describe())
         listener = Notifications(
@@ -124,7 +127,7 @@ class ServingNode:
             on_reconnect=self._catch_up,
         )
         stack.callback(listener.close)
-        self.control.start(self._approved_code())
+        self.control.start(self._code.runnable())
         if gateway is not None:
             told("Starting the gateway ...")
             self._start_gateway(gateway)
@@ -155,20 +158,9 @@ class ServingNode:
         self._late.app = create_app(self.control.workspace, self.node.users, settings=settings_of(self.spec))
         gateway.start()
 
-    def _approved_code(self) -> dict[str, str]:
-        with self.node.governance.transaction() as tx:
-            found = {name: tx.code_revisions.approved(name) for name in self.spec.projects}
-        return {name: revision.digest for name, revision in found.items() if revision is not None}
-
     def _follow_code(self, project: str) -> None:
-        if project not in self.spec.projects:
-            return
-        with self.node.governance.transaction() as tx:
-            revision = tx.code_revisions.approved(project)
-        if revision is None:
-            self.control.hosts.deactivate(project)
-        else:
-            self.control.hosts.activate(project, revision.digest)
+        if project in self.spec.projects:
+            self._code.follow(project)
 
     def _catch_up(self) -> None:
         """After a gap in the notifications: look at everything once."""

@@ -112,10 +112,16 @@ class Record:
             )
 
     def changed_code(self, project: str, digest: str, reason: str) -> None:
-        """The Code Mount does not hold what was approved; no host was started on it."""
+        """The code in the Code Mount, or its approvals, are not what they must be; no host was started."""
         with self._node.governance.transaction() as tx:
             details = {"reason": reason[:REASON_LENGTH]}
             tx.audit.append(NODE, "code.verify", digest, project=project, result="refused", details=details)
+
+    def ended_run(self, run_id: str, project: str, *, revoked_by: str, commit: str) -> None:
+        """The node is about to end a run because its code was revoked."""
+        with self._node.governance.transaction() as tx:
+            details = {"because": "its code was revoked", "commit": commit, "revoked_by": revoked_by}
+            tx.audit.append(NODE, "run.cancel", run_id, project=project, details=details)
 
     def lifecycle(self, action: str, **details: str) -> None:
         """The node starts or stops."""

@@ -195,15 +195,18 @@ class AdmittingRunLauncher(RunLauncher[Any]):
 
     def terminate(self, run_id: str) -> bool:
         """Cancel a run: its processes are gone within seconds."""
+        return self.end(run_id, f"Cancelled by {requester.get() or 'the node'}")
+
+    def end(self, run_id: str, reason: str) -> bool:
+        """Cancel a run for a reason, given without a full stop; False when it has ended already."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
         self._instance.report_run_canceling(run)
-        who = requester.get() or "the node"
         if self._is_driven(run_id):
-            self._cancel(run_id, f"Cancelled by {who}.")
+            self._cancel(run_id, f"{reason}.")
         else:
-            self._instance.report_run_canceled(run, f"Cancelled by {who} before it started.")
+            self._instance.report_run_canceled(run, f"{reason} before it started.")
         return True
 
     @property

@@ -16,6 +16,7 @@ from pathlib import Path
 from phems.contract.capability import Capability
 from phems.contract.step_order import ResourceLimits
 from phems.engine._dagster import (
+    DagsterRunStatus,
     EventLogStorage,
     KnownExecutionState,
     RunStorage,
@@ -77,6 +78,8 @@ class ControlPlane:
     def __init__(self, parts: ControlPlaneParts) -> None:
         self._parts = parts
         self._closed = threading.Event()
+        self._ending = threading.Lock()
+        self._ended_code: dict[tuple[str, str], tuple[str, Callable[[str], None]]] = {}
         self._refreshing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="phems-workspace")
         parts.location_sockets.mkdir(parents=True, exist_ok=True)
         self.attempts = Attempts()
@@ -155,6 +158,18 @@ class ControlPlane:
         """A notification of the event log: `<run id>_<event id>`."""
         self.orchestrator.events_written(payload.rpartition("_")[0])
 
+    def end_runs_of(
+        self, project: str, code_digest: str, reason: str, record: Callable[[str], None]
+    ) -> list[str]:
+        """End the runs of this code that are on their way, and those that are being let start now.
+
+        `record(run_id)` comes before each: a run whose end cannot be written down goes on. Gives the runs.
+        """
+        with self._ending:
+            self._ended_code[project, code_digest] = (reason, record)
+            runs = self.orchestrator.runs_of(project, code_digest)
+        return [run_id for run_id in runs if self._end(run_id, reason, record)]
+
     def close(self) -> None:
         """Stop all parts, in the order in which nothing waits for what is gone."""
         self._closed.set()
@@ -182,7 +197,19 @@ class ControlPlane:
         self.orchestrator.attempt_ended(end)
 
     def _drive(self, admitted: Admitted) -> None:
-        self.orchestrator.admit(admitted)
+        with self._ending:
+            self.orchestrator.admit(admitted)
+            # Its admission may have come just before the revocation that ends the runs of its code.
+            ended = self._ended_code.get((admitted.project, admitted.code_digest))
+        if ended is not None:
+            self._end(admitted.run_id, *ended)
+
+    def _end(self, run_id: str, reason: str, record: Callable[[str], None]) -> bool:
+        run = self.instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or run.status is DagsterRunStatus.CANCELING:
+            return False
+        record(run_id)
+        return self._launcher.end(run_id, reason)
 
     def _cancel(self, run_id: str, reason: str) -> None:
         self.orchestrator.cancel(run_id, reason)

@@ -105,6 +105,14 @@ class Orchestrator:
         """Whether the run is on its way here: a cancellation must come after its beginning."""
         return run_id in self._admissions
 
+    def runs_of(self, project: str, code_digest: str) -> list[str]:
+        """The runs of this code that are on their way here."""
+        return [
+            admitted.run_id
+            for admitted in list(self._admissions.values())
+            if (admitted.project, admitted.code_digest) == (project, code_digest)
+        ]
+
     def driving(self) -> int:
         """How many runs are on their way."""
         return len(self._drivers)
