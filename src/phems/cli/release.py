@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phems.cli import output, session
+from phems.cli import output, release_check, session
 from phems.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from phems.services.releases import Releases
 
 app = typer.Typer(no_args_is_help=True)
+app.command("check")(release_check.check)
 
 _COLUMNS = ["id", "project", "state", "phase", "requester", "requested_at", "context"]
 _FIELDS = [

@@ -14,6 +14,7 @@ from phems.adapters.files.code_mount import FolderCodeMount
 from phems.adapters.files.frozen_files import FolderFrozenFiles
 from phems.adapters.files.release_zone import FolderReleaseZone
 from phems.adapters.git import GitRepos
+from phems.adapters.output_check_runner import SandboxedCheckRunner
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
 from phems.domain.actors import Actor
 from phems.domain.audit import Entry
@@ -24,6 +25,7 @@ from phems.errors import NotFoundError
 from phems.services.approval_signatures import ApprovalSignatures
 from phems.services.code_approvals import CodeApprovals
 from phems.services.code_revisions import CodeRevisions
+from phems.services.output_checks import OutputChecks
 from phems.services.outputs import Outputs
 from phems.services.ports.runs import RunSubmission
 from phems.services.project_access import ProjectAccess, ProjectRules
@@ -121,6 +123,9 @@ class Site:
             self.governance, GitRepos(), self.mount, self.access, self.approvals, self.clock
         )
         self.outputs = Outputs(self.governance, self.artifacts, self.access, self.clock)
+        self.output_checks = OutputChecks(
+            self.governance, self.artifacts, self.frozen, SandboxedCheckRunner(), self.access
+        )
         self.releases = Releases(
             self.governance, self.artifacts, self.frozen, self.zone, self.access, self.clock
         )
@@ -140,13 +145,19 @@ class Site:
     def set_rules(self, **changes: object) -> None:
         self.rules[PROJECT] = replace(self.rules[PROJECT], **changes)  # type: ignore[arg-type]
 
-    def wrote(self, name: str, content: bytes, run_id: str = "run-1") -> Output:
+    def wrote(
+        self,
+        name: str,
+        content: bytes,
+        run_id: str = "run-1",
+        declaration: dict[str, object] | None = None,
+    ) -> Output:
         """What a step does: write a file and register it."""
         path = f"outputs/{run_id}/{name}"
         place = self.folder / "artifacts" / PROJECT / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
-        return self.outputs.register_output(PROJECT, run_id, "make_table", path)
+        return self.outputs.register_output(PROJECT, run_id, "make_table", path, declaration)
 
     def launched(self, run_id: str, by: str, digest: str) -> None:
         with self.governance.transaction() as work:

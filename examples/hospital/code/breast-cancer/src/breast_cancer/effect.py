@@ -37,6 +37,17 @@ def log_hazard_ratio(patients: pd.DataFrame) -> float:
     return float(model.coef_[covariates.columns.get_loc("hormone_therapy")])
 
 
+def disclosure_of(patients: pd.DataFrame) -> dict[str, object]:
+    """What results of that model are, so that the node can check them: see `Outputs.declare`."""
+    parameters, observations = patients.shape[1] - 3, round(len(patients), -1)
+    model = {
+        "parameters": parameters,
+        "observations": observations,
+        "residual_dof": observations - parameters,
+    }
+    return {"kind": "regression", "population": "GBSG2", "model": model}
+
+
 def resample(patients: pd.DataFrame, seed: int) -> pd.DataFrame:
     """As many patients, drawn with replacement; the same seed draws the same."""
     drawn = np.random.default_rng(seed).integers(0, len(patients), len(patients))

@@ -8,7 +8,7 @@ import pandas as pd
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.metrics import concordance_index_censored
 
-from heart_attack.study import COVARIATES
+from heart_attack.study import COVARIATES, POPULATION
 
 Matrix = npt.NDArray[np.float64]
 _Z95 = 1.959964
@@ -33,6 +33,16 @@ class CoxModel:
             "concordance": round(self.concordance, 3),
             "covariates": {name: self._of(name) for name in self.coefficients},
         }
+
+    def disclosure(self) -> dict[str, object]:
+        """What the summary is, so that the node can check it: see `Outputs.declare`."""
+        parameters, patients = len(self.coefficients), round(self.patients, -1)
+        model = {
+            "parameters": parameters,
+            "observations": patients,
+            "residual_dof": patients - parameters,
+        }
+        return {"kind": "regression", "population": POPULATION, "model": model}
 
     def _of(self, name: str) -> dict[str, float]:
         beta, error = self.coefficients[name], self.standard_errors[name]

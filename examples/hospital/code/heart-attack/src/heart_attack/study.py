@@ -16,6 +16,16 @@ COVARIATES = ("age", "female", "heart_rate", "diastolic_pressure", "bmi", "heart
 TABLE_DAYS = (0, 180, 365, 730, 1095, 1460, 1825)
 SMALL_CELL = 10
 """A count below this is not published; others are rounded to its multiples."""
+POPULATION = "WHAS500"
+KM_DISCLOSURE = {
+    "kind": "survival",
+    "dimensions": ["stratum", "group", "day"],
+    "count": "at_risk",
+    "suppressed": "",
+    "unit": "patients",
+    "population": POPULATION,
+}
+"""What the released table is, so that the node can check it: see `Outputs.declare`."""
 
 
 def cohort_of(source: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from dagster import (
 )
 from pydantic import Field
 
-from breast_cancer.effect import interval, log_hazard_ratio, patients_of, resample
+from breast_cancer.effect import disclosure_of, interval, log_hazard_ratio, patients_of, resample
 from phems.project import DataSource, Outputs
 
 
@@ -91,8 +91,10 @@ def summarise(
         {"resample": number, "log_hazard_ratio": round(effect, 4)}
         for number, effect in enumerate(resampled, start=1)
     ]
-    written = outputs.write_json(context, "hazard_ratio.json", summary)
-    table = outputs.write_table(context, "bootstrap.csv", rows)
+    disclosure = disclosure_of(patients)
+    outputs.write_json(context, "hazard_ratio.json", summary)
+    written = outputs.declare(context, "hazard_ratio.json", disclosure)
+    table = outputs.write_table(context, "bootstrap.csv", rows, disclosure=disclosure)
     context.add_output_metadata({**result, **written.metadata(), **table.metadata()})
     return result
 

@@ -5,7 +5,7 @@ from dagster import AssetCheckResult, AssetExecutionContext, AssetIn, asset, ass
 
 from heart_attack.cox import CoxModel, fit_cox
 from heart_attack.figures import km_figure
-from heart_attack.study import TABLE_DAYS
+from heart_attack.study import KM_DISCLOSURE, TABLE_DAYS
 from heart_attack.survival import km_curves_of, releasable
 from phems.project import Outputs
 
@@ -23,7 +23,8 @@ def km_curves(cohort: pd.DataFrame) -> pd.DataFrame:
 def cox_model(context: AssetExecutionContext, cohort: pd.DataFrame, outputs: Outputs) -> CoxModel:
     """Hazard ratios of death; writes `cox_coefficients.json`."""
     model = fit_cox(cohort)
-    written = outputs.write_json(context, "cox_coefficients.json", model.summary())
+    outputs.write_json(context, "cox_coefficients.json", model.summary())
+    written = outputs.declare(context, "cox_coefficients.json", model.disclosure())
     context.add_output_metadata({"concordance": model.concordance, **written.metadata()})
     return model
 
@@ -40,7 +41,7 @@ def concordance_is_above_0_7(cox_model: CoxModel) -> AssetCheckResult:
 def km_table(context: AssetExecutionContext, km_curves: pd.DataFrame, outputs: Outputs) -> pd.DataFrame:
     """Survival at chosen days, small numbers left out; writes `km_table.csv`."""
     table = releasable(km_curves, TABLE_DAYS)
-    written = outputs.write_table(context, "km_table.csv", table)
+    written = outputs.write_table(context, "km_table.csv", table, disclosure=KM_DISCLOSURE)
     context.add_output_metadata({"suppressed": int(table["suppressed"].sum()), **written.metadata()})
     return table
 
