@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from phems.services.audit import AuditLog
     from phems.services.code_approvals import CodeApprovals
     from phems.services.code_revisions import CodeRevisions
+    from phems.services.coordinators import Coordinators
     from phems.services.output_checks import OutputChecks
     from phems.services.outputs import Outputs
     from phems.services.ports.code_repos import CodeMount
@@ -101,6 +102,17 @@ class Node:
         from phems.services.users import Users
 
         return Users(self.governance, clock=self.clock, passwords=Argon2Hasher())
+
+    @cached_property
+    def coordinators(self) -> Coordinators:
+        """Federation coordinators, and their tokens."""
+        from phems.services.coordinators import Coordinators
+
+        return Coordinators(
+            self.governance,
+            lambda: {name: project.members.coordinator for name, project in self.spec.projects.items()},
+            self.clock,
+        )
 
     @cached_property
     def code_revisions(self) -> CodeRevisions:

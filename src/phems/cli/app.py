@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, Row] = {
     "run": Row("phems.cli.run", "Runs: launch, follow, read their logs, cancel."),
     "release": Row("phems.cli.release", "Release requests: ask, vote, decide, download."),
     "user": Row("phems.cli.user", "The local users of the node."),
+    "coordinator": Row("phems.cli.coordinator", "Who is handed released packages: tokens of coordinators."),
     "audit": Row("phems.cli.audit", "The audit log: read, export, verify."),
 }
 

@@ -54,6 +54,11 @@ class Members(Section):
     information_asset_owner: People = Field(
         default=(), description="Approve code revisions for the Data Controller."
     )
+    coordinator: tuple[Name, ...] = Field(
+        default=(),
+        description="Federation coordinators: programs that are handed the project's released packages, "
+        "and nothing else.",
+    )
 
 
 class DataGrant(Section):

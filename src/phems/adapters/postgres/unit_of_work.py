@@ -27,6 +27,7 @@ from phems.services.ports.clock import Clock
 if TYPE_CHECKING:
     from phems.adapters.postgres.stores.approver_keys import PostgresApproverKeysStore
     from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
+    from phems.adapters.postgres.stores.coordinators import PostgresCoordinatorsStore
     from phems.adapters.postgres.stores.output_checks import PostgresOutputChecksStore
     from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
     from phems.adapters.postgres.stores.policies import PostgresPoliciesStore
@@ -64,6 +65,13 @@ class PostgresTransaction:
         from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
 
         return PostgresCodeRevisionsStore(self._connection)
+
+    @cached_property
+    def coordinators(self) -> PostgresCoordinatorsStore:
+        """Tokens of federation coordinators."""
+        from phems.adapters.postgres.stores.coordinators import PostgresCoordinatorsStore
+
+        return PostgresCoordinatorsStore(self._connection)
 
     @cached_property
     def outputs(self) -> PostgresOutputsStore:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from phems.services.ports.approver_keys import ApproverKeyStore
     from phems.services.ports.audit import AuditWriter
     from phems.services.ports.code_revisions import CodeRevisionStore
+    from phems.services.ports.coordinators import CoordinatorStore
     from phems.services.ports.output_checks import OutputCheckStore
     from phems.services.ports.outputs import OutputStore
     from phems.services.ports.policies import PolicyStore
@@ -39,6 +40,9 @@ class Transaction(Protocol):
 
     @property
     def code_revisions(self) -> CodeRevisionStore: ...
+
+    @property
+    def coordinators(self) -> CoordinatorStore: ...
 
     @property
     def outputs(self) -> OutputStore: ...
