@@ -26,6 +26,7 @@ from phems.services.ports.clock import Clock
 
 if TYPE_CHECKING:
     from phems.adapters.postgres.stores.approver_keys import PostgresApproverKeysStore
+    from phems.adapters.postgres.stores.capsules import PostgresCapsulesStore
     from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
     from phems.adapters.postgres.stores.coordinators import PostgresCoordinatorsStore
     from phems.adapters.postgres.stores.output_checks import PostgresOutputChecksStore
@@ -100,6 +101,13 @@ class PostgresTransaction:
         from phems.adapters.postgres.stores.runs import PostgresRunsStore
 
         return PostgresRunsStore(self._connection)
+
+    @cached_property
+    def capsules(self) -> PostgresCapsulesStore:
+        """Approvals of run capsules."""
+        from phems.adapters.postgres.stores.capsules import PostgresCapsulesStore
+
+        return PostgresCapsulesStore(self._connection)
 
     @cached_property
     def policies(self) -> PostgresPoliciesStore:

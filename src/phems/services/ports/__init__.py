@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from phems.services.ports.approver_keys import ApproverKeyStore
     from phems.services.ports.audit import AuditWriter
+    from phems.services.ports.capsules import CapsuleApprovalStore
     from phems.services.ports.code_revisions import CodeRevisionStore
     from phems.services.ports.coordinators import CoordinatorStore
     from phems.services.ports.output_checks import OutputCheckStore
@@ -55,6 +56,9 @@ class Transaction(Protocol):
 
     @property
     def runs(self) -> RunStore: ...
+
+    @property
+    def capsules(self) -> CapsuleApprovalStore: ...
 
     @property
     def policies(self) -> PolicyStore: ...
