@@ -28,7 +28,7 @@ _FILTERS = frozenset(
 )
 _LARGEST = 128 << 20
 _LARGEST_STREAM = 64 << 20
-_NAME = re.compile(rb"/([^\s\0/<>\[\](){}%]+)(\s*[(<\[/0-9])?")
+_NAME = re.compile(rb"/([^\s\0/<>\[\](){}%]+)(?=(\s*[(<\[/0-9])?)")
 _HEX = re.compile(rb"#([0-9A-Fa-f]{2})")
 _STREAM = re.compile(rb"(<<(?:(?!endobj).){0,4096}?>>)\s*stream\r?\n", re.DOTALL)
 

@@ -145,9 +145,9 @@ def _on_contacts(check: Check, file: CheckedFile, column: str, tally: _Tally) ->
     for pattern, number in tally.contacts.items():
         of_birth = pattern.shape == DATE and (tally.born or is_of_birth(column))
         verdict = Verdict.FAIL if of_birth else pattern.verdict
-        name = "date of birth" if of_birth else pattern.name
+        name = "dates of birth" if of_birth else pattern.name
         yield finding(
-            check, file.path, verdict, f"values like a {name}", **_where(column), kind=name, values=number
+            check, file.path, verdict, f"values like {name}", **_where(column), kind=name, values=number
         )
 
 

@@ -9,7 +9,7 @@ from phems.domain.output_checks import Verdict
 
 @dataclass(frozen=True)
 class Pattern:
-    """A kind of value, its shape, and what a column that holds it is."""
+    """A kind of values, their shape, and what a column that holds them is."""
 
     name: str
     shape: str
@@ -23,10 +23,10 @@ DATE = (
 )
 
 CONTACTS: tuple[Pattern, ...] = (
-    Pattern("e-mail address", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", Verdict.FAIL),
+    Pattern("e-mail addresses", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", Verdict.FAIL),
     # E.164: at most 15 digits after the plus sign.
-    Pattern("telephone number", r"(?:\+|00)[1-9]\d{0,2}[ ()./-]?(?:\d[ ()./-]?){6,12}\d", Verdict.FAIL),
-    Pattern("telephone number", r"0\d{2,4}[ /-]\d{3,4}[ -]?\d{3,5}", Verdict.REVIEW),
-    Pattern("British postcode", r"[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}", Verdict.REVIEW),
-    Pattern("date to the day", DATE, Verdict.REVIEW),
+    Pattern("telephone numbers", r"(?:\+|00)[1-9]\d{0,2}[ ()./-]?(?:\d[ ()./-]?){6,12}\d", Verdict.FAIL),
+    Pattern("telephone numbers", r"0\d{2,4}[ /-]\d{3,4}[ -]?\d{3,5}", Verdict.REVIEW),
+    Pattern("British postcodes", r"[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}", Verdict.REVIEW),
+    Pattern("dates to the day", DATE, Verdict.REVIEW),
 )
