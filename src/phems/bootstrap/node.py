@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from phems.services.approver_keys import ApproverKeyRegister
     from phems.services.audit import AuditLog
     from phems.services.code_approvals import CodeApprovals
+    from phems.services.code_diffs import CodeDiffs
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.output_checks import OutputChecks
@@ -123,6 +124,14 @@ class Node:
         return CodeRevisions(
             self.governance, GitRepos(), self.code_mount, self.access, self.code_approvals, self.clock
         )
+
+    @cached_property
+    def code_diffs(self) -> CodeDiffs:
+        """What code revisions change."""
+        from phems.adapters.git import GitRepos
+        from phems.services.code_diffs import CodeDiffs
+
+        return CodeDiffs(self.governance, GitRepos(), self.access)
 
     @cached_property
     def code_approvals(self) -> CodeApprovals:

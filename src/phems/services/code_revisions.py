@@ -87,13 +87,13 @@ class CodeRevisions:
         """One code revision, by a unique prefix of its commit."""
         self._access.check(actor, "code.list", project)
         with self._governance.transaction() as work:
-            return self._one(work, project, commit)
+            return one_revision(work, project, commit)
 
     def approvals(self, actor: Actor, project: str, commit: str) -> Sequence[CountedApproval]:
         """The approvals of a code revision's present turn, each verified now."""
         self._access.check(actor, "code.list", project)
         with self._governance.transaction() as work:
-            return self._approvals.counted(work, self._one(work, project, commit))
+            return self._approvals.counted(work, one_revision(work, project, commit))
 
     def statement(self, actor: Actor, project: str, commit: str) -> bytes:
         """What the actor signs to approve a code revision, when they keep their own key."""
@@ -102,7 +102,7 @@ class CodeRevisions:
             recorded_refusals(self._governance, actor, "code.approve", commit, project=project),
             self._governance.transaction() as work,
         ):
-            revision = self._one(work, project, commit)
+            revision = one_revision(work, project, commit)
             self._check_may_approve(work, actor, rules, revision)
             return self._approvals.statement(work, revision, actor.name)
 
@@ -125,7 +125,7 @@ class CodeRevisions:
             self._governance.transaction() as work,
         ):
             work.code_revisions.lock(project)
-            before = self._one(work, project, commit)
+            before = one_revision(work, project, commit)
             self._check_never_revoked(work, before)
             standing = self._check_may_approve(work, actor, rules, before)
             approval = self._approvals.make(work, actor, before, rules, note=note, given=signed)
@@ -177,7 +177,7 @@ class CodeRevisions:
             self._governance.transaction() as work,
         ):
             work.code_revisions.lock(project)
-            before = self._one(work, project, commit)
+            before = one_revision(work, project, commit)
             revision = decided(
                 before,
                 action,
@@ -267,22 +267,6 @@ class CodeRevisions:
                     remedy="Change what it was revoked for, commit, and submit the new commit.",
                 )
 
-    def _one(self, work: Transaction, project: str, commit: str) -> CodeRevision:
-        found = work.code_revisions.find(project, commit) if _PREFIX.match(commit) else []
-        if len(found) > 1:
-            raise InputError(
-                f"{commit} names {len(found)} code revisions of {project}.",
-                why=f"they are: {', '.join(revision.commit[:16] for revision in found)}.",
-                remedy="Give more characters of the commit.",
-            )
-        if not found:
-            raise NotFoundError(
-                f"{project} has no code revision {commit}.",
-                why="no submitted commit begins with these characters (at least 4, hexadecimal).",
-                remedy=f"phems code list --project {project}",
-            )
-        return found[0]
-
     def _record(
         self,
         work: Transaction,
@@ -309,3 +293,21 @@ class CodeRevisions:
                 **details,
             },
         )
+
+
+def one_revision(work: Transaction, project: str, commit: str) -> CodeRevision:
+    """A code revision by a unique prefix of its commit."""
+    found = work.code_revisions.find(project, commit) if _PREFIX.match(commit) else []
+    if len(found) > 1:
+        raise InputError(
+            f"{commit} names {len(found)} code revisions of {project}.",
+            why=f"they are: {', '.join(revision.commit[:16] for revision in found)}.",
+            remedy="Give more characters of the commit.",
+        )
+    if not found:
+        raise NotFoundError(
+            f"{project} has no code revision {commit}.",
+            why="no submitted commit begins with these characters (at least 4, hexadecimal).",
+            remedy=f"phems code list --project {project}",
+        )
+    return found[0]

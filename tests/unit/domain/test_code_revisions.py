@@ -20,6 +20,7 @@ from phems.domain.code_revisions import (
     check_may_approve,
     decided,
     may_approve,
+    statement_of,
     submitted_again,
 )
 from phems.errors import RefusedError
@@ -116,6 +117,14 @@ def test_a_new_turn_forgets_approvals_but_not_authors() -> None:
     assert {"ana", "ben"} <= again.authors
     assert not may_approve(again, "ana", rules=TWO, standing=())
     assert may_approve(again, "ida", rules=TWO, standing=())
+
+
+def test_what_is_signed_names_the_content_the_commit_and_the_turn() -> None:
+    """Attack 17: otherwise an approval of an earlier turn, or of another commit, is used again."""
+    statement = statement_of(REVISION, Approval("ida", NOW, 2, policy_version="3:abc"))
+    assert (statement.what, statement.decision, statement.by) == ("code.approve", "APPROVED", "ida")
+    assert (statement.digest, statement.subject) == ("d" * 64, f"heart-attack@{'c' * 40}#2")
+    assert (statement.at, statement.policy_version) == (NOW, "3:abc")
 
 
 def test_revoked_is_the_end() -> None:
