@@ -105,6 +105,8 @@ class CheckedFile:
     """Where its bytes lie, as the checking process sees them."""
     declaration: Mapping[str, Any] | None = None
     """What its author declared (see `phems.contract.disclosure`); None when nothing."""
+    kind: str = "output"
+    """What it is for, as `FileKind` says: an `output` is to be released, a `supporting` file is not."""
 
     def as_json(self) -> dict[str, Any]:
         """The file as JSON."""

@@ -27,6 +27,10 @@ class Thresholds(Section):
         le=1_000_000,
         description="A count of people below this, other than zero, is a small cell.",
     )
+    zero_cells: Literal["allow", "review", "fail"] = Field(
+        default="allow",
+        description="What is said of a count of nobody: that a group is empty can be told of all its people.",
+    )
     dominance_n: StrictInt = Field(
         default=2, ge=1, le=100, description="(n, k) rule: how many of the largest contributors count."
     )

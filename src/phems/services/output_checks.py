@@ -110,4 +110,5 @@ class OutputChecks:
             run_id=file.run_id,
             place=self._frozen.folder(request_id, turn) / file.path,
             declaration=file.declaration,
+            kind=file.kind.value,
         )
