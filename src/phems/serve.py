@@ -155,7 +155,9 @@ class ServingNode:
         from phems.gateway.app import create_app
         from phems.gateway.settings import settings_of
 
-        self._late.app = create_app(self.control.workspace, self.node.users, settings=settings_of(self.spec))
+        self._late.app = create_app(
+            self.control.workspace, self.node.users, settings=settings_of(self.spec), cases=self.node
+        )
         gateway.start()
 
     def _follow_code(self, project: str) -> None:

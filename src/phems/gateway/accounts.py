@@ -1,4 +1,8 @@
-"""What the gateway needs of accounts, as a Protocol: `phems.services.users.Users` fits it."""
+"""What the gateway needs of accounts, as Protocols.
+
+`phems.services.users.Users` fits `Accounts`, `phems.services.coordinators.Coordinators` fits
+`CoordinatorTokens`.
+"""
 
 from __future__ import annotations
 
@@ -35,4 +39,12 @@ class Accounts(Protocol):
 
     def close_session(self, session: str) -> None:
         """Sign out; nothing happens when the session is not open."""
+        ...
+
+
+class CoordinatorTokens(Protocol):
+    """Which federation coordinator comes with a token. Blocks, too."""
+
+    def authenticate(self, token: str) -> Actor | None:
+        """The coordinator, or None."""
         ...

@@ -6,6 +6,8 @@ held to the roles in the project they are about. Per-project scoping of what is 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
@@ -17,31 +19,45 @@ from starlette.websockets import WebSocket
 from phems.engine._dagster import WorkspaceProcessContext
 from phems.errors import InputError, NotFoundError, PhemsError
 from phems.gateway.accounts import Accounts
+from phems.gateway.api.lazy import LazyApi
 from phems.gateway.door import Door, Identities
 from phems.gateway.pages import STYLE_PATH, style_sheet
+from phems.gateway.problems import API_PATH
 from phems.gateway.replies import error_reply
 from phems.gateway.request_limits import BodyLimit, SecurityHeaders
 from phems.gateway.root_fields import READ, check
 from phems.gateway.settings import GatewaySettings
 from phems.gateway.sign_in import SignIn
 
+if TYPE_CHECKING:
+    from phems.gateway.api.use_cases import UseCases
+
 
 def create_app(
-    workspace: WorkspaceProcessContext, accounts: Accounts, *, settings: GatewaySettings
+    workspace: WorkspaceProcessContext,
+    accounts: Accounts,
+    *,
+    settings: GatewaySettings,
+    cases: UseCases | None = None,
 ) -> ASGIApp:
     """The gateway over a node's workspace. Slow the first time: it imports Dagster's web server."""
     from phems.gateway.dagster_ui import NodeWebserver
 
-    return assemble(NodeWebserver(workspace, settings).create_asgi_app(), accounts, settings=settings)
+    inner = NodeWebserver(workspace, settings).create_asgi_app()
+    return assemble(inner, accounts, settings=settings, cases=cases)
 
 
-def assemble(inner: ASGIApp, accounts: Accounts, *, settings: GatewaySettings) -> ASGIApp:
-    """The door and our own pages around an application that shows projects."""
-    identities = Identities(accounts, settings.session_seconds)
+def assemble(
+    inner: ASGIApp, accounts: Accounts, *, settings: GatewaySettings, cases: UseCases | None = None
+) -> ASGIApp:
+    """The door, our own pages and, given use cases, the API, around an application that shows projects."""
+    coordinators = cases.coordinators if cases is not None else None
+    identities = Identities(accounts, settings.session_seconds, coordinators)
     pages = Starlette(
         routes=[
             Route(STYLE_PATH, _style, methods=["GET"]),
             *SignIn(accounts, identities, settings).routes(),
+            *([Mount(API_PATH, app=LazyApi(cases))] if cases is not None else []),
             Mount("/", app=ReadersOnly(inner, settings)),
         ],
         exception_handlers={PhemsError: _tell, HTTPException: _tell_http},

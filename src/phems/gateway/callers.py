@@ -18,15 +18,19 @@ from phems.engine.admission_point import requester
 
 
 class Credential(Enum):
-    """What a request was signed in with: a browser sends cookies by itself, a token it never does."""
+    """What a request was signed in with: a browser sends cookies by itself, a token it never does.
+
+    A coordinator's token stands for no person, and opens the released packages alone.
+    """
 
     SESSION = "session"
     TOKEN = "token"  # noqa: S105 (a kind, not a secret)
+    COORDINATOR = "coordinator's token"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A signed-in person, for the time of one request."""
+    """A signed-in person, or a coordinator, for the time of one request."""
 
     actor: Actor
     credential: Credential

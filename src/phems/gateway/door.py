@@ -17,8 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from phems.domain.actors import Actor
+from phems.domain.coordinators import COORDINATOR_TOKEN_PREFIX
 from phems.errors import PhemsError, RefusedError
-from phems.gateway.accounts import Accounts
+from phems.gateway.accounts import Accounts, CoordinatorTokens
 from phems.gateway.callers import Caller, Credential, calling
 from phems.gateway.origins import host_is_known, origin_is_own
 from phems.gateway.pages import STYLE_PATH
@@ -27,6 +28,8 @@ from phems.gateway.settings import GatewaySettings
 
 SESSION_COOKIE = "phems_session"
 HEALTH_PATH = "/healthz"
+RELEASES_PATH = "/api/releases"
+"""All that a coordinator's token opens: see `phems.gateway.api.releases`."""
 PUBLIC_PATHS = frozenset({"/login", STYLE_PATH})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 WEBSOCKET_CHECK_SECONDS = 15.0
@@ -37,8 +40,11 @@ _KEPT_ANSWERS = 1000
 class Identities:
     """Who a session or token stands for. An answer is kept for a moment: a page asks for 50 files at once."""
 
-    def __init__(self, accounts: Accounts, keep_seconds: float) -> None:
+    def __init__(
+        self, accounts: Accounts, keep_seconds: float, coordinators: CoordinatorTokens | None = None
+    ) -> None:
         self._accounts = accounts
+        self._coordinators = coordinators
         self._keep_seconds = keep_seconds
         self._recent: dict[tuple[Credential, str], tuple[Actor, float]] = {}
 
@@ -64,6 +70,8 @@ class Identities:
     def _ask(self, credential: Credential, secret: str) -> Actor | None:
         if credential is Credential.SESSION:
             return self._accounts.session_user(secret)
+        if credential is Credential.COORDINATOR:
+            return self._coordinators.authenticate(secret) if self._coordinators is not None else None
         try:
             return self._accounts.authenticate_token(secret)
         except RefusedError:
@@ -136,6 +144,8 @@ class Door:
         if actor is None:
             why = f"The {credential.value} is unknown, expired or revoked."
             return None, sign_in_first(connection, why)
+        if credential is Credential.COORDINATOR and not _is_for_coordinators(connection):
+            return None, error_reply(connection, for_people())
         return Caller(actor, credential), None
 
 
@@ -164,9 +174,26 @@ def credential_of(connection: HTTPConnection) -> tuple[Credential, str]:
     """What the request is signed in with; an Authorization header goes before a cookie."""
     authorization = connection.headers.get("authorization")
     if authorization is not None:
-        scheme, _, token = authorization.partition(" ")
-        return Credential.TOKEN, token.strip() if scheme.lower() == "bearer" else ""
+        scheme, _, given = authorization.partition(" ")
+        token = given.strip() if scheme.lower() == "bearer" else ""
+        is_coordinators = token.startswith(COORDINATOR_TOKEN_PREFIX)
+        return Credential.COORDINATOR if is_coordinators else Credential.TOKEN, token
     return Credential.SESSION, connection.cookies.get(SESSION_COOKIE, "")
+
+
+def for_people() -> RefusedError:
+    """The refusal of a coordinator's token anywhere but at the released packages."""
+    return RefusedError(
+        "A coordinator's token does not open this part of the node.",
+        why="it is for released packages alone.",
+        remedy=f"GET {RELEASES_PATH}",
+    )
+
+
+def _is_for_coordinators(connection: HTTPConnection) -> bool:
+    path = connection.scope["path"]
+    reads = connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS
+    return reads and (path == RELEASES_PATH or path.startswith(RELEASES_PATH + "/"))
 
 
 def _is_public(connection: HTTPConnection) -> bool:

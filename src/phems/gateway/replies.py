@@ -1,4 +1,4 @@
-"""How the gateway says no: problem JSON for programs, a plain page for browsers."""
+"""How the gateway says no: JSON for programs (problem details under `/api`), a plain page for browsers."""
 
 from __future__ import annotations
 
@@ -8,42 +8,22 @@ from urllib.parse import quote
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from phems.errors import (
-    InputError,
-    IntegrityError,
-    NotFoundError,
-    PhemsError,
-    RefusedError,
-    UnavailableError,
-)
+from phems.errors import PhemsError, RefusedError
 from phems.gateway.pages import render
-
-STATUS: Mapping[type[PhemsError], int] = {
-    InputError: 400,
-    RefusedError: 403,
-    NotFoundError: 404,
-    UnavailableError: 503,
-    IntegrityError: 500,
-}
-KINDS: Mapping[type[PhemsError], str] = {
-    InputError: "input",
-    RefusedError: "refused",
-    NotFoundError: "not_found",
-    UnavailableError: "unavailable",
-    IntegrityError: "integrity",
-}
+from phems.gateway.problems import is_api, kind_of, problem_reply, status_of
 
 
 def wants_page(connection: HTTPConnection) -> bool:
     """Whether a person looks at the answer: a browser going to a page."""
+    if is_api(connection.scope["path"]):
+        return False
     is_get = connection.scope.get("method") in {"GET", "HEAD"}
     return is_get and "text/html" in connection.headers.get("accept", "")
 
 
 def error_fields(error: PhemsError) -> dict[str, str]:
     """An error as plain data, in the words that the command line uses too."""
-    kind = next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), "failure")
-    return {"kind": kind, "what": error.what, "why": error.why, "remedy": error.remedy}
+    return {"kind": kind_of(error), "what": error.what, "why": error.why, "remedy": error.remedy}
 
 
 def error_reply(
@@ -54,7 +34,9 @@ def error_reply(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer that tells an error."""
-    code = status or next((STATUS[cls] for cls in type(error).__mro__ if cls in STATUS), 500)
+    if is_api(connection.scope["path"]):
+        return problem_reply(error, status=status, headers=headers)
+    code = status or status_of(error)
     if wants_page(connection):
         return render("error.html", {"title": error.what, "error": error}, status=code, headers=headers)
     return JSONResponse({"error": error_fields(error)}, status_code=code, headers=headers)

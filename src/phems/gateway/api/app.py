@@ -1,0 +1,53 @@
+"""The API put together: its nouns, how it says no, and the document that describes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, Response
+
+from phems import __version__
+from phems.gateway.api import code_revisions, coordinators, me, projects, users
+from phems.gateway.api.answers import NotKept
+from phems.gateway.api.bodies import JsonAlone
+from phems.gateway.api.document import document
+from phems.gateway.api.errors import tell_errors
+from phems.gateway.api.use_cases import UseCases
+
+DESCRIPTION = """\
+Every verb of governance: what `phems NOUN VERB` does on the node's machine, for whoever reaches its gateway.
+
+Reads are GET, acts are POST with one JSON object. Sign in with a token (`Authorization: Bearer ...`) or, from
+the node's own pages, with their session. Errors are problem details (RFC 9457) with the words of the command
+line. Lists come in pages: `next_cursor` names the next. `x-permission` names what a route takes; who has it
+stands in the page on permissions.
+"""
+
+NOUNS = (me, projects, code_revisions, users, coordinators)
+
+
+def create_api(cases: UseCases) -> FastAPI:
+    """The API over a node's use cases."""
+    app = FastAPI(
+        title="PHEMS node",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.cases = cases
+    for noun in NOUNS:
+        app.include_router(noun.router)
+    tell_errors(app)
+    app.add_middleware(JsonAlone)
+    app.add_middleware(NotKept)
+    app.add_route("/openapi.json", _document, methods=["GET"], include_in_schema=False)
+    return app
+
+
+async def _document(request: Request) -> Response:
+    made: dict[str, Any] = document(request.app)
+    return JSONResponse(made)

@@ -1,0 +1,107 @@
+"""Local users: adding them, their passwords and tokens. Roles stand in node.yaml."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import BaseModel, Field, SecretStr
+
+from phems.domain.actors import Actor
+from phems.domain.permissions import Role
+from phems.gateway.api.asking import Cases, permitted, row
+from phems.gateway.api.bodies import Body
+from phems.gateway.api.cursors import DEFAULT_LIMIT, Cursor, Limit, Page, page
+from phems.gateway.api.use_cases import UseCases
+from phems.services.ports.users import User
+
+router = APIRouter(prefix="/users", tags=["user"])
+
+Manager = Annotated[Actor, Depends(permitted("user.manage"))]
+UserName = Annotated[str, Path(description="The name that the user signs in with.", max_length=127)]
+
+
+class UserRow(BaseModel):
+    """A user, without what is secret."""
+
+    name: str
+    has_password: bool
+    created_at: datetime
+    created_by: str
+    node_roles: list[Role]
+    project_roles: dict[str, list[Role]]
+
+
+class NewUser(Body):
+    """A user to add."""
+
+    name: str = Field(max_length=127, description="Small letters, digits and . _ @ + -")
+    password: SecretStr | None = Field(
+        default=None, max_length=1024, description="Without one, the user can use tokens alone."
+    )
+
+
+class Password(Body):
+    """A password to set."""
+
+    password: SecretStr = Field(max_length=1024)
+
+
+class TokenWish(Body):
+    """A token to make."""
+
+    days: int = Field(default=90, ge=1, le=3650, description="Days until it expires.")
+
+
+class UserToken(BaseModel):
+    """A token just made: the one time it is shown."""
+
+    token: str
+    user: str
+    expires_at: datetime
+
+
+@router.get("", **row("user.list", "user.manage"))
+def list_(
+    cases: Cases, _manager: Manager, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+) -> Page[UserRow]:
+    """List the users and their roles, by name."""
+    rows = [_row(cases, user) for user in cases.users.list_users()]
+    return page(rows, lambda found: (found.name,), cursor, limit, descending=False)
+
+
+@router.post("", **row("user.add", "user.manage", status_code=201))
+def add(cases: Cases, manager: Manager, body: NewUser) -> UserRow:
+    """Add a user. What they may do stands in node.yaml."""
+    return _row(cases, cases.users.add_user(manager, body.name, _said(body.password)))
+
+
+@router.post("/{name}/password", **row("user.password", "user.manage", status_code=204))
+def password(cases: Cases, manager: Manager, name: UserName, body: Password) -> None:
+    """Set a user's password and end their sessions."""
+    cases.users.set_password(manager, name, body.password.get_secret_value())
+
+
+@router.post("/{name}/tokens", **row("user.token", "user.manage", status_code=201))
+def token(cases: Cases, manager: Manager, name: UserName, body: TokenWish) -> UserToken:
+    """Make an API token for a user."""
+    made = cases.users.issue_token(manager, name, lifetime=timedelta(days=body.days))
+    return UserToken(token=made.secret, user=made.user_name, expires_at=made.expires_at)
+
+
+def _said(password: SecretStr | None) -> str | None:
+    return password.get_secret_value() if password is not None else None
+
+
+def _row(cases: UseCases, user: User) -> UserRow:
+    node_wide = cases.roles_in(user.name)
+    inside = {name: cases.roles_in(user.name, name) - node_wide for name in cases.spec.projects}
+    return UserRow(
+        name=user.name,
+        has_password=user.password_hash is not None,
+        created_at=user.created_at,
+        created_by=user.created_by,
+        node_roles=sorted(node_wide),
+        project_roles={name: sorted(roles) for name, roles in inside.items() if roles},
+    )
