@@ -1,4 +1,4 @@
-"""`phems user`: the local users of the node, their passwords and API tokens.
+"""`phems user`: the local users of the node, their passwords, API tokens, and the keys they approve with.
 
 Without a token these commands act as `local-operator`: see `phems.cli.local_operator`.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,8 @@ from phems.cli import local_operator, output, session
 from phems.errors import InputError
 
 if TYPE_CHECKING:
+    from phems.bootstrap import Node
+    from phems.domain.approver_keys import ApproverKey
     from phems.nodespec import NodeSpec
     from phems.services.ports.users import User
 
@@ -91,6 +94,84 @@ def token(
         made = node.users.issue_token(actor, name, lifetime=timedelta(days=days))
     # The token alone: export PHEMS_TOKEN=$(phems user token ada)
     output.done({"token": made.secret, "user": name, "expires_at": made.expires_at}, made.secret)
+
+
+@app.command("key")
+def key(
+    name: _NAME,
+    new: Annotated[
+        bool, typer.Option("--new", help="Make a key that the node keeps; it replaces the one before.")
+    ] = False,
+    register: Annotated[
+        Path | None,
+        typer.Option(help="Register the public key in this PEM file; its private half stays with the user."),
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="List the user's keys: what it does without more.")
+    ] = False,
+    export_public: Annotated[
+        bool, typer.Option("--export-public", help="Print the user's public key, PEM.")
+    ] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Nothing that the user's key signed counts any more.")
+    ] = False,
+    key_id: Annotated[
+        str | None, typer.Option(help="Another key than the current one, for --revoke.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why it is revoked: the audit log is told.")] = "",
+) -> None:
+    """Show, make, register or revoke the Ed25519 key that a user signs approvals with.
+
+    Who has never had a key gets one at their first approval, kept by the node. Only an operator can change a
+    key. With a token of their own, users see their keys, and can register their first: --register FILE
+    """
+    from phems.bootstrap import open_node
+
+    if sum((new, register is not None, show, export_public, revoke)) > 1:
+        raise InputError("Choose one of --new, --register, --show, --export-public and --revoke.")
+    with open_node(session.node_folder()) as node:
+        keys = node.approver_keys
+        if register is not None:
+            _registered(_register(node, name, register))
+        elif new:
+            _registered(keys.make(local_operator.acting(node, "user.manage"), name))
+        elif revoke:
+            actor = local_operator.acting(node, "user.manage")
+            gone = keys.revoke(actor, name, key_id, reason=reason)
+            output.done(gone, f"Revoked the key {gone.key_id} of {name}: what it signed counts no more.")
+        elif export_public:
+            _check_may_look(node, name)
+            pem = _public_pem(keys.current(name).public_key)
+            output.done({"name": name, "public_key": pem}, pem.rstrip())
+        else:
+            _check_may_look(node, name)
+            columns = ["key_id", "state", "held_by", "registered_at", "registered_by", "reason"]
+            output.show_rows(list(keys.list(name)), columns, empty=f"{name} has no key yet.")
+
+
+def _register(node: Node, name: str, file: Path) -> ApproverKey:
+    from phems.adapters.signing import load_public_key
+
+    public_key = load_public_key(file)
+    if local_operator.has_token() and (actor := node.actor_from_token(session.token())).name == name:
+        return node.approver_keys.register_first(actor, public_key)
+    return node.approver_keys.register(local_operator.acting(node, "user.manage"), name, public_key)
+
+
+def _check_may_look(node: Node, name: str) -> None:
+    if not local_operator.has_token() or node.actor_from_token(session.token()).name != name:
+        local_operator.acting(node, "user.manage")
+
+
+def _registered(key: ApproverKey) -> None:
+    keeper = "the node" if key.held_by == "node" else key.person
+    output.done(key, f"Registered the key {key.key_id} of {key.person}; {keeper} keeps its private half.")
+
+
+def _public_pem(public_key: str) -> str:
+    from phems.adapters.approver_keys import public_pem
+
+    return public_pem(public_key).decode()
 
 
 def _password() -> str:

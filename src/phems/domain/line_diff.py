@@ -10,7 +10,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 from math import isqrt
 
 BUDGET = 1_000_000
@@ -81,8 +80,8 @@ def _kept(old: Sequence[int], new: Sequence[int], *, budget: int) -> list[tuple[
     middle = min(len(old) + len(new), isqrt(2 * budget)) + 1
     furthest = [0] * (2 * middle + 1)
     trace: list[array[int]] = []
-    steps = 0
-    for d in count():
+    d = steps = 0
+    while steps <= budget:
         trace.append(array("q", furthest[middle - d - 1 : middle + d + 2]))
         for k in range(-d, d + 1, 2):
             down = k == -d or (k != d and furthest[middle + k - 1] < furthest[middle + k + 1])
@@ -93,9 +92,7 @@ def _kept(old: Sequence[int], new: Sequence[int], *, budget: int) -> list[tuple[
             furthest[middle + k] = x
             if x >= len(old) and y >= len(new):
                 return _traced(trace, len(old), len(new))
-        steps += d + 1
-        if steps > budget:
-            break
+        d, steps = d + 1, steps + d + 1
     return []
 
 
