@@ -89,7 +89,7 @@ def checked_declaration(value: Any) -> dict[str, Any]:
         raise _wrong(f"it has no key {unknown[0][:40]!r}; its keys are {', '.join(FIELDS)}")
     whole = {key: value.get(key, field.default) for key, field in FIELDS.items()}
     for key, field in FIELDS.items():
-        if not _fits(field, whole[key]):
+        if not field.fits(whole[key]):
             raise _wrong(f"{key} must be {field.must_be}")
     try:
         text = json.dumps(whole)
@@ -99,13 +99,6 @@ def checked_declaration(value: Any) -> dict[str, Any]:
         raise _wrong(f"it is longer than {MAX_DECLARATION_BYTES:,} bytes")
     plain: dict[str, Any] = json.loads(text)
     return plain
-
-
-def _fits(field: Field, value: Any) -> bool:
-    try:
-        return field.fits(value)
-    except TypeError:  # something unhashable, where one of a few texts is expected
-        return False
 
 
 def _wrong(why: str) -> InputError:

@@ -110,7 +110,7 @@ def _tensors(graph: Any) -> Iterable[Any]:
         yield sparse.values
     for node in _nodes(graph):
         for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
+            yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
             for inner in (attribute.g, *attribute.graphs):
                 yield from inner.initializer
             if attribute.floats or attribute.ints:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # A small number, as most cells of a table are: nothing to look for in it. An identifier has 7 digits or more.
 _SMALL_NUMBER = r"^\s*[-+]?\d{0,6}(?:[.,]\d*)?(?:[eE][-+]?\d+)?\s*$"
-# Anything else needs six digits or an at sign to be an identifier; a postcode needs its inner gap.
-_WORTH_A_LOOK = r"\d.*\d.*\d.*\d.*\d.*\d|@|\d [A-Z\d]"
+# Anything else needs six digits or an at sign to be an identifier, but for postcodes and codici fiscali.
+_WORTH_A_LOOK = r"\d.*\d.*\d.*\d.*\d.*\d|@|[A-Z\d] \d[A-Z]|[A-Za-z]{6}[0-9L-Vl-v]{2}[A-Ta-t]"
 # How many different values of a column are looked at; a released table has no more.
 _MOST_VALUES = 50_000
 # Above this share of valid numbers among those of the shape, chance has no part in it.
