@@ -105,7 +105,7 @@ class ApproverKeyRegister:
                     why="whoever has stolen a token could otherwise bring a key of their own.",
                     remedy=f"Ask an operator: phems user key {person} --register FILE",
                 )
-            known = public_key or self._keys.make(person)
+            known = self._keys.make(person) if public_key is None else public_key
             _check_unused(work, self._keys.id_of(known))
             current = next((key for key in earlier if key.state is ApproverKeyState.CURRENT), None)
             if current is not None:
