@@ -23,8 +23,9 @@ from phems.bootstrap.control_plane import Record, build_control_plane, choose_sa
 from phems.bootstrap.served_code import ServedCode
 from phems.engine.control_plane import ControlPlane
 from phems.engine.orchestrator import unfinished_runs
-from phems.errors import UnavailableError
+from phems.errors import PhemsError, UnavailableError
 from phems.nodespec import load_node, node_paths
+from phems.nodespec.governed import granted_anew
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("phems.serve")
 CODE_CHANNEL = "phems_code"
 RELEASE_CHANNEL = "phems_release"
+POLICY_CHANNEL = "phems_policy"
 STATUS_SECONDS = 1.0
 PUBLISH_AGAIN_SECONDS = 30.0
 
@@ -49,6 +51,7 @@ class ServingNode:
         self.control: ControlPlane
         self.node: Node
         self._code: ServedCode
+        self._warnings: list[str] = []
         self._late = _LateApp()
         self._stack = ExitStack()
         self._stopping = threading.Event()
@@ -122,15 +125,21 @@ class ServingNode:
             {
                 EVENT_CHANNEL: self.control.event_written,
                 CODE_CHANNEL: self._follow_code,
+                POLICY_CHANNEL: lambda _scope: self._follow_policies(),
                 RELEASE_CHANNEL: lambda _payload: self._publish.set(),
             },
             on_reconnect=self._catch_up,
         )
         stack.callback(listener.close)
         self.control.start(self._code.runnable())
+        self._warnings = [waiting.as_text() for waiting in self.node.waiting]
+        for warning in self._warnings:
+            told(f"Warning: {warning}")
         if gateway is not None:
             told("Starting the gateway ...")
             self._start_gateway(gateway)
+        # Not waited for at the end: a large file takes longer than anyone waits for a stop.
+        threading.Thread(target=self._hash_data, name="phems-data-versions", daemon=True).start()
         self._start_thread(self._publish_approved, "phems-publisher")
         self._start_thread(self._write_status, "phems-status")
 
@@ -156,7 +165,10 @@ class ServingNode:
         from phems.gateway.settings import settings_of
 
         self._late.app = create_app(
-            self.control.workspace, self.node.users, settings=settings_of(self.spec), cases=self.node
+            self.control.workspace,
+            self.node.users,
+            settings=settings_of(self.spec, lambda: self.node.spec),
+            cases=self.node,
         )
         gateway.start()
 
@@ -164,8 +176,25 @@ class ServingNode:
         if project in self.spec.projects:
             self._code.follow(project)
 
+    def _follow_policies(self) -> None:
+        """Other rules may be in force, or wait: go by them; a host gets the data that it is granted now."""
+        before = self.node.spec
+        self.node.follow_policies()
+        self._warnings = [waiting.as_text() for waiting in self.node.policies.waiting()]
+        for project in granted_anew(before, self.node.spec):
+            self.control.hosts.deactivate(project)
+            self._follow_code(project)
+
+    def _hash_data(self) -> None:
+        """Know what each data source holds before the first run wants it."""
+        for source in self.node.spec.data_sources.values():
+            with contextlib.suppress(PhemsError):  # told to the run that wants it
+                if source.version is None and not self._stopping.is_set():
+                    self.node.data_versions.of(self.paths.resolve(source.path))
+
     def _catch_up(self) -> None:
         """After a gap in the notifications: look at everything once."""
+        self._follow_policies()
         for project in self.spec.projects:
             self._follow_code(project)
         self._publish.set()
@@ -188,7 +217,7 @@ class ServingNode:
         status = StatusFile(self.paths.data_dir / "status.json")
         while not self._stopping.wait(STATUS_SECONDS):
             with contextlib.suppress(OSError):
-                status.write(self.control, self.url, self.control.hosts.launcher.describe())
+                status.write(self.control, self.url, self.control.hosts.launcher.describe(), self._warnings)
         status.remove()
 
 

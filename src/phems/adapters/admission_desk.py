@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from phems.domain.canonical import canonical
-from phems.domain.capsules import RunFacts
+from phems.domain.capsules import RunFacts, shown
 from phems.engine._dagster import PARENT_RUN_ID_TAG, DagsterRun
 from phems.engine.admission_point import Submission
 from phems.engine.orchestrator import Admitted
-from phems.engine.tags import CODE_TAG, PROJECT_TAG, REQUESTER_TAG, SANDBOX_TAG
+from phems.engine.tags import (
+    CAPSULE_TAG,
+    CODE_TAG,
+    PROJECT_TAG,
+    REQUESTER_TAG,
+    RESERVED_PREFIXES,
+    SANDBOX_TAG,
+)
 from phems.services.admission import Admission, Sandboxing, actor_of
 
 PARTITION_TAG = "dagster/partition"
+_RANGE = "dagster/asset_partition_range_"
+# Tags of Dagster's own, which say how a run came about, and those of the node.
+_NOT_THE_MAKERS = ("dagster/", ".dagster/", *RESERVED_PREFIXES)
 
 
 class ServiceDesk:
@@ -25,7 +35,7 @@ class ServiceDesk:
 
     def submit(self, submission: Submission) -> Mapping[str, str]:
         """Record a submission; gives the stamps."""
-        revision = self._admission.submit(
+        submitted = self._admission.submit(
             actor_of(submission.requester),
             facts_of(submission.run, submission.project),
             code_digest=submission.code_digest,
@@ -34,7 +44,8 @@ class ServiceDesk:
         return {
             PROJECT_TAG: submission.project,
             REQUESTER_TAG: submission.requester,
-            CODE_TAG: revision.commit[:12],
+            CODE_TAG: submitted.commit[:12],
+            CAPSULE_TAG: shown(submitted.capsule),
             # Always: a re-execution comes with the stamps of its parent.
             SANDBOX_TAG: "isolating" if self._sandboxing.is_isolating else "none",
         }
@@ -43,7 +54,19 @@ class ServiceDesk:
         """Let a run start, or raise why not."""
         project = run.remote_job_origin.location_name if run.remote_job_origin else ""
         admission = self._admission.admit(facts_of(run, project), is_resume=is_resume)
-        return Admitted(run.run_id, project, admission.code_digest, self._priorities.get(project, 0))
+        return Admitted(
+            run.run_id,
+            project,
+            admission.code_digest,
+            self._priorities.get(project, 0),
+            tags=self._corrections(run, {CAPSULE_TAG: shown(admission.capsule)}),
+        )
+
+    @staticmethod
+    def _corrections(run: DagsterRun, tags: Mapping[str, str]) -> dict[str, str]:
+        # Stamped when the run was asked for. Data or rules may have changed while it waited, which is seldom:
+        # then alone the run row is written once more.
+        return {name: value for name, value in tags.items() if run.tags.get(name) != value}
 
 
 def facts_of(run: DagsterRun, project: str) -> RunFacts:
@@ -61,6 +84,13 @@ def facts_of(run: DagsterRun, project: str) -> RunFacts:
         plan_id=run.execution_plan_snapshot_id or "",
         run_config=canonical(run.run_config).decode(),
         selection=tuple(sorted(selection)),
-        partition=run.tags.get(PARTITION_TAG),
+        partition=_partition(run.tags),
         parent_run_id=run.tags.get(PARENT_RUN_ID_TAG),
+        tags={name: value for name, value in run.tags.items() if not name.startswith(_NOT_THE_MAKERS)},
     )
+
+
+def _partition(tags: Mapping[str, str]) -> str | None:
+    # One run of a backfill may stand for a range; a partition of several dimensions has a tag for each.
+    first, last = tags.get(f"{_RANGE}start"), tags.get(f"{_RANGE}end")
+    return f"{first}...{last}" if first is not None and last is not None else tags.get(PARTITION_TAG)

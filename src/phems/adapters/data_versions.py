@@ -40,7 +40,7 @@ class HashedDataVersions:
         """The SHA-256 of a file; None when there is no such file."""
         path = str(file)
         try:
-            identity = _identity(os.stat(path))
+            identity = _identity(file.stat())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -63,7 +63,7 @@ class HashedDataVersions:
                     before = _identity(os.fstat(stream.fileno()))
                     found = hashlib.file_digest(stream, "sha256").hexdigest()
                     after = _identity(os.fstat(stream.fileno()))
-                    at_path = _identity(os.stat(file))
+                    at_path = _identity(file.stat())
             except OSError as error:
                 raise _unreadable(file, error) from error
             if before is not None and before == after == at_path:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from phems.contract.step_order import ResourceLimits
+from phems.domain.admission import AdmissionRules
 from phems.engine.control_plane import ProjectSettings
 from phems.engine.sandbox import HostPlan
 from phems.nodespec import NodePaths, NodeSpec
 from phems.nodespec.projects import Project
-from phems.services.admission import Grant, ProjectRules
 from phems.services.ports.clock import Clock
+from phems.services.run_projects import RunProject, Source
 
 
 def asset_prefix(project: str) -> str:
@@ -43,32 +45,41 @@ def limits_of(project: Project) -> ResourceLimits:
     )
 
 
-def rules_of(spec: NodeSpec, project: str) -> ProjectRules:
-    """What admission is told of a project."""
-    found = spec.project(project)
-    grants = {
-        grant.source: Grant(
-            source=grant.source,
-            place=f"{spec.data_sources[grant.source].format}:{spec.data_sources[grant.source].path}",
-            expires=grant.expires,
-        )
-        for grant in found.data_grants
-    }
-    return ProjectRules(grants, needs_sandbox=spec.policy_of(project).sandbox == "required")
+def run_project(spec: NodeSpec, paths: NodePaths, project: str, policy_version: str) -> RunProject:
+    """What admission is told of a project; `spec` is the one in force, under the label of its version."""
+    found, policy = spec.project(project), spec.policy_of(project)
+    granted = {grant.source: spec.data_sources[grant.source] for grant in found.data_grants}
+    return RunProject(
+        policy_version=policy_version,
+        rules=AdmissionRules(
+            {grant.source: grant.expires for grant in found.data_grants},
+            needs_sandbox=policy.sandbox == "required",
+            needs_capsule_approval=policy.approve == "capsule",
+        ),
+        sources={
+            name: Source(f"{source.format}:{source.path}", paths.resolve(source.path), source.version)
+            for name, source in granted.items()
+        },
+        interpreter=found.environment.python,
+        variables=found.environment.variables,
+    )
 
 
 class HostPlans:
-    """Makes host plans; the folders that a host may write are made here, with their modes."""
+    """Makes host plans, by the node spec of the moment; makes the folders that a host may write."""
 
-    def __init__(self, spec: NodeSpec, paths: NodePaths, storage_socket: Path, clock: Clock) -> None:
-        self._spec = spec
+    def __init__(
+        self, spec: Callable[[], NodeSpec], paths: NodePaths, storage_socket: Path, clock: Clock
+    ) -> None:
+        self._spec_now = spec
         self._paths = paths
         self._storage_socket = storage_socket
         self._clock = clock
 
     def plan(self, project: str, code_digest: str) -> HostPlan:
         """The plan of one host: approved code, granted sources that are there, limits of the node spec."""
-        found = self._spec.project(project)
+        spec = self._spec_now()
+        found = spec.project(project)
         name = f"{project}-{code_digest[:12]}"
         host_dir = self._paths.runtime_dir / "hosts" / name
         capability_dir = self._paths.runtime_dir / "capabilities" / name
@@ -90,16 +101,16 @@ class HostPlans:
             capability_file=capability_dir / "token",
             storage_socket=self._storage_socket,
             log_file=self._paths.logs / "hosts" / f"{project}.log",
-            sources=self._sources(found),
+            sources=self._sources(spec, found),
             limits=limits_of(found),
             variables=dict(found.environment.variables),
         )
 
-    def _sources(self, project: Project) -> dict[str, tuple[Path, str]]:
+    def _sources(self, spec: NodeSpec, project: Project) -> dict[str, tuple[Path, str]]:
         today = self._clock.now().date()
         sources: dict[str, tuple[Path, str]] = {}
         for grant in project.data_grants:
-            source = self._spec.data_sources[grant.source]
+            source = spec.data_sources[grant.source]
             path = self._paths.resolve(source.path)
             if path.is_file() and (grant.expires is None or today <= grant.expires):
                 sources[grant.source] = (path, source.format)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ class StatusFile:
         self._path = path
         self._last = ""
 
-    def write(self, control: ControlPlane, url: str, sandbox: str) -> None:
+    def write(self, control: ControlPlane, url: str, sandbox: str, warnings: Sequence[str] = ()) -> None:
         """Write it when it has changed."""
         hosts = [{**asdict(host), "state": host.state.value} for host in control.hosts.status()]
         status: dict[str, Any] = {
@@ -30,6 +31,7 @@ class StatusFile:
             "hosts": hosts,
             "queues": {name: {"waiting": w, "running": r} for name, (w, r) in control.queue.depths().items()},
             "runs": control.orchestrator.driving(),
+            "warnings": list(warnings),
         }
         text = json.dumps(status, indent=1)
         if text != self._last:

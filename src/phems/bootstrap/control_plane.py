@@ -7,19 +7,21 @@ from contextlib import ExitStack
 from typing import Any
 
 from phems.adapters.admission_desk import ServiceDesk
-from phems.adapters.host_plans import HostPlans, rules_of, settings_of
+from phems.adapters.host_plans import HostPlans, run_project, settings_of
 from phems.adapters.postgres.dagster_storage import open_storages
 from phems.adapters.sandbox import bare, bubblewrap
 from phems.adapters.sandbox.verified import VerifiedCode
 from phems.bootstrap.node import Node
 from phems.contract.capability import Capability
 from phems.domain.actors import NODE, Actor
+from phems.domain.policy_versions import UNVERSIONED
 from phems.engine.capabilities import CapabilityAuthority, load_or_create_key
 from phems.engine.control_plane import ControlPlane, ControlPlaneParts
 from phems.engine.sandbox import SandboxLauncher
 from phems.errors import InputError, UnavailableError
 from phems.nodespec import NodeSpec
 from phems.services.admission import Admission, Sandboxing
+from phems.services.run_projects import RunProject
 
 REASON_LENGTH = 500
 
@@ -48,9 +50,11 @@ def build_control_plane(node: Node, launcher: SandboxLauncher, stack: ExitStack)
     admission = Admission(
         node.governance,
         node.clock,
-        lambda project: rules_of(spec, project),
+        _RunProjects(node),
         sandboxing,
-        node.code_approvals,
+        node.data_versions,
+        node.capsules,
+        node.code_approvals.check,
     )
     settings = settings_of(spec)
     priorities = {name: project.priority for name, project in settings.items()}
@@ -64,7 +68,7 @@ def build_control_plane(node: Node, launcher: SandboxLauncher, stack: ExitStack)
             desk=ServiceDesk(admission, sandboxing, priorities),
             launcher=VerifiedCode(launcher, node.code_mount, record.changed_code),
             authority=CapabilityAuthority(load_or_create_key(paths.keys / "capability.key")),
-            plan_for=HostPlans(spec, paths, storage_socket, node.clock).plan,
+            plan_for=HostPlans(lambda: node.spec, paths, storage_socket, node.clock).plan,
             projects=settings,
             register_output=record.output,
             audit_refusal=record.refused_call,
@@ -76,6 +80,20 @@ def build_control_plane(node: Node, launcher: SandboxLauncher, stack: ExitStack)
     )
     stack.callback(control.close)
     return control
+
+
+class _RunProjects:
+    """The projects of a node, as the rules in force have them."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def __call__(self, project: str, *, read_again: bool = False) -> RunProject:
+        node = self._node
+        if read_again:
+            node.follow_policies()
+        label = node.policy_versions.get(project, UNVERSIONED.label)
+        return run_project(node.spec, node.paths, project, label)
 
 
 class Record:

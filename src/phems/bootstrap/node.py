@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from phems.adapters.passwords import Argon2Hasher
 from phems.adapters.postgres.database import Database, open_database
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
 from phems.adapters.signing import SigningKey, load_or_create_key, signature_matches
-from phems.domain.actors import Actor
+from phems.domain.actors import LOCAL_OPERATOR, Actor
 from phems.domain.permissions import Role, roles_of
 from phems.errors import UnavailableError
 from phems.nodespec import NodePaths, NodeSpec, load_node, node_paths
@@ -27,14 +27,19 @@ if TYPE_CHECKING:
     from phems.services.approval_signatures import ApprovalSignatures
     from phems.services.approver_keys import ApproverKeyRegister
     from phems.services.audit import AuditLog
+    from phems.services.audit_anchors import Anchoring, Anchors
+    from phems.services.capsules import Capsules
     from phems.services.code_approvals import CodeApprovals
     from phems.services.code_diffs import CodeDiffs
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.output_checks import OutputChecks
+    from phems.services.outbox import Outbox
     from phems.services.outputs import Outputs
+    from phems.services.policies import Policies, Waiting
     from phems.services.ports.code_repos import CodeMount
-    from phems.services.project_access import ProjectAccess
+    from phems.services.ports.data_versions import DataVersions
+    from phems.services.project_access import ProjectAccess, ProjectRules
     from phems.services.publisher import Publisher
     from phems.services.releases import Releases
     from phems.services.users import Users
@@ -44,11 +49,23 @@ AUDIT_KEY = "audit"
 
 @dataclass
 class Node:
-    """One node's use cases, each made when it is first asked for."""
+    """One node's use cases, each made when it is first asked for.
+
+    `spec` is node.yaml as it is in force: what it loosens waits for a second person (see `Policies`).
+    `declared` is node.yaml as it is written.
+    """
 
     spec: NodeSpec
     paths: NodePaths
     database: Database
+    declared: NodeSpec = field(init=False)
+    policy_versions: Mapping[str, str] = field(init=False, default_factory=dict)
+    """The labels of the policy versions that `spec` is made of, by scope."""
+    waiting: Sequence[Waiting] = field(init=False, default=())
+    """What of node.yaml was found to wait for a second person when it was last taken up."""
+
+    def __post_init__(self) -> None:
+        self.declared = self.spec
 
     @cached_property
     def clock(self) -> SystemClock:
@@ -64,11 +81,30 @@ class Node:
     def checkpoints(self) -> CheckpointKeeper:
         """What the audit log is held against."""
         return CheckpointKeeper(
-            node=self.spec.node.name,
+            origin=self.spec.audit_origin,
             store=CheckpointFile(self.paths.checkpoint),
             signer=self.audit_key,
             verify=signature_matches,
+            gate=self.anchors,
         )
+
+    @cached_property
+    def anchors(self) -> Anchors | None:
+        """Who keeps the audit log's checkpoints outside of the node; None when nobody does."""
+        if not self.spec.audit.anchors:
+            return None
+        from phems.bootstrap.anchors import anchors_of
+
+        return anchors_of(self.spec, self.paths, self.clock)
+
+    @cached_property
+    def anchoring(self) -> Anchoring | None:
+        """Hands the audit log's checkpoints to the outside anchors; None when there are none."""
+        if self.anchors is None:
+            return None
+        from phems.services.audit_anchors import Anchoring
+
+        return Anchoring(self.anchors, governance=self.governance, keeper=self.checkpoints, clock=self.clock)
 
     @cached_property
     def governance(self) -> PostgresGovernance:
@@ -82,7 +118,11 @@ class Node:
         """Rules and permissions of projects."""
         from phems.services.project_access import ProjectAccess, rules_of_spec
 
-        return ProjectAccess(rules_of_spec(self.spec, self.paths), self.roles_in)
+        def rules_of(name: str) -> ProjectRules:
+            # Read anew at each question: other rules may have come into force since.
+            return rules_of_spec(self.spec, self.paths)(name)
+
+        return ProjectAccess(rules_of, self.roles_in)
 
     @cached_property
     def audit(self) -> AuditLog:
@@ -95,6 +135,7 @@ class Node:
             keeper=self.checkpoints,
             signer=self.audit_key,
             clock=self.clock,
+            anchoring=self.anchoring,
         )
 
     @cached_property
@@ -114,6 +155,27 @@ class Node:
             lambda: {name: project.members.coordinator for name, project in self.spec.projects.items()},
             self.clock,
         )
+
+    @cached_property
+    def policies(self) -> Policies:
+        """What the node and its projects are held to, in versions."""
+        from phems.services.policies import Policies
+
+        return Policies(self.governance, self.roles_in_scope, self.approval_signatures, self.clock)
+
+    @cached_property
+    def capsules(self) -> Capsules:
+        """Run capsules and their approvals."""
+        from phems.services.capsules import Capsules
+
+        return Capsules(self.governance, self.access, self.approval_signatures, self.clock)
+
+    @cached_property
+    def data_versions(self) -> DataVersions:
+        """What the files of data sources hold."""
+        from phems.adapters.data_versions import HashedDataVersions
+
+        return HashedDataVersions(self.paths.data_dir / "data-versions.json")
 
     @cached_property
     def code_revisions(self) -> CodeRevisions:
@@ -199,6 +261,7 @@ class Node:
         from phems.adapters.files.frozen_files import FolderFrozenFiles
         from phems.adapters.files.release_zone import FolderReleaseZone
         from phems.services.releases import Releases
+        from phems.services.vote_signatures import VoteSignatures
 
         return Releases(
             self.governance,
@@ -207,6 +270,9 @@ class Node:
             FolderReleaseZone(self.paths.release_zone),
             self.access,
             self.clock,
+            code=FolderArtifactAreas(self.paths.data_dir / "code"),
+            checks=self.output_checks,
+            signatures=VoteSignatures(self.approval_signatures),
         )
 
     @cached_property
@@ -215,16 +281,34 @@ class Node:
         from phems import __version__
         from phems.adapters.files.frozen_files import FolderFrozenFiles
         from phems.adapters.files.release_zone import FolderReleaseZone
-        from phems.domain.release_packages import NodeIdentity
+        from phems.adapters.postgres.engine_runs import PostgresEngineRuns
+        from phems.adapters.release_package.dsse import DssePackageSigner
+        from phems.adapters.release_package.readme import write_readme
+        from phems.domain.release_facts import NodeIdentity
+        from phems.services.package_parts import PackageParts
         from phems.services.publisher import Publisher
+        from phems.services.vote_signatures import VoteSignatures
 
         return Publisher(
             self.governance,
             FolderFrozenFiles(self.paths.data_dir / "releases"),
             FolderReleaseZone(self.paths.release_zone),
-            NodeIdentity(self.spec.node.name, self.spec.controller.name, __version__),
+            PackageParts(
+                NodeIdentity(self.spec.node.name, self.spec.controller.name, __version__),
+                DssePackageSigner(load_or_create_key(self.paths.keys, RELEASE_KEY)),
+                write_readme,
+                PostgresEngineRuns(self.database.engine("dagster")),
+            ),
+            VoteSignatures(self.approval_signatures),
             self.clock,
         )
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Released packages, for coordinators."""
+        from phems.services.outbox import Outbox
+
+        return Outbox(self.governance)
 
     def roles_in(self, name: str, project: str | None = None) -> frozenset[Role]:
         """The roles of a person by the node spec: node-wide ones, and those of a project when it is named."""
@@ -241,6 +325,30 @@ class Node:
                 Role.INFORMATION_ASSET_OWNER: members.information_asset_owner,
             },
         )
+
+    def roles_in_scope(self, name: str, scope: str) -> frozenset[Role]:
+        """The roles of a person in the scope of a policy version: a project, or (empty) the whole node."""
+        if scope:
+            return self.roles_in(name, scope)
+        return self.roles_in(name).union(*(self.roles_in(name, project) for project in self.spec.projects))
+
+    def take_up(self, actor: Actor, spec: NodeSpec, *, ask_again: bool = False) -> Sequence[Waiting]:
+        """Make policy versions of a node.yaml, and go by those in force; gives what waits."""
+        from phems.nodespec.governed import contents_of
+
+        self.waiting = self.policies.take_up(actor, contents_of(spec), ask_again=ask_again)
+        self.declared = spec
+        self.follow_policies()
+        return self.waiting
+
+    def follow_policies(self) -> None:
+        """Go by the policy versions that are in force now; a node without any goes by node.yaml."""
+        from phems.nodespec.governed import in_force
+
+        versions = self.policies.in_force()
+        if versions:
+            self.spec = in_force(self.declared, {scope: found.content for scope, found in versions.items()})
+        self.policy_versions = {scope: found.label for scope, found in versions.items()}
 
     def actor_from_token(self, token: str) -> Actor:
         """Who acts, by an API token."""
@@ -262,7 +370,9 @@ def open_node(folder: Path) -> Iterator[Node]:
             yield node
         return
     with database:
-        yield Node(spec, paths, database)
+        node = Node(spec, paths, database)
+        node.follow_policies()
+        yield node
 
 
 @contextmanager
@@ -271,4 +381,5 @@ def started_node(spec: NodeSpec, paths: NodePaths) -> Iterator[Node]:
     with open_database(spec, paths, start=True) as database:
         node = Node(spec, paths, database)
         node.audit.open()
+        node.take_up(LOCAL_OPERATOR, spec)
         yield node

@@ -29,6 +29,8 @@ def status() -> None:
     output.show_fields(
         {name: found[name] for name in ("url", "pid", "sandbox", "runs")}, ["url", "pid", "sandbox", "runs"]
     )
+    for warning in found.get("warnings", ()):
+        output.warn(warning)
     output.say("")
     output.show_rows(
         [_host(host, found["queues"]) for host in found["hosts"]],

@@ -1,6 +1,7 @@
 """Whether a run may start: the rules in the order in which they are asked, over what is known of the run.
 
-Pure, so that a decision can be taken again later from what was kept of it (`phems audit replay`).
+Pure, so that a decision can be taken again later from what was kept of it (`phems audit replay`). Whether
+signatures verified is an input: it is found by the use case, and kept as found.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class AdmissionInputs:
     day: date
     was_admitted: bool
     changed_parts: tuple[str, ...] = ()
+    code_problem: RefusedError | None = None
+    """Why the approvals of the code do not count today, once their signatures were verified."""
+    capsule_problem: RefusedError | None = None
+    """Why the capsule is not approved, where the policy asks for that."""
     revision_name: str = field(default="", compare=False)
     revision_reason: str = field(default="", compare=False)
     sandbox: str = field(default="", compare=False)
@@ -50,6 +55,8 @@ class AdmissionInputs:
             "day": self.day.isoformat(),
             "was_admitted": self.was_admitted,
             "changed_parts": list(self.changed_parts),
+            "approvals_count": self.code_problem is None,
+            "capsule_is_approved": self.capsule_problem is None,
         }
 
     @classmethod
@@ -68,7 +75,12 @@ class AdmissionInputs:
             day=date.fromisoformat(kept["day"]),
             was_admitted=kept["was_admitted"],
             changed_parts=tuple(kept["changed_parts"]),
+            code_problem=None if kept["approvals_count"] else _AS_KEPT,
+            capsule_problem=None if kept["capsule_is_approved"] else _AS_KEPT,
         )
+
+
+_AS_KEPT = RefusedError("As it was found at the time.")
 
 
 @dataclass(frozen=True)
@@ -192,6 +204,14 @@ def _unchanged(inputs: AdmissionInputs, rules: AdmissionRules) -> RefusedError |
     )
 
 
+def _code_approvals(inputs: AdmissionInputs, rules: AdmissionRules) -> RefusedError | None:  # noqa: ARG001
+    return inputs.code_problem
+
+
+def _capsule(inputs: AdmissionInputs, rules: AdmissionRules) -> RefusedError | None:
+    return inputs.capsule_problem if rules.needs_capsule_approval else None
+
+
 def _launch(inputs: AdmissionInputs) -> str:
     return f"phems run launch {inputs.project} {inputs.job}".rstrip()
 
@@ -203,4 +223,6 @@ RULES: Sequence[Rule] = (
     Rule("grants", _grants),
     Rule("once", _once),
     Rule("unchanged", _unchanged),
+    Rule("code_approvals", _code_approvals),
+    Rule("capsule", _capsule),
 )

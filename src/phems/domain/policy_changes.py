@@ -109,6 +109,8 @@ LOOSENS: Mapping[Path, Loosens] = {
     ("members", "data_analyst", "*"): added,
     ("members", "output_checker", "*"): added,
     ("members", "information_asset_owner", "*"): added,
+    # Takes released packages away.
+    ("members", "coordinator", "*"): added,
     ("data_grants", "*"): longer,
     ("code", "repo"): any_change,
     ("code", "branch"): any_change,

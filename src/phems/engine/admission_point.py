@@ -28,10 +28,10 @@ from phems.engine._dagster import (
     WorkerStatus,
 )
 from phems.engine.orchestrator import Admitted
-from phems.engine.tags import CODE_TAG, PROJECT_TAG, REQUESTER_TAG, SANDBOX_TAG, reserved
+from phems.engine.tags import CAPSULE_TAG, CODE_TAG, PROJECT_TAG, REQUESTER_TAG, SANDBOX_TAG, reserved
 from phems.errors import PhemsError, RefusedError
 
-STAMPS = (PROJECT_TAG, REQUESTER_TAG, CODE_TAG, SANDBOX_TAG)
+STAMPS = (PROJECT_TAG, REQUESTER_TAG, CODE_TAG, CAPSULE_TAG, SANDBOX_TAG)
 
 # Who asks, in this thread or request: the gateway and the CLI's entry set it.
 requester: ContextVar[str | None] = ContextVar("phems_requester", default=None)
@@ -191,6 +191,8 @@ class AdmittingRunLauncher(RunLauncher[Any]):
         except PhemsError as error:
             self._instance.report_run_failed(run, f"Refused: {error}")
             return
+        if admitted.tags:
+            self._instance.add_run_tags(run.run_id, dict(admitted.tags))
         self._drive(admitted)
 
     def terminate(self, run_id: str) -> bool:

@@ -12,8 +12,8 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from dagster import DagsterInstance
 
@@ -30,12 +30,16 @@ LATER_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Admitted:
-    """A run that admission let through, and the code it was let through with."""
+    """A run that admission let through, and the code it was let through with.
+
+    `tags` are to be put on its row: most often none, since a run is stamped when it is asked for.
+    """
 
     run_id: str
     project: str
     code_digest: str
     priority: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

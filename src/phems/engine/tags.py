@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 PROJECT_TAG = "phems/project"
 REQUESTER_TAG = "phems/requester"
 CODE_TAG = "phems/code_revision"
+CAPSULE_TAG = "phems/capsule"
 SANDBOX_TAG = "phems/sandbox"
 
 RESERVED_PREFIXES = ("phems/", "dagster-k8s/")

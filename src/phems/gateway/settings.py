@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from phems.domain.permissions import Role, Verb, may, roles_of
@@ -55,20 +55,38 @@ class GatewaySettings:
     """For how long an answer about a session is kept; revoking one is felt after that."""
 
 
-def settings_of(spec: NodeSpec) -> GatewaySettings:
-    """The settings that a node spec amounts to."""
+class MembershipInForce(Membership):
+    """The roles of people by the node spec of the moment: other policies may come into force meanwhile."""
+
+    __slots__ = ("_spec",)
+    _spec: Callable[[], NodeSpec]
+
+    def __init__(self, spec: Callable[[], NodeSpec]) -> None:
+        object.__setattr__(self, "_spec", spec)
+
+    @property
+    def node(self) -> Assignments:
+        """Who holds a role on the node."""
+        roles = self._spec().roles
+        return {Role.OPERATOR: roles.operator, Role.AUDITOR: roles.auditor}
+
+    @property
+    def projects(self) -> Mapping[str, Assignments]:
+        """Who holds a role in each project."""
+        return {
+            name: {
+                Role.DATA_ANALYST: project.members.data_analyst,
+                Role.OUTPUT_CHECKER: project.members.output_checker,
+                Role.INFORMATION_ASSET_OWNER: project.members.information_asset_owner,
+            }
+            for name, project in self._spec().projects.items()
+        }
+
+
+def settings_of(spec: NodeSpec, in_force: Callable[[], NodeSpec] | None = None) -> GatewaySettings:
+    """The settings that a node spec amounts to; with `in_force`, membership follows what that gives."""
     return GatewaySettings(
-        membership=Membership(
-            node={Role.OPERATOR: spec.roles.operator, Role.AUDITOR: spec.roles.auditor},
-            projects={
-                name: {
-                    Role.DATA_ANALYST: project.members.data_analyst,
-                    Role.OUTPUT_CHECKER: project.members.output_checker,
-                    Role.INFORMATION_ASSET_OWNER: project.members.information_asset_owner,
-                }
-                for name, project in spec.projects.items()
-            },
-        ),
+        membership=MembershipInForce(in_force or (lambda: spec)),
         title=spec.node.title or spec.node.name,
         host_names=frozenset({spec.gateway.host.lower(), socket.gethostname().lower()}),
     )

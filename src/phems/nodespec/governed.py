@@ -43,6 +43,11 @@ def project_content(spec: NodeSpec, name: str) -> dict[str, Any]:
     }
 
 
+def contents_of(spec: NodeSpec) -> dict[str, dict[str, Any]]:
+    """The governed content of every scope: the node's under the empty name, first, then each project's."""
+    return {"": node_content(spec), **{name: project_content(spec, name) for name in spec.projects}}
+
+
 def complete(content: Content) -> dict[str, Any]:
     """A stored content as this version of the software reads it: fields that are newer have their default."""
     if "policy" not in content:
@@ -73,6 +78,19 @@ def in_force(declared: NodeSpec, contents: Mapping[str, Content]) -> NodeSpec:
     }
     spec = declared.model_copy(update={**changed, "projects": projects})
     return spec.held_to({name: _policy(contents[name])[1] for name in projects})
+
+
+def granted_anew(before: NodeSpec, after: NodeSpec) -> list[str]:
+    """The projects whose hosts find other data after a change: other grants, or other files for them."""
+    return [
+        name
+        for name in after.projects
+        if name in before.projects and _readable(before, name) != _readable(after, name)
+    ]
+
+
+def _readable(spec: NodeSpec, project: str) -> list[tuple[DataGrant, DataSource]]:
+    return [(grant, spec.data_sources[grant.source]) for grant in spec.projects[project].data_grants]
 
 
 def _source(declared: DataSource | None, content: Content) -> DataSource:

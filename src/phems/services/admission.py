@@ -2,40 +2,35 @@
 
 Every way to start a run ends here (see `engine.admission_point`). A refusal names what is missing and
 the command that asks for it, and is audited; a run that is let through has its audit entry in the same
-transaction as its admission.
+transaction as its admission and its capsule.
+
+Each of the two takes one transaction. What the files of data sources hold is known before it begins: they
+are hashed when they have changed, not when a run wants them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from phems.domain.actors import Actor
-from phems.domain.capsules import RunFacts, capsule
-from phems.domain.code_revisions import CodeRevision, CodeRevisionState
-from phems.errors import RefusedError
-from phems.services.code_approvals import CodeApprovals
+from phems.domain.admission import AdmissionInputs, Refusal, refused
+from phems.domain.canonical import digest
+from phems.domain.capsules import CodeFacts, GrantedData, RunFacts, capsule_document, differences
+from phems.domain.code_revisions import CodeRevision
+from phems.errors import RefusedError, UnavailableError
+from phems.services.capsules import Capsules
 from phems.services.ports import Governance, Transaction
 from phems.services.ports.clock import Clock
-from phems.services.ports.runs import RunAdmission, RunSubmission
+from phems.services.ports.data_versions import DataVersions
+from phems.services.ports.runs import CapsuleDocument, RunAdmission, RunCase, RunSubmission
+from phems.services.run_projects import RunProject, RunProjects
 
-
-@dataclass(frozen=True)
-class Grant:
-    """A project's right to read one data source; `place` names the source's format and path."""
-
-    source: str
-    place: str
-    expires: date | None = None
-
-
-@dataclass(frozen=True)
-class ProjectRules:
-    """What admission asks of the node spec about one project."""
-
-    grants: Mapping[str, Grant]
-    needs_sandbox: bool
+READ_AGAIN = 3
+Data = Mapping[str, GrantedData]
+Outcome = tuple[RunAdmission | None, RefusedError | None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,169 +41,264 @@ class Sandboxing:
     description: str
 
 
+@dataclass(frozen=True)
+class Submitted:
+    """What a run that was asked for would be, as of now."""
+
+    commit: str
+    capsule: str
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """A run with what its decision rests on; `refusal` is None when it may start."""
+
+    project: RunProject
+    requester: Actor
+    capsule: CapsuleDocument
+    inputs: AdmissionInputs
+    refusal: Refusal | None
+
+
 class Admission:
-    """The use case. `rules(project)` raises `NotFoundError` for a project that the node does not have."""
+    """The use case. `check_code` raises `RefusedError` unless the approvals of a revision count today."""
 
     def __init__(
         self,
         governance: Governance,
         clock: Clock,
-        rules: Callable[[str], ProjectRules],
+        projects: RunProjects,
         sandboxing: Sandboxing,
-        approvals: CodeApprovals,
+        data: DataVersions,
+        capsules: Capsules,
+        check_code: Callable[[Transaction, CodeRevision], None],
     ) -> None:
         self._governance = governance
         self._clock = clock
-        self._rules = rules
+        self._projects = projects
         self._sandboxing = sandboxing
-        self._approvals = approvals
+        self._data = data
+        self._capsules = capsules
+        self._check_code = check_code
 
     def submit(
         self, actor: Actor, facts: RunFacts, *, code_digest: str, needed_sources: frozenset[str]
-    ) -> CodeRevision:
-        """Record that a run was asked for; gives the code revision that it will run."""
-        with self._governance.transaction() as tx:
-            revision = _revision(tx, facts.project, code_digest)
-            tx.runs.add_submission(
-                RunSubmission(
-                    run_id=facts.run_id,
-                    project=facts.project,
-                    requester=actor.name,
-                    code_digest=code_digest,
-                    fingerprint=facts.fingerprint(),
-                    needed_sources=tuple(sorted(needed_sources)),
-                    at=self._clock.now(),
-                )
+    ) -> Submitted:
+        """Record that a run was asked for; gives the commit and the capsule that it will run.
+
+        Raises `RefusedError` for code that is not approved, and for a capsule that needs an approval: then
+        the capsule is kept, for people to decide on.
+        """
+        asked = RunSubmission(
+            run_id=facts.run_id,
+            project=facts.project,
+            requester=actor.name,
+            code_digest=code_digest,
+            fingerprint=facts.fingerprint(),
+            needed_sources=tuple(sorted(needed_sources)),
+            at=self._clock.now(),
+        )
+
+        def act(work: Transaction, project: RunProject, data: Data) -> tuple[str | None, _Decision] | None:
+            commit, label = work.runs.code_of(facts.project, code_digest)
+            if label != project.policy_version:
+                return None
+            decision = self._decide(
+                work, facts, RunCase(asked, None, commit, label), project, data, is_asking=True
             )
-        return revision
+            if not _ends_at_the_door(decision):
+                work.runs.add_submission(replace(asked, capsule=decision.capsule.digest))
+            elif decision.refusal and decision.refusal.code == "capsule":
+                self._capsules.ask(work, decision.capsule, requester=actor)
+            return commit, decision
+
+        commit, decision = self._under_the_rules_in_force(facts.project, act)
+        if decision.refusal is not None and _ends_at_the_door(decision):
+            raise decision.refusal.error
+        return Submitted(commit or "", decision.capsule.digest)
 
     def admit(self, facts: RunFacts, *, is_resume: bool) -> RunAdmission:
         """Let a run start; raises `RefusedError`, audited, with what is missing and how to ask for it."""
-        try:
-            with self._governance.transaction() as tx:
-                return self._admit(tx, facts, is_resume=is_resume)
-        except RefusedError as error:
-            self._record_refusal(facts, error)
-            raise
 
-    def _admit(self, tx: Transaction, facts: RunFacts, *, is_resume: bool) -> RunAdmission:
-        submission = tx.runs.submission(facts.run_id)
-        if submission is None:
-            raise RefusedError(
-                f"Run {facts.run_id} was not asked for through the node.",
-                why="No submission of it is on record.",
-                remedy=f"phems run launch {facts.project} {facts.job}",
-            )
-        if submission.fingerprint != facts.fingerprint():
-            raise RefusedError(
-                f"Run {facts.run_id} is not the run that was asked for.",
-                why="Its job, plan, configuration or selection was changed after it was submitted.",
-                remedy=f"phems run launch {facts.project} {facts.job}",
-            )
-        rules = self._rules(facts.project)
-        revision = _revision(tx, facts.project, submission.code_digest)
-        self._approvals.check(tx, revision)
-        self._check_sandbox(facts, rules)
-        self._check_grants(facts, rules, submission.needed_sources)
-        grants = {name: grant.place for name, grant in rules.grants.items() if self._is_current(grant)}
+        def act(work: Transaction, project: RunProject, data: Data) -> Outcome | None:
+            case = work.runs.case(facts.run_id)
+            if case is None:
+                return None, self._never_asked_for(work, facts)
+            if case.policy_version != project.policy_version:
+                return None
+            decision = self._decide(work, facts, case, project, data, is_resume=is_resume)
+            if decision.refusal is not None:
+                return None, self._refuse(work, facts, decision, decision.refusal)
+            return self._let_through(work, facts, case, decision), None
+
+        admission, refusal = self._under_the_rules_in_force(facts.project, act)
+        if refusal is not None or admission is None:
+            raise refusal or RefusedError("The run was not let through.")
+        return admission
+
+    def _under_the_rules_in_force(
+        self, name: str, act: Callable[[Transaction, RunProject, Data], T | None]
+    ) -> T:
+        """`act` in a transaction that sees the policy version of this process; it gives None when not so."""
+        for attempt in range(READ_AGAIN):
+            project = self._projects(name, read_again=attempt > 0)
+            data = project.data(self._clock.now().date(), self._data)
+            with self._governance.transaction() as work:
+                done = act(work, project, data)
+                if done is not None:
+                    return done
+        raise UnavailableError(
+            f"The rules of {name} change faster than they can be read.", remedy="Launch the run again."
+        )
+
+    def _decide(
+        self,
+        work: Transaction,
+        facts: RunFacts,
+        case: RunCase,
+        project: RunProject,
+        data: Data,
+        *,
+        is_resume: bool = False,
+        is_asking: bool = False,
+    ) -> _Decision:
+        asked, admitted, today = case.submission, case.admission, self._clock.now().date()
+        revision = work.code_revisions.get(facts.project, case.commit) if case.commit else None
+        capsule = _capsule(facts, asked, revision, project, data)
+        changed: tuple[str, ...] = ()
+        if admitted is not None and admitted.capsule != capsule.digest:
+            earlier = work.runs.capsule(admitted.capsule)
+            changed = differences(earlier.document if earlier else {}, capsule.document)
+        inputs = AdmissionInputs(
+            run_id=facts.run_id,
+            project=facts.project,
+            job=facts.job,
+            is_resume=is_resume,
+            is_as_asked=asked.fingerprint == facts.fingerprint(),
+            revision_state=revision.state if revision else None,
+            needed_sources=asked.needed_sources,
+            is_isolating=self._sandboxing.is_isolating,
+            day=today,
+            was_admitted=admitted is not None,
+            changed_parts=changed,
+            revision_name=revision.name if revision else asked.code_digest[:12],
+            revision_reason=revision.reason if revision else "",
+            sandbox=self._sandboxing.description,
+        )
+        refusal = refused(inputs, project.rules)
+        if refusal is None and revision is not None:
+            # The dearer questions last: signatures, and an approval that is held for this run.
+            used = admitted.capsule if admitted else capsule.digest
+            if not is_asking:
+                inputs = replace(inputs, code_problem=self._code_problem(work, revision))
+            inputs = replace(inputs, capsule_problem=self._capsule_problem(work, asked, project, used))
+            refusal = refused(inputs, project.rules)
+        return _Decision(project, actor_of(asked.requester), capsule, inputs, refusal)
+
+    def _code_problem(self, work: Transaction, revision: CodeRevision) -> RefusedError | None:
+        try:
+            self._check_code(work, revision)
+        except RefusedError as error:
+            return error
+        return None
+
+    def _capsule_problem(
+        self, work: Transaction, asked: RunSubmission, project: RunProject, capsule: str
+    ) -> RefusedError | None:
+        if not project.rules.needs_capsule_approval:
+            return None
+        return self._capsules.problem(
+            work, asked.project, capsule, requester=asked.requester, run_id=asked.run_id
+        )
+
+    def _let_through(
+        self, work: Transaction, facts: RunFacts, case: RunCase, decision: _Decision
+    ) -> RunAdmission:
+        now = self._clock.now()
         admission = RunAdmission(
             run_id=facts.run_id,
             project=facts.project,
-            code_digest=submission.code_digest,
-            capsule=capsule(facts, code_digest=submission.code_digest, grants=grants),
-            at=self._clock.now(),
+            code_digest=case.submission.code_digest,
+            capsule=decision.capsule.digest,
+            at=now,
         )
-        earlier = tx.runs.admission(facts.run_id)
-        if earlier is not None and not is_resume:
-            raise RefusedError(
-                f"Run {facts.run_id} has been started before.",
-                why="A run starts once; its row was put back into the queue.",
-                remedy=f"Launch it anew: phems run launch {facts.project} {facts.job}",
-            )
-        if earlier is not None and earlier.capsule != admission.capsule:
-            raise RefusedError(
-                f"Run {facts.run_id} may not go on: it is no longer the run that was admitted.",
-                why="Its data grants have changed since.",
-                remedy=f"Launch it anew: phems run launch {facts.project} {facts.job}",
-            )
-        tx.runs.add_admission(admission)
-        tx.audit.append(
-            actor_of(submission.requester),
-            "run.resume" if is_resume else "run.admit",
+        work.runs.add_admission(admission, decision.capsule.document)
+        if decision.project.rules.needs_capsule_approval and case.admission is None:
+            work.capsules.use(admission.capsule, facts.run_id, now)
+        work.audit.append(
+            decision.requester,
+            "run.resume" if decision.inputs.is_resume else "run.admit",
             facts.run_id,
             project=facts.project,
             details={
                 "job": facts.job,
                 "capsule": admission.capsule,
-                "commit": revision.commit,
-                "code_digest": submission.code_digest,
-                "grants": sorted(grants),
+                "commit": case.commit,
+                "code_digest": admission.code_digest,
+                "grants": sorted(decision.capsule.document["data"]),
                 "sandbox": self._sandboxing.description,
+                "policy_version": decision.project.policy_version,
+                "inputs": decision.inputs.as_json(),
             },
         )
         return admission
 
-    def _check_sandbox(self, facts: RunFacts, rules: ProjectRules) -> None:
-        if rules.needs_sandbox and not self._sandboxing.is_isolating:
-            raise RefusedError(
-                f"The policy of project {facts.project} requires a sandbox, and there is none.",
-                why=self._sandboxing.description,
-                remedy="apt-get install bubblewrap, then start the node again.",
-            )
-
-    def _check_grants(self, facts: RunFacts, rules: ProjectRules, needed: tuple[str, ...]) -> None:
-        missing = [name for name in needed if not self._has_grant(rules, name)]
-        if missing:
-            names = ", ".join(missing)
-            raise RefusedError(
-                f"Project {facts.project} has no grant for the data source {names}.",
-                why="The run declares that it reads it, and no grant in node.yaml covers it today.",
-                remedy=f"Ask an Information Asset Owner to add it to projects.{facts.project}.data_grants "
-                "in node.yaml; then: phems check",
-            )
-
-    def _has_grant(self, rules: ProjectRules, name: str) -> bool:
-        grant = rules.grants.get(name)
-        return grant is not None and self._is_current(grant)
-
-    def _is_current(self, grant: Grant) -> bool:
-        return grant.expires is None or self._clock.now().date() <= grant.expires
-
-    def _record_refusal(self, facts: RunFacts, error: RefusedError) -> None:
-        with self._governance.transaction() as tx:
-            submission = tx.runs.submission(facts.run_id)
-            name = submission.requester if submission else "unknown"
-            tx.audit.append(
-                actor_of(name),
-                "run.admit",
-                facts.run_id,
-                project=facts.project,
-                result="refused",
-                details={"job": facts.job, "reason": error.what},
-            )
-
-
-# Runs of a replaced revision that were asked for before it was replaced still run it.
-_RUNNABLE = frozenset({CodeRevisionState.APPROVED, CodeRevisionState.REPLACED})
-
-
-def _revision(tx: Transaction, project: str, code_digest: str) -> CodeRevision:
-    revisions = [r for r in tx.code_revisions.of_project(project) if r.digest == code_digest]
-    runnable = [r for r in revisions if r.state in _RUNNABLE]
-    if runnable:
-        return runnable[0]
-    if revisions:
-        revision = revisions[0]
-        raise RefusedError(
-            f"The code revision {revision.name} is {revision.state}.",
-            why=revision.reason or "Only approved code runs.",
-            remedy=f"Submit another: phems code submit --project {project}",
+    def _refuse(
+        self, work: Transaction, facts: RunFacts, decision: _Decision, refusal: Refusal
+    ) -> RefusedError:
+        if refusal.code == "capsule":
+            self._capsules.ask(work, decision.capsule, requester=decision.requester)
+        work.audit.append(
+            decision.requester,
+            "run.admit",
+            facts.run_id,
+            project=facts.project,
+            result="refused",
+            details={
+                "job": facts.job,
+                "capsule": decision.capsule.digest,
+                "reason": refusal.error.what,
+                "rule": refusal.code,
+                "policy_version": decision.project.policy_version,
+                "inputs": decision.inputs.as_json(),
+            },
         )
-    raise RefusedError(
-        f"Project {project} has no approved code revision with the digest {code_digest[:12]}.",
-        why="What would run is not what was approved.",
-        remedy=f"phems code submit --project {project}, and have it approved: phems code approve",
+        return refusal.error
+
+    def _never_asked_for(self, work: Transaction, facts: RunFacts) -> RefusedError:
+        error = RefusedError(
+            f"Run {facts.run_id} was not asked for through the node.",
+            why="No submission of it is on record.",
+            remedy=f"phems run launch {facts.project} {facts.job}",
+        )
+        details = {"job": facts.job, "reason": error.what, "rule": "asked_for"}
+        work.audit.append(
+            actor_of("unknown"), "run.admit", facts.run_id, project=facts.project, result="refused",
+            details=details,
+        )  # fmt: skip
+        return error
+
+
+def _ends_at_the_door(decision: _Decision) -> bool:
+    """Whether a run is refused when it is asked for already; other refusals come when its turn does."""
+    return decision.refusal is not None and decision.refusal.code in {"code", "capsule"}
+
+
+def _capsule(
+    facts: RunFacts,
+    asked: RunSubmission,
+    revision: CodeRevision | None,
+    project: RunProject,
+    data: Data,
+) -> CapsuleDocument:
+    code = CodeFacts(
+        digest=asked.code_digest,
+        environment_digest=revision.environment_digest if revision else None,
+        interpreter=project.interpreter,
+        variables=project.variables,
     )
+    document = capsule_document(facts, code, data, policy_version=project.policy_version)
+    return CapsuleDocument(digest(document), facts.project, document)
 
 
 def actor_of(requester: str) -> Actor:

@@ -12,7 +12,7 @@ from phems.services.ports import Governance
 
 @contextmanager
 def recorded_refusals(
-    governance: Governance, actor: Actor, action: str, subject: str, *, project: str
+    governance: Governance, actor: Actor, action: str, subject: str, *, project: str | None
 ) -> Iterator[None]:
     """Append an audit entry when the block is refused, in a transaction of its own; then go on raising.
 
@@ -28,6 +28,8 @@ def recorded_refusals(
                 subject,
                 project=project,
                 result="refused",
-                details={"what": error.what, "why": error.why},
+                details={"what": error.what, "why": error.why}
+                if error.logged is None
+                else {"what": error.logged},
             )
         raise

@@ -13,7 +13,7 @@ class CapsuleApprovalStore(Protocol):
     """Keeps what was asked for and decided, and which runs have used it; nothing is ever removed."""
 
     def get(self, capsule: str, *, lock: bool = False) -> CapsuleApproval | None:
-        """The approval of a capsule; with `lock`, nobody else uses or changes it until the transaction ends."""
+        """The approval of a capsule; with `lock`, nobody else uses or changes it meanwhile."""
         ...
 
     def of_project(self, project: str) -> Sequence[CapsuleApproval]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
 class RunSubmission:
-    """A run that was asked for through the node. `fingerprint` is of the run row at that moment."""
+    """A run that was asked for through the node. `fingerprint` is of the run row at that moment.
+
+    `capsule` is the run capsule as it would have been admitted then; what counts is that of the admission.
+    """
 
     run_id: str
     project: str
@@ -18,6 +22,7 @@ class RunSubmission:
     fingerprint: str
     needed_sources: tuple[str, ...]
     at: datetime
+    capsule: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,31 @@ class RunAdmission:
     at: datetime
 
 
+@dataclass(frozen=True)
+class RunCase:
+    """All that is on record of a run when it is to start.
+
+    `commit` names the code revision with the submission's digest that may run, else any that has it;
+    `policy_version` is the label of the version in force.
+    """
+
+    submission: RunSubmission
+    admission: RunAdmission | None
+    commit: str | None
+    policy_version: str
+
+
+@dataclass(frozen=True)
+class CapsuleDocument:
+    """A run capsule in full, as it was digested; see `phems.domain.capsules`."""
+
+    digest: str
+    project: str
+    document: Mapping[str, Any]
+
+
 class RunStore(Protocol):
-    """Submissions and admissions; written once, never changed."""
+    """Submissions, admissions and run capsules; written once, never changed."""
 
     def add_submission(self, submission: RunSubmission) -> None:
         """Record one; a second of the same run is an error."""
@@ -42,10 +70,30 @@ class RunStore(Protocol):
         """What is known of how a run was asked for."""
         ...
 
-    def add_admission(self, admission: RunAdmission) -> None:
-        """Record one; a run that is resumed keeps its first."""
+    def case(self, run_id: str) -> RunCase | None:
+        """What admission asks about a run, in one query; None for one that was not asked for."""
+        ...
+
+    def code_of(self, project: str, code_digest: str) -> tuple[str | None, str]:
+        """The commit and the policy version, as in a `RunCase`, before a run is submitted."""
+        ...
+
+    def add_admission(self, admission: RunAdmission, document: Mapping[str, Any] | None = None) -> None:
+        """Record one with its capsule in full; the first of a run stays."""
         ...
 
     def admission(self, run_id: str) -> RunAdmission | None:
-        """The admission of a run, if it was let through."""
+        """The admission of a run."""
+        ...
+
+    def add_capsule(self, capsule: CapsuleDocument) -> None:
+        """Keep a capsule in full. Idempotent."""
+        ...
+
+    def capsule(self, digest: str) -> CapsuleDocument | None:
+        """A capsule in full. Raises `IntegrityError` when it is not what its digest names."""
+        ...
+
+    def capsule_named(self, project: str, prefix: str) -> tuple[str, ...]:
+        """At most two digests of the project's capsules that begin so; a run id stands for its capsule."""
         ...
