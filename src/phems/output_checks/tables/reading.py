@@ -47,7 +47,7 @@ def read_table(
         if known.setdefault(row.at, row.number) != row.number:
             raise mismatch(
                 f"rows {known[row.at]} and {row.number} are about the same cell ({spelt(row.at)})",
-                remedy="declare every column that tells rows apart in dimensions, and what stands for a total",
+                remedy="declare every column that tells rows apart (dimensions), and the mark of totals",
             )
         rows.append(row)
     return layout.table(file.path, tuple(rows))

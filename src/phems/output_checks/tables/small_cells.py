@@ -109,7 +109,8 @@ class SmallCells:
         if table.is_additive and (full := list(full_cells(table))):
             words = f"in {len(full)} groups everybody is in one category: to know the group is to know it"
             groups = [
-                {"group": spelt(group), dimension: category} for group, dimension, category in full[:MOST_SHOWN]
+                {"group": spelt(group), dimension: category}
+                for group, dimension, category in full[:MOST_SHOWN]
             ]
             yield finding(self, table.path, Verdict.REVIEW, words, groups=groups)
         if table.other_columns and table.kind in {"frequency", "magnitude"}:
