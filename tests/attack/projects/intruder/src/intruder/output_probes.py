@@ -1,8 +1,12 @@
 """Outputs that are no honest files: climbing paths, links, pipes, giants, and what runs when opened."""
 
+import base64
 import os
+import pickle
 import socket
+import struct
 import zipfile
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -119,6 +123,61 @@ def write_dangerous_files(context: dg.OpExecutionContext) -> None:
     findings.tell(found)
 
 
+class _Runs:
+    """A pickle of it runs a command when it is loaded."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch /tmp/was-here",)
+
+
+def _png(*chunks: tuple[bytes, bytes]) -> bytes:
+    body = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def _picture(width: int, *beside: tuple[bytes, bytes]) -> bytes:
+    header = struct.pack(">IIBBBBB", width, width, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * (width + 1) * min(width, 100), 9)
+    return _png((b"IHDR", header), *beside, (b"IDAT", pixels), (b"IEND", b""))
+
+
+@dg.op
+def write_disguised_files(context: dg.OpExecutionContext) -> None:
+    """Files that are what their names say to whoever looks at their first and last bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = AREA / f"outputs/{context.run_id}"
+    folder.mkdir(parents=True)
+    script = zlib.compress(b"1 0 << /S /JavaScript /JS (app.alert(1)) >>")
+    coded = base64.b64encode(pickle.dumps(_Runs(), 4)).decode()
+    files = {
+        "pickle.txt": pickle.dumps(_Runs(), 0),
+        "coded.json": f'{{"model": "{coded}"}}'.encode(),
+        "spelt.pdf": b"%PDF-1.7\n1 0 obj << /OpenAction << /S /J#61vaScript /J#53 (x) >> >> endobj\n%%EOF",
+        "packed.pdf": b"%PDF-1.7\n1 0 obj << /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode >>\nstream\n"
+        + script
+        + b"\nendstream endobj\n%%EOF",
+        "formula.csv": b"ward,n\n\"=cmd|' /C calc'!A0\",1\n",
+        "deep.json": b"[" * 500_000 + b"]" * 500_000,
+        "wide.png": _picture(100_000),
+        "texts.png": _picture(50, (b"tEXt", b"Comment\0patient 7 of ward 3")),
+        "two.png": _picture(50) + b"PK\x05\x06" + b"\0" * 18 + _picture(50)[-12:],
+        "ragged.csv": b"a,b\n1,2\n1,2,3\n",
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    bomb = pa.table({"x": pa.array(["A" * (1 << 20)] * 64)})
+    with pq.ParquetWriter(folder / "bomb.parquet", bomb.schema, compression="zstd") as writer:
+        for _ in range(20):
+            writer.write_table(bomb)
+    names = [*files, "bomb.parquet"]
+    findings.tell({name: _register(f"outputs/{context.run_id}/{name}") for name in names})
+
+
 @dg.op
 def swap_through_a_link(context: dg.OpExecutionContext) -> None:
     """Registers an honest file that has a second name, and writes through that one afterwards."""
@@ -150,9 +209,21 @@ def write_dangerous_files_job() -> None:
 
 
 @dg.job
+def write_disguised_files_job() -> None:
+    """See the op."""
+    write_disguised_files()
+
+
+@dg.job
 def swap_through_a_link_job() -> None:
     """See the op."""
     swap_through_a_link()
 
 
-JOBS = [register_strange_paths_job, write_giant_job, write_dangerous_files_job, swap_through_a_link_job]
+JOBS = [
+    register_strange_paths_job,
+    write_giant_job,
+    write_dangerous_files_job,
+    write_disguised_files_job,
+    swap_through_a_link_job,
+]
