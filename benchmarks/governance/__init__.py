@@ -1,0 +1,1 @@
+"""Figures of governance: the audit log, freezing and hashing, output checks."""
