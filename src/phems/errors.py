@@ -15,6 +15,9 @@ class PhemsError(Exception):
 
     exit_code: ClassVar[int] = 1
 
+    logged: str | None = None
+    """What the audit log keeps in the place of `what` and `why`, when these name what project code wrote."""
+
     def __init__(self, what: str, *, why: str = "", remedy: str = "") -> None:
         super().__init__(what)
         self.what = what

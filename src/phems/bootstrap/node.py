@@ -15,7 +15,7 @@ from phems.adapters.node_lock import NodeLock
 from phems.adapters.passwords import Argon2Hasher
 from phems.adapters.postgres.database import Database, open_database
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
-from phems.adapters.signing import SigningKey, load_or_create_key, signature_matches
+from phems.adapters.signing import RELEASE_KEY, SigningKey, load_or_create_key, signature_matches
 from phems.domain.actors import LOCAL_OPERATOR, Actor
 from phems.domain.permissions import Role, roles_of
 from phems.errors import UnavailableError
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from phems.services.project_access import ProjectAccess, ProjectRules
     from phems.services.publisher import Publisher
     from phems.services.releases import Releases
+    from phems.services.replay import Replays
     from phems.services.users import Users
 
 AUDIT_KEY = "audit"
@@ -162,6 +163,13 @@ class Node:
         from phems.services.policies import Policies
 
         return Policies(self.governance, self.roles_in_scope, self.approval_signatures, self.clock)
+
+    @cached_property
+    def replays(self) -> Replays:
+        """Past decisions, taken again."""
+        from phems.services.replay import Replays
+
+        return Replays(self.governance)
 
     @cached_property
     def capsules(self) -> Capsules:

@@ -29,6 +29,7 @@ class ReleaseAction(StrEnum):
 
     REQUEST = "request"
     SUBMIT = "submit"
+    WITHDRAW_FILE = "withdraw a file"
     BEGIN_REVIEW = "begin review"
     COMPLETE_REVIEW = "complete review"
     REOPEN_REVIEW = "reopen review"
@@ -43,13 +44,14 @@ class ReleaseAction(StrEnum):
 _S, _A = ReleaseState, ReleaseAction
 
 UNDER_REVIEW = (_S.SUBMITTED, _S.PARTIALLY_REVIEWED, _S.REVIEWED)
+_WITH_FILES = (_S.PENDING, *UNDER_REVIEW)
 _BEFORE_RELEASE = (_S.PENDING, *UNDER_REVIEW, _S.RETURNED, _S.APPROVED)
 
 RELEASE_REQUESTS = StateTable(
     "release request",
     (
-        Transition(None, _A.REQUEST, _S.PENDING, _ANALYST),
-        Transition(_S.PENDING, _A.SUBMIT, _S.SUBMITTED, _ANALYST),
+        Transition(None, _A.REQUEST, _S.PENDING, _ANALYST, "its files are frozen"),
+        Transition(_S.PENDING, _A.SUBMIT, _S.SUBMITTED, _ANALYST, "its files are checked"),
         Transition(_S.SUBMITTED, _A.BEGIN_REVIEW, _S.PARTIALLY_REVIEWED, "system", "a first vote"),
         Transition(_S.SUBMITTED, _A.COMPLETE_REVIEW, _S.REVIEWED, "system", "every file is decided"),
         Transition(_S.PARTIALLY_REVIEWED, _A.COMPLETE_REVIEW, _S.REVIEWED, "system", "every file is decided"),
@@ -57,7 +59,8 @@ RELEASE_REQUESTS = StateTable(
         Transition(_S.REVIEWED, _A.APPROVE, _S.APPROVED, "system", "or an Output Checker, for some files"),
         Transition(_S.REVIEWED, _A.REJECT, _S.REJECTED, _CHECKER),
         *(Transition(state, _A.RETURN, _S.RETURNED, _CHECKER) for state in UNDER_REVIEW),
-        Transition(_S.RETURNED, _A.SUBMIT, _S.SUBMITTED, _ANALYST, "a new turn; votes start afresh"),
+        Transition(_S.RETURNED, _A.REQUEST, _S.PENDING, _ANALYST, "a new turn; votes start afresh"),
+        *(Transition(state, _A.WITHDRAW_FILE, state, _ANALYST, "not the last") for state in _WITH_FILES),
         *(Transition(state, _A.WITHDRAW, _S.WITHDRAWN, _ANALYST) for state in _BEFORE_RELEASE),
         Transition(_S.APPROVED, _A.RELEASE, _S.RELEASED, "publisher"),
         Transition(_S.APPROVED, _A.REVOKE, _S.REVOKED, _OWNER),

@@ -6,7 +6,7 @@ checker to vote, of the present turn only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 
@@ -56,17 +56,15 @@ def file_decision(votes: FileVotes, needed: int) -> Decision:
     return _DECISIONS[approvals >= needed, changes >= needed, approvals + changes >= needed]
 
 
-def checkers_done(files: Iterable[FileVotes]) -> frozenset[str]:
-    """The checkers who have given their word on every file."""
-    given = [{checker for checker, vote in votes.items() if vote is not Vote.UNDECIDED} for votes in files]
-    return frozenset(set.intersection(*given)) if given else frozenset()
+def review_phase(files: Iterable[FileVotes], heard: Iterable[Collection[str]], needed: int) -> ReviewPhase:
+    """COMPLETE once every file is decided; INDEPENDENT until every file was voted on by `needed` checkers.
 
-
-def review_phase(files: Iterable[FileVotes], needed: int) -> ReviewPhase:
-    """COMPLETE once every file is decided; until then INDEPENDENT as long as fewer than `needed` are done."""
+    `files` has the votes that stand, `heard` for each file the checkers who ever gave their word on it,
+    taken back or not: who has seen the others' votes cannot become blind to them again.
+    """
     every_file = list(files)
     if every_file and all(file_decision(votes, needed) in DECIDED for votes in every_file):
         return ReviewPhase.COMPLETE
-    if len(checkers_done(every_file)) < needed:
+    if not every_file or any(len(checkers) < needed for checkers in heard):
         return ReviewPhase.INDEPENDENT
     return ReviewPhase.CONSOLIDATING

@@ -4,66 +4,82 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from phems.domain.file_contents import ContentScan, TypeRule
-from phems.domain.outputs import Output, name_of
-from phems.domain.releases import FrozenFile, RunOrigin
-from phems.errors import InputError, IntegrityError, NotFoundError
+from phems.domain.outputs import Output, media_type_of, name_of
+from phems.domain.releases import FileKind, FrozenFile, RunOrigin
+from phems.errors import InputError, IntegrityError, NotFoundError, RefusedError
 from phems.services.ports import Governance, Transaction
 from phems.services.ports.artifacts import ArtifactAreas, FrozenFiles, FrozenWriter
+from phems.services.release_asks import Choice
+
+__all__ = ["Choice", "CodeFile", "Freezer", "origin_of"]
 
 _MOST_FILES = 500
+_CODE_FOLDER = "code"
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Outputs to release: all of a run, or those of its files that are named; or files by full path."""
+class CodeFile:
+    """A file of the code revision that a run ran, for the checkers to read. `path` is as in the Code Repo."""
 
-    run_id: str | None = None
-    files: tuple[str, ...] = ()
+    project: str
+    digest: str
+    path: str
+    run_id: str
+
+    @property
+    def frozen_path(self) -> str:
+        """Where it lies among the frozen files."""
+        return f"{_CODE_FOLDER}/{self.digest}/{self.path}"
 
 
 class Freezer:
-    """Turns a choice of outputs into frozen files."""
+    """Turns a choice of outputs into frozen files; `code` reads the Code Mount, a folder for each digest."""
 
     def __init__(
         self,
         governance: Governance,
         artifacts: ArtifactAreas,
         frozen: FrozenFiles,
+        code: ArtifactAreas | None = None,
     ) -> None:
         self._governance = governance
         self._artifacts = artifacts
         self._frozen = frozen
+        self._code = code
 
     def chosen(self, project: str, choice: Choice) -> tuple[Sequence[Output], tuple[RunOrigin, ...]]:
         """The outputs that a choice names, and where their runs come from."""
         with self._governance.transaction() as work:
-            outputs = _of_run(work, project, choice) if choice.run_id else _of_paths(work, project, choice)
-            if len(outputs) > _MOST_FILES:
-                raise InputError(
-                    f"A release request of {len(outputs):,} files cannot be made.",
-                    why=f"people review each file; a request holds at most {_MOST_FILES}.",
-                    remedy="Name the files that are needed with --file.",
-                )
-            runs = sorted({output.run_id for output in outputs})
-            return outputs, tuple(origin_of(work, project, run_id) for run_id in runs)
+            outputs = outputs_of(work, project, choice)
+            check_number(len(outputs))
+            return outputs, origins_of(work, project, outputs)
 
     def freeze(
-        self, request_id: str, turn: int, outputs: Sequence[Output], rule: TypeRule
+        self,
+        request_id: str,
+        turn: int,
+        outputs: Sequence[Output],
+        rule: TypeRule,
+        code: Sequence[CodeFile] = (),
     ) -> tuple[FrozenFile, ...]:
-        """Copy the outputs out of reach of project code: all of them or none.
+        """Copy the outputs, and files of the code, out of reach of project code: all of them or none.
 
-        Raises `RefusedError` for a file that the policy does not let out, `IntegrityError` for one that
-        is no longer what its run registered.
+        Raises `RefusedError` for an output that the policy does not let out, `IntegrityError` for one that
+        is no longer what its run registered. The policy rules what leaves; code does not.
         """
         for output in outputs:
-            rule.check_name_and_size(output.path, output.size)
+            with _logged_by_digest(output):
+                rule.check_name_and_size(output.path, output.size)
         with self._frozen.freeze(request_id, turn) as writer:
             for output in outputs:
-                self._copy(writer, output, rule)
-        return tuple(
+                with _logged_by_digest(output):
+                    self._copy(writer, output, rule)
+            read = tuple(self._copy_code(writer, file, rule.max_file_size) for file in code)
+        frozen = (
             FrozenFile(
                 path=output.path,
                 sha256=output.sha256,
@@ -75,6 +91,7 @@ class Freezer:
             )
             for output in outputs
         )
+        return (*frozen, *read)
 
     def discard(self, request_id: str, turn: int) -> None:
         """Remove what was frozen for a request that did not come about."""
@@ -97,6 +114,66 @@ class Freezer:
                 remedy="Run the step that writes it again, and request the new output.",
             )
         rule.check_content(output.path, scan)
+
+    def _copy_code(self, writer: FrozenWriter, file: CodeFile, limit: int) -> FrozenFile:
+        hasher, size = hashlib.sha256(), 0
+
+        def watched() -> Iterator[bytes]:
+            nonlocal size
+            if self._code is None:
+                raise InputError("There is no Code Mount here to read code from.", remedy="Leave it out.")
+            for chunk in self._code.chunks(file.project, f"{file.digest}/{file.path}", limit=limit):
+                hasher.update(chunk)
+                size += len(chunk)
+                yield chunk
+
+        try:
+            writer.write(file.frozen_path, watched())
+        except InputError as error:
+            raise NotFoundError(
+                f"The code revision {file.digest[:12]} has no file {file.path!r} to show.",
+                why=error.why or error.what,
+                remedy=f"Name one of its files: phems code show --project {file.project}",
+            ) from error
+        return FrozenFile(
+            path=file.frozen_path,
+            sha256=hasher.hexdigest(),
+            size=size,
+            media_type=media_type_of(file.path),
+            run_id=file.run_id,
+            step_key="",
+            kind=FileKind.CODE,
+        )
+
+
+@contextmanager
+def _logged_by_digest(output: Output) -> Iterator[None]:
+    """Name the file of a refusal by its digest in the audit log: its name comes from project code."""
+    try:
+        yield
+    except (RefusedError, IntegrityError) as error:
+        error.logged = f"The file with the SHA-256 {output.sha256} was refused ({type(error).__name__})."
+        raise
+
+
+def outputs_of(work: Transaction, project: str, choice: Choice) -> Sequence[Output]:
+    """The outputs that a choice names; raises `NotFoundError` for one that is not there."""
+    return _of_run(work, project, choice) if choice.run_id else _of_paths(work, project, choice)
+
+
+def check_number(files: int) -> None:
+    """Raise `InputError` for more files than people can review."""
+    if files > _MOST_FILES:
+        raise InputError(
+            f"A release request of {files:,} files cannot be made.",
+            why=f"people review each file; a request holds at most {_MOST_FILES}.",
+            remedy="Name the files that are needed with --file.",
+        )
+
+
+def origins_of(work: Transaction, project: str, outputs: Sequence[Output]) -> tuple[RunOrigin, ...]:
+    """Where the runs of outputs come from."""
+    return tuple(origin_of(work, project, run) for run in sorted({output.run_id for output in outputs}))
 
 
 def origin_of(work: Transaction, project: str, run_id: str) -> RunOrigin:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.integration.governance.set_check_runner import SetCheckRunner
+
 from phems.adapters.approver_keys import FolderApproverKeys
 from phems.adapters.files.artifact_areas import FolderArtifactAreas
 from phems.adapters.files.code_mount import FolderCodeMount
@@ -16,21 +18,27 @@ from phems.adapters.files.release_zone import FolderReleaseZone
 from phems.adapters.git import GitRepos
 from phems.adapters.output_check_runner import SandboxedCheckRunner
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
+from phems.adapters.release_package.dsse import DssePackageSigner
+from phems.adapters.release_package.readme import write_readme
+from phems.adapters.signing import RELEASE_KEY, load_or_create_key
 from phems.domain.actors import Actor
 from phems.domain.audit import Entry
 from phems.domain.outputs import Output
 from phems.domain.permissions import Role
-from phems.domain.release_packages import NodeIdentity
+from phems.domain.release_facts import NodeIdentity, RunTimes
 from phems.errors import NotFoundError
 from phems.services.approval_signatures import ApprovalSignatures
 from phems.services.code_approvals import CodeApprovals
 from phems.services.code_revisions import CodeRevisions
+from phems.services.outbox import Outbox
 from phems.services.output_checks import OutputChecks
 from phems.services.outputs import Outputs
+from phems.services.package_parts import PackageParts
 from phems.services.ports.runs import RunSubmission
 from phems.services.project_access import ProjectAccess, ProjectRules
 from phems.services.publisher import Publisher
 from phems.services.releases import Releases
+from phems.services.vote_signatures import VoteSignatures
 
 PROJECT = "heart-attack"
 OTHER = "breast-cancer"
@@ -101,6 +109,16 @@ class People:
 
 
 @dataclass
+class SetEngineRuns:
+    """What the engine has on record of runs; here they were never really run."""
+
+    known: dict[str, RunTimes] = field(default_factory=dict)
+
+    def times(self, run_id: str) -> RunTimes | None:
+        return self.known.get(run_id)
+
+
+@dataclass
 class Site:
     """One node's governance, in folders of the test."""
 
@@ -109,6 +127,7 @@ class Site:
     people: People
     rules: dict[str, ProjectRules]
     clock: SetClock = field(default_factory=SetClock)
+    engine_runs: SetEngineRuns = field(default_factory=SetEngineRuns)
 
     def __post_init__(self) -> None:
         self.access = ProjectAccess(self.rules_of, self.people)
@@ -126,16 +145,41 @@ class Site:
         self.output_checks = OutputChecks(
             self.governance, self.artifacts, self.frozen, SandboxedCheckRunner(), self.access
         )
+        self.check_runner = SetCheckRunner()
         self.releases = Releases(
-            self.governance, self.artifacts, self.frozen, self.zone, self.access, self.clock
+            self.governance,
+            self.artifacts,
+            self.frozen,
+            self.zone,
+            self.access,
+            self.clock,
+            code=FolderArtifactAreas(self.folder / "code"),
+            checks=OutputChecks(
+                self.governance, self.artifacts, self.frozen, self.check_runner, self.access
+            ),
+            signatures=VoteSignatures(self.signatures),
         )
+        self.release_key = load_or_create_key(self.folder / "keys", RELEASE_KEY)
+        self.package_parts = PackageParts(
+            NodeIdentity("node-a", "Hospital A", "0.1.0"),
+            DssePackageSigner(self.release_key),
+            write_readme,
+            self.engine_runs,
+        )
+        self.outbox = Outbox(self.governance)
         self.publisher = self.publisher_with(self.zone)
 
     def publisher_with(
         self, zone: FolderReleaseZone, governance: PostgresGovernance | None = None
     ) -> Publisher:
-        identity = NodeIdentity("node-a", "Hospital A", "0.1.0")
-        return Publisher(governance or self.governance, self.frozen, zone, identity, self.clock)
+        return Publisher(
+            governance or self.governance,
+            self.frozen,
+            zone,
+            self.package_parts,
+            VoteSignatures(self.signatures),
+            self.clock,
+        )
 
     def rules_of(self, project: str) -> ProjectRules:
         if project not in self.rules:

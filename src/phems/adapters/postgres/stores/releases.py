@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from phems.adapters.postgres.stores.release_rows import comment_of, file_of, request_of, vote_of
+from phems.adapters.postgres.stores.release_rows import (
+    comment_of,
+    ended_turn_of,
+    file_of,
+    request_of,
+    vote_of,
+)
 from phems.domain.release_states import ReleaseState
-from phems.domain.releases import FrozenFile, ReleaseRequest
-from phems.services.ports.releases import PackageRecord
+from phems.domain.releases import EndedTurn, FileKind, FrozenFile, ReleaseRequest
 
 CHANNEL = "phems_release"
 
@@ -50,21 +55,8 @@ class PostgresReleasesStore:
     def save(self, request: ReleaseRequest) -> None:
         """Add it, or bring it up to date."""
         self._do(_SAVE_REQUEST, **_columns(request))
-        common = {"id": request.id, "turn": request.turn}
-        for file in request.files:
-            values = {key: value for key, value in asdict(file).items() if key not in ("group", "kind")}
-            values["declaration"] = json.dumps(file.declaration)
-            self._do(_SAVE_FILE, **common, **values, file_group=file.group, kind=file.kind.value)
-        for vote in request.votes:
-            if vote.turn == request.turn:
-                self._do(
-                    _SAVE_VOTE,
-                    **common,
-                    path=vote.path,
-                    checker=vote.checker,
-                    vote=vote.vote.value,
-                    at=vote.at,
-                )
+        self._save_files(request)
+        self._save_votes(request)
         for number, comment in enumerate(request.comments):
             self._do(
                 _SAVE_COMMENT,
@@ -75,44 +67,54 @@ class PostgresReleasesStore:
                 text=comment.text,
                 visibility=comment.visibility.value,
                 at=comment.at,
+                file_group=comment.group,
             )
+        for ended in request.ended_turns:
+            self._do(_SAVE_TURN, id=request.id, **_turn_columns(ended))
+
+    def _save_files(self, request: ReleaseRequest) -> None:
+        for file in request.files:
+            values = asdict(file)
+            for name in ("group", "kind", "withdrawn_by", "withdrawn_at"):
+                del values[name]
+            values["declaration"] = json.dumps(file.declaration)
+            common = {"id": request.id, "turn": request.turn}
+            self._do(_SAVE_FILE, **common, **values, file_group=file.group, kind=file.kind.value)
+            if file.kind is FileKind.WITHDRAWN:
+                who = {"person": file.withdrawn_by, "at": file.withdrawn_at}
+                self._do(_SAVE_WITHDRAWAL, **common, path=file.path, **who)
+
+    def _save_votes(self, request: ReleaseRequest) -> None:
+        numbers: Counter[tuple[str, str]] = Counter()
+        for vote in (*request.replaced_votes, *request.votes):
+            if vote.turn != request.turn:
+                continue
+            self._do(
+                _SAVE_VOTE,
+                id=request.id,
+                turn=vote.turn,
+                path=vote.path,
+                checker=vote.checker,
+                number=numbers[vote.path, vote.checker],
+                vote=vote.vote.value,
+                at=vote.at,
+                justification=vote.justification,
+                reason=vote.reason,
+                policy_version=vote.policy_version,
+                key_id=vote.signature.key_id if vote.signature else "",
+                signature=vote.signature.signature if vote.signature else "",
+                nonce=vote.nonce,
+            )
+            numbers[vote.path, vote.checker] += 1
 
     def files_of_turn(self, request_id: str, turn: int) -> Sequence[FrozenFile]:
         """The files of one turn, by path."""
         query = (
-            "SELECT * FROM governance.release_files WHERE request_id = :id AND turn = :turn "
-            'ORDER BY path COLLATE "C"'
+            "SELECT f.*, w.person AS withdrawn_by, w.at AS withdrawn_at FROM governance.release_files f "
+            "LEFT JOIN governance.release_withdrawals w USING (request_id, turn, path) "
+            'WHERE request_id = :id AND turn = :turn ORDER BY path COLLATE "C"'
         )
         return [file_of(row) for row in self._rows(query, id=request_id, turn=turn)]
-
-    def add_package(self, request_id: str, manifest: bytes) -> None:
-        """Keep the manifest of the package that is about to be placed."""
-        self._do(
-            "INSERT INTO governance.release_packages (request_id, manifest) VALUES (:id, :manifest)",
-            id=request_id,
-            manifest=manifest,
-        )
-
-    def package(self, request_id: str) -> PackageRecord | None:
-        """The package of a request that was released."""
-        rows = self._rows("SELECT * FROM governance.release_packages WHERE request_id = :id", id=request_id)
-        return PackageRecord(rows[0].request_id, bytes(rows[0].manifest), rows[0].placed_at) if rows else None
-
-    def mark_placed(self, request_id: str, at: datetime) -> None:
-        """Note that the whole package lies in the release zone."""
-        self._do(
-            "UPDATE governance.release_packages SET placed_at = :at "
-            "WHERE request_id = :id AND placed_at IS NULL",
-            id=request_id,
-            at=at,
-        )
-
-    def unplaced(self) -> Sequence[str]:
-        """The names of the requests whose package may not lie in the release zone yet."""
-        query = (
-            "SELECT request_id FROM governance.release_packages WHERE placed_at IS NULL ORDER BY request_id"
-        )
-        return [row.request_id for row in self._rows(query)]
 
     def announce(self, request_id: str) -> None:
         """Tell the publisher, once the transaction commits."""
@@ -120,17 +122,22 @@ class PostgresReleasesStore:
 
     def _whole(self, row: Row[Any]) -> ReleaseRequest:
         votes = self._rows(
-            "SELECT * FROM governance.release_votes WHERE request_id = :id ORDER BY turn, at, path, checker",
+            "SELECT * FROM governance.release_votes WHERE request_id = :id "
+            "ORDER BY turn, number, at, path, checker",
             id=row.id,
         )
         comments = self._rows(
             "SELECT * FROM governance.release_comments WHERE request_id = :id ORDER BY number", id=row.id
         )
+        turns = self._rows(
+            "SELECT * FROM governance.release_turns WHERE request_id = :id ORDER BY turn", id=row.id
+        )
         return request_of(
             row,
             files=tuple(self.files_of_turn(row.id, row.turn)),
-            votes=tuple(vote_of(vote) for vote in votes),
+            votes=[vote_of(vote) for vote in votes],
             comments=tuple(comment_of(comment) for comment in comments),
+            ended_turns=tuple(ended_turn_of(turn) for turn in turns),
         )
 
     def _rows(self, query: str, **parameters: Any) -> Sequence[Row[Any]]:
@@ -157,21 +164,40 @@ def _columns(request: ReleaseRequest) -> dict[str, Any]:
         "reason": request.reason,
         "released_at": request.released_at,
         "package_digest": request.package_digest,
+        "asked_by": request.asked_by,
+        "asked_at": request.asked_at,
+    }
+
+
+def _turn_columns(ended: EndedTurn) -> dict[str, Any]:
+    return {
+        "turn": ended.turn,
+        "asked_by": ended.asked_by,
+        "asked_at": ended.asked_at,
+        "policy": json.dumps(asdict(ended.policy)),
+        "groups": json.dumps([asdict(group) for group in ended.groups]),
+        "runs": json.dumps([asdict(run) for run in ended.runs]),
+        "state": ended.state.value,
+        "opened": ended.opened,
+        "decided_by": ended.decided_by,
+        "decided_at": ended.decided_at,
+        "reason": ended.reason,
     }
 
 
 _SAVE_REQUEST = """
     INSERT INTO governance.release_requests (
         id, project, requester, authors, policy, requested_at, groups, runs, state, turn,
-        decided_by, decided_at, reason, released_at, package_digest
+        decided_by, decided_at, reason, released_at, package_digest, asked_by, asked_at
     ) VALUES (
         :id, :project, :requester, :authors, CAST(:policy AS jsonb), :requested_at, CAST(:groups AS jsonb),
-        CAST(:runs AS jsonb), :state, :turn, :decided_by, :decided_at, :reason, :released_at, :package_digest
+        CAST(:runs AS jsonb), :state, :turn, :decided_by, :decided_at, :reason, :released_at, :package_digest,
+        :asked_by, :asked_at
     ) ON CONFLICT (id) DO UPDATE SET
         authors = excluded.authors, policy = excluded.policy, groups = excluded.groups, runs = excluded.runs,
         state = excluded.state, turn = excluded.turn, decided_by = excluded.decided_by,
         decided_at = excluded.decided_at, reason = excluded.reason, released_at = excluded.released_at,
-        package_digest = excluded.package_digest
+        package_digest = excluded.package_digest, asked_by = excluded.asked_by, asked_at = excluded.asked_at
 """
 
 # What was frozen is never written over: a file of a turn stays as it was reviewed.
@@ -184,13 +210,34 @@ _SAVE_FILE = """
     ) ON CONFLICT DO NOTHING
 """
 
+# So are votes: one that is changed is another row.
 _SAVE_VOTE = """
-    INSERT INTO governance.release_votes (request_id, turn, path, checker, vote, at)
-    VALUES (:id, :turn, :path, :checker, :vote, :at)
-    ON CONFLICT (request_id, turn, path, checker) DO UPDATE SET vote = excluded.vote, at = excluded.at
+    INSERT INTO governance.release_votes (
+        request_id, turn, path, checker, number, vote, at, justification, reason, policy_version, key_id,
+        signature, nonce
+    ) VALUES (
+        :id, :turn, :path, :checker, :number, :vote, :at, :justification, :reason, :policy_version, :key_id,
+        :signature, :nonce
+    ) ON CONFLICT DO NOTHING
 """
 
 _SAVE_COMMENT = """
-    INSERT INTO governance.release_comments (request_id, number, turn, author, text, visibility, at)
-    VALUES (:id, :number, :turn, :author, :text, :visibility, :at) ON CONFLICT DO NOTHING
+    INSERT INTO governance.release_comments (
+        request_id, number, turn, author, text, visibility, at, file_group
+    ) VALUES (:id, :number, :turn, :author, :text, :visibility, :at, :file_group) ON CONFLICT DO NOTHING
+"""
+
+_SAVE_TURN = """
+    INSERT INTO governance.release_turns (
+        request_id, turn, asked_by, asked_at, policy, groups, runs, state, opened, decided_by, decided_at,
+        reason
+    ) VALUES (
+        :id, :turn, :asked_by, :asked_at, CAST(:policy AS jsonb), CAST(:groups AS jsonb),
+        CAST(:runs AS jsonb), :state, :opened, :decided_by, :decided_at, :reason
+    ) ON CONFLICT DO NOTHING
+"""
+
+_SAVE_WITHDRAWAL = """
+    INSERT INTO governance.release_withdrawals (request_id, turn, path, person, at)
+    VALUES (:id, :turn, :path, :person, :at) ON CONFLICT DO NOTHING
 """
