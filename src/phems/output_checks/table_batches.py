@@ -23,7 +23,8 @@ TEXT_TABLES = frozenset({"csv", "tsv"})
 BINARY_TABLES = frozenset({"arrow", "feather", "parquet"})
 TABLES = TEXT_TABLES | BINARY_TABLES
 
-_BLOCK_BYTES = 8 << 20
+# The reader reads some thirty blocks ahead: their size bounds its memory.
+_BLOCK_BYTES = 1 << 20
 _BATCH_ROWS = 1 << 16
 # A first line longer than this is no header that a person could read.
 _HEADER_BYTES = 1 << 20
