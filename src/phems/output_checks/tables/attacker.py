@@ -22,7 +22,10 @@ from phems.output_checks.tables.lattice import Equation, Lattice
 from phems.output_checks.tables.table import Coordinates
 
 _EPSILON = 1e-5
-_SECONDS_FOR_ONE = 5.0
+# To find whole numbers is hard for some large tables of three and more dimensions.
+_MOST_WHOLE = 200
+_SECONDS_FOR_WHOLE = 2.0
+_LONGEST = 3600.0
 _OPTIMAL, _INFEASIBLE = 0, 2
 
 
@@ -43,6 +46,8 @@ class Bounds:
     """Infinite when nothing bounds it."""
     is_exact: bool = True
     """Otherwise it may reach further: it is open enough as it is."""
+    is_whole: bool = False
+    """They were found over whole numbers; otherwise whole numbers may narrow them."""
 
     @property
     def width(self) -> float:
@@ -54,10 +59,10 @@ class Bounds:
 class Attack:
     """How an attack is made."""
 
-    whole: bool
-    """Cells are whole numbers of people, none negative."""
+    counts: bool
+    """Cells count people: none is negative, and bounds are whole numbers."""
     negative: bool = False
-    """Cells may be less than zero."""
+    """Magnitudes may be less than zero."""
     enough: float = math.inf
     """A cell that is known to be open by this much is not looked at any further."""
     deadline: float = math.inf
@@ -71,7 +76,13 @@ def attack(
 
     Raises `NoSolutionError` and `OutOfTimeError`.
     """
-    return _Problem(lattice, equations, how).bounds(targets)
+    problem = _Problem(lattice, equations, how)
+    if how.counts and len(problem) <= _MOST_WHOLE:
+        try:
+            return problem.bounds(targets, whole=True)
+        except OutOfTimeError:
+            problem = _Problem(lattice, equations, how)
+    return problem.bounds(targets, whole=False)
 
 
 class _Problem:
@@ -104,7 +115,7 @@ class _Problem:
         # Large enough for whatever is a sum of known cells, and for what nothing bounds.
         self._open = 4.0 * known + 1e4
         # Solvers work best with numbers of one size; people are counted as they are.
-        self._scale = 1.0 if how.whole else max(1.0, known / 1e4)
+        self._scale = 1.0 if how.counts else max(1.0, known / 1e4)
         matrix = coo_array((factors, (rows, columns)), shape=size).tocsr()
         self._constraints = LinearConstraint(
             matrix, (right - loose) / self._scale, (right + loose) / self._scale
@@ -115,8 +126,13 @@ class _Problem:
         self._lowest = np.full(size[1], math.inf)
         self._highest = np.full(size[1], -math.inf)
 
-    def bounds(self, targets: Collection[Coordinates]) -> dict[Coordinates, Bounds]:
-        """The bounds of each target that there is."""
+    def __len__(self) -> int:
+        """How many cells are unknown."""
+        return len(self._index)
+
+    def bounds(self, targets: Collection[Coordinates], *, whole: bool) -> dict[Coordinates, Bounds]:
+        """The bounds of each target that there is; `whole`: over whole numbers."""
+        self._whole = whole
         # Whether anything fits at all, and a first solution.
         self._solve(0, 0.0)
         return {at: self._bounds_of(self._index[at]) for at in targets if at in self._index}
@@ -128,13 +144,15 @@ class _Problem:
         if self._highest[column] - self._lowest[column] >= self._how.enough:
             return self._seen(column)
         low = self._solve(column, 1.0)
-        if self._how.whole:
+        if self._how.counts:
             low, high = math.ceil(low - _EPSILON), math.floor(high + _EPSILON)
         is_open = high >= self._open * (1 - _EPSILON)
-        return Bounds(low, math.inf if is_open else high)
+        return Bounds(low, math.inf if is_open else high, is_whole=self._whole)
 
     def _seen(self, column: int) -> Bounds:
-        return Bounds(float(self._lowest[column]), float(self._highest[column]), is_exact=False)
+        return Bounds(
+            float(self._lowest[column]), float(self._highest[column]), is_exact=False, is_whole=self._whole
+        )
 
     def _solve(self, column: int, sign: float) -> float:
         """The least that `sign` times a cell can be; the solution is kept."""
@@ -146,12 +164,12 @@ class _Problem:
             raise OutOfTimeError
         goal = np.zeros(len(self._index))
         goal[column] = sign
-        limit = min(left, _SECONDS_FOR_ONE)
+        limit = min(left, _SECONDS_FOR_WHOLE) if self._whole else min(left, _LONGEST)
         answer = milp(
             goal,
             constraints=self._constraints,
             bounds=self._box,
-            integrality=np.full(len(goal), int(self._how.whole)),
+            integrality=np.full(len(goal), int(self._whole)),
             options={"mip_rel_gap": 0.0, "time_limit": limit},
         )
         if answer.status == _INFEASIBLE:
@@ -164,6 +182,6 @@ class _Problem:
     def _keep(self, solution: Any) -> None:
         import numpy as np
 
-        values = np.rint(solution) if self._how.whole else solution * self._scale
+        values = np.rint(solution) if self._whole else solution * self._scale
         self._lowest = np.minimum(self._lowest, values)
         self._highest = np.maximum(self._highest, values)

@@ -48,6 +48,8 @@ class Audit:
 
     tables: frozenset[str]
     cells: int = 0
+    over_fractions: int = 0
+    """Of the cells that count people, those that were not attacked over whole numbers."""
     disclosed: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     """By the path of each table that a cell is worked out with."""
 
@@ -67,7 +69,7 @@ def audit(layers: Sequence[Layer], rule: Rule, *, deadline: float = math.inf) ->
 
 def _audit(lattice: Lattice, layers: Sequence[Layer], rule: Rule, deadline: float) -> Audit:
     how = Attack(
-        whole=rule.counts,
+        counts=rule.counts,
         negative=any((amount or 0) < 0 for layer in layers for amount in layer.amounts.values()),
         enough=rule.protection if rule.counts else math.inf,
         deadline=deadline,
@@ -80,6 +82,7 @@ def _audit(lattice: Lattice, layers: Sequence[Layer], rule: Rule, deadline: floa
         tables = sorted({path for at in cells for path in lattice.shown_by.get(at, ())})
         for at, bounds in attack(lattice, equations, targets, how).items():
             result.cells += 1
+            result.over_fractions += rule.counts and not bounds.is_whole
             if rule.is_broken(lattice, at, bounds):
                 for path in tables:
                     result.disclosed[path].append(_shown(lattice, at, bounds, tables))

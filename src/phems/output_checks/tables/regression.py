@@ -18,24 +18,20 @@ from phems.output_checks.tables.opened import read_or_none
 def judged(model: Mapping[str, Any], least_dof: int, small_cell: int) -> tuple[Verdict, str]:
     """What the declared numbers of a model say."""
     observations, parameters = model.get("observations"), model.get("parameters")
-    both = observations is not None and parameters is not None
-    most = observations - parameters if both else observations
-    dof = model.get("residual_dof", most if both else None)
+    told = None if observations is None or parameters is None else observations - parameters
+    most = observations if told is None else told
+    dof = model.get("residual_dof", told)
     # The first that holds decides.
     rules = (
         (
             dof is None,
             Verdict.REVIEW,
-            "its residual degrees of freedom are not declared, nor what gives them",
+            "neither residual degrees of freedom are declared, nor what gives them",
         ),
         (most is not None and _over(dof, most), Verdict.FAIL, "more degrees of freedom than there can be"),
         (_over(least_dof, dof), Verdict.FAIL, f"fewer than {least_dof} residual degrees of freedom"),
         (_over(small_cell, observations), Verdict.FAIL, f"fitted to fewer than {small_cell} observations"),
-        (
-            not both,
-            Verdict.REVIEW,
-            "observations and parameters are not declared: nothing to hold it against",
-        ),
+        (told is None, Verdict.REVIEW, "observations and parameters are not declared beside it"),
     )
     passed = (Verdict.PASS, f"at least {least_dof} residual degrees of freedom")
     return next(((verdict, words) for holds, verdict, words in rules if holds), passed)

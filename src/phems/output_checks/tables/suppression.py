@@ -86,7 +86,11 @@ class Suppression:
     def _findings(
         self, present: Sequence[Layer], found: Audit, rule: Rule, *, left_out: int
     ) -> Iterator[Finding]:
-        evidence = {"attacked together": sorted(found.tables), "cells": found.cells}
+        evidence = {
+            "attacked together": sorted(found.tables),
+            "cells": found.cells,
+            "attacked over fractions": found.over_fractions,
+        }
         for layer in present:
             if cells := found.disclosed.get(layer.path):
                 words = f"{len(cells)} cells that are not shown can be worked out within {rule}"
