@@ -1,26 +1,30 @@
-"""The signed checkpoint of the audit log as a file of the node's data folder, replaced all or nothing."""
+"""The signed checkpoint of the audit log as a file of the node's data folder, replaced all or nothing.
+
+Beside it grows a history: one checkpoint for every 64 entries or so, never rewritten. It narrows down where a
+log was written anew, and is what `phems audit consistency` can start from. Nothing rests on it being whole.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from phems.adapters.durable_files import sync_folder, write_beside
-from phems.domain.audit import Checkpoint
-from phems.domain.canonical import canonical
-from phems.errors import IntegrityError
-from phems.services.audit import parse_checkpoint
+from phems.domain.checkpoints import Checkpoint, parse_checkpoint
+from phems.errors import IntegrityError, UnavailableError
+
+HISTORY_STEP = 64
 
 
 class CheckpointFile:
     """`CheckpointStore` over one file. Several processes of the node may use it at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep_history: bool = True) -> None:
         self._path = path
+        self._history = path.with_name(f"{path.name}.history") if keep_history else None
 
     def read(self) -> Checkpoint | None:
         """The checkpoint; None when there is no such file."""
@@ -28,8 +32,14 @@ class CheckpointFile:
             written = self._path.read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise UnavailableError(
+                f"{self._path} cannot be read.",
+                why=error.strerror or str(error),
+                remedy=f"See that the node can read its audit folder: ls -ld {self._path.parent}",
+            ) from error
         try:
-            return parse_checkpoint(json.loads(written))
+            return parse_checkpoint(written.decode())
         except ValueError as error:
             raise IntegrityError(
                 f"{self._path} is not a checkpoint of the audit log.",
@@ -37,10 +47,27 @@ class CheckpointFile:
                 remedy="Restore the audit folder from the newest backup, then: phems audit verify",
             ) from error
 
+    def history(self) -> Iterator[Checkpoint]:
+        """Earlier checkpoints, oldest first."""
+        if self._history is None or not self._history.exists():
+            return
+        with self._history.open("rb") as lines:
+            for line in lines:
+                # A crash may have cut a line short; a forger may have written anything.
+                with suppress(ValueError, KeyError, TypeError, AttributeError):
+                    yield parse_checkpoint(json.loads(line)["checkpoint"])
+
     def prepare(self, checkpoint: Checkpoint) -> PreparedFile:
         """Write it beside the last one."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = write_beside(self._path, [canonical(asdict(checkpoint)), b"\n"])
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise UnavailableError(
+                f"{self._path.parent} cannot be written.",
+                why=error.strerror or str(error),
+                remedy=f"Make it a folder again that the node can write to: ls -ld {self._path.parent}",
+            ) from error
+        beside = write_beside(self._path, [str(checkpoint).encode()])
         return PreparedFile(self, beside, checkpoint)
 
     def publish(self, beside: Path, checkpoint: Checkpoint) -> None:
@@ -51,10 +78,24 @@ class CheckpointFile:
                 return
             beside.replace(self._path)
             sync_folder(self._path.parent)
+            if (0 if present is None else present.size) // HISTORY_STEP < checkpoint.size // HISTORY_STEP:
+                self._remember(checkpoint)
+
+    def sweep(self) -> None:
+        """Remove what a crash left prepared."""
+        for left in self._path.parent.glob(f".{self._path.name}.*"):
+            left.unlink(missing_ok=True)
+
+    def _remember(self, checkpoint: Checkpoint) -> None:
+        if self._history is None:
+            return
+        # The act has happened, and its checkpoint counts: a history that cannot grow stops nothing.
+        with suppress(OSError), self._history.open("a") as history:
+            history.write(json.dumps({"checkpoint": str(checkpoint)}, ensure_ascii=False) + "\n")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with (self._path.parent / "checkpoint.lock").open("a") as lock:
+        with (self._path.parent / f"{self._path.name}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from phems.services.code_diffs import CodeDiffs
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
-    from phems.services.output_checks import OutputChecks
+    from phems.services.deliveries import Deliveries
     from phems.services.outbox import Outbox
+    from phems.services.output_checks import OutputChecks
     from phems.services.outputs import Outputs
     from phems.services.policies import Policies, Waiting
     from phems.services.ports.code_repos import CodeMount
@@ -317,6 +318,15 @@ class Node:
         from phems.services.outbox import Outbox
 
         return Outbox(self.governance)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """Released packages, handed to coordinators."""
+        from phems.adapters.files.release_zone import FolderReleaseZone
+        from phems.services.deliveries import Deliveries
+
+        zone = FolderReleaseZone(self.paths.release_zone)
+        return Deliveries(self.governance, zone, self.coordinators.projects)
 
     def roles_in(self, name: str, project: str | None = None) -> frozenset[Role]:
         """The roles of a person by the node spec: node-wide ones, and those of a project when it is named."""

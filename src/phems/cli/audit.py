@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phems.cli import local_operator, output, session
+from phems.cli import audit_anchors, audit_proofs, local_operator, output, session
+from phems.cli.audit_proofs import KEY_HELP
 from phems.errors import InputError, IntegrityError
 
 if TYPE_CHECKING:
-    from phems.services.audit import Verification
+    from phems.domain.checkpoints import Checkpoint
+    from phems.services.audit_export import Verification
 
 app = typer.Typer(no_args_is_help=True)
 
-_FILE = "The file that `phems audit export` wrote; without it, the node's own log is verified."
-_KEY = "The node's audit.pub.pem as you have it from the node's operator, so that no other node's log passes."
+_FILE = (
+    "What `phems audit export`, `prove` or `consistency` wrote; without it, the node's own log is verified "
+    "against its checkpoints and outside anchors."
+)
+_ANCHOR = (
+    "A checkpoint that was kept outside of the node: the log must go on from it. May be given several times."
+)
 
 
 @app.command("tail")
@@ -29,8 +36,8 @@ def tail(
     from phems.bootstrap import open_node
 
     with open_node(session.node_folder()) as node:
-        local_operator.acting(node, "audit.read")
-        entries = node.audit.tail(count, project=project)
+        actor = local_operator.acting(node, "audit.read")
+        entries = node.audit.tail(actor, count, project=project)
     columns = ["seq", "at", "actor", "action", "subject", "project", "result", "details"]
     output.show_rows(entries, columns, empty="The audit log is empty.")
 
@@ -39,7 +46,7 @@ def tail(
 def export(
     out: Annotated[Path, typer.Option(help="The file to write; one that is there is replaced.")],
 ) -> None:
-    """Write the whole log as JSON Lines, its signed checkpoint last."""
+    """Write the whole log as JSON Lines, its signed checkpoints last."""
     from phems.adapters.durable_files import replace_with_lines
     from phems.bootstrap import open_node
 
@@ -55,40 +62,69 @@ def export(
 @app.command("verify")
 def verify(
     file: Annotated[Path | None, typer.Argument(help=_FILE)] = None,
-    key: Annotated[Path | None, typer.Option(help=_KEY)] = None,
+    key: Annotated[Path | None, typer.Option(help=KEY_HELP)] = None,
+    anchor: Annotated[list[Path] | None, typer.Option(help=_ANCHOR)] = None,
 ) -> None:
-    """Find an entry that was changed, removed, reordered or cut off, and name it (exit code 6)."""
+    """Find what was changed, removed, moved, cut off or taken back, and name it (exit code 6)."""
+    if file is None:
+        if key is not None or anchor:
+            raise InputError(
+                "--key and --anchor are for a file.",
+                why="the node's own log is held against its own key and its own anchors.",
+                remedy="phems audit verify FILE --key audit.pub.pem",
+            )
+        _tell(_verify_node(), "The audit log")
+        return
+    anchored = [audit_proofs.read_checkpoint(path) for path in anchor or ()]
+    if audit_proofs.is_proof_file(file):
+        audit_proofs.verify_proof(file, key, anchored)
+        return
+    _tell(_verify_file(file, key, anchored), str(file))
+    if key is None:
+        output.say("The key is the one in the file: to know that it is the node's, say --key audit.pub.pem")
+    if not anchored:
+        output.say("That nothing was taken back since, a checkpoint kept elsewhere shows: --anchor FILE")
+
+
+audit_proofs.register(app)
+audit_anchors.register(app)
+
+
+def _tell(found: Verification, where: str) -> None:
     from phems.adapters.signing import key_id
 
-    found = _verify_node() if file is None else _verify_file(file, key)
-    where = "The audit log" if file is None else str(file)
     if found.finding is not None:
         raise IntegrityError(
-            f"{where} was tampered with: entry {found.finding.seq} {found.finding.says}.",
-            why=found.finding.why,
+            f"{where} was tampered with: {found.finding.says}.",
+            why=f"{found.finding.why}.",
             remedy="Compare it with an earlier export, and find out who could write where it lies.",
         )
+    for silent in found.silent_anchors:
+        output.warn(f"the outside anchor {silent}")
     name = key_id(found.public_key)
-    text = f"{where} is intact: {found.entries} entries, signed with the key {name}."
-    if file is not None and key is None:
-        text += "\nThe key is the one in the file: to know that it is the node's, say --key audit.pub.pem"
-    output.done({"entries": found.entries, "key_id": name, "checkpoint": found.checkpoint}, text)
+    result = {
+        "entries": found.entries,
+        "key_id": name,
+        "checkpoint": None if found.checkpoint is None else str(found.checkpoint),
+        "anchors": list(found.anchors),
+        "silent_anchors": list(found.silent_anchors),
+    }
+    output.done(result, f"{where} is intact: {found.entries} entries, signed with the key {name}.")
 
 
 def _verify_node() -> Verification:
     from phems.bootstrap import open_node
 
     with open_node(session.node_folder()) as node:
-        local_operator.acting(node, "audit.read")
-        return node.audit.verify()
+        return node.audit.verify(local_operator.acting(node, "audit.read"))
 
 
-def _verify_file(file: Path, key: Path | None) -> Verification:
-    from phems.adapters.signing import load_public_key, signature_matches
-    from phems.services.audit import verify_lines
+def _verify_file(file: Path, key: Path | None, anchored: list[Checkpoint]) -> Verification:
+    from phems.adapters.signing import signature_matches
+    from phems.services.audit_export import verify_lines
 
-    trusted = load_public_key(key) if key is not None else None
-    return verify_lines(lambda: _lines(file), check=signature_matches, trusted_key=trusted)
+    trusted = audit_proofs.read_key(key) if key is not None else None
+    return verify_lines(lambda: _lines(file), check=signature_matches, trusted=trusted, anchored=anchored)
 
 
 def _lines(file: Path) -> Iterator[bytes]:
@@ -96,6 +132,4 @@ def _lines(file: Path) -> Iterator[bytes]:
         with file.open("rb") as lines:
             yield from lines
     except OSError as error:
-        raise InputError(
-            f"{file} cannot be read.", why=error.strerror or str(error), remedy="Name an exported audit log."
-        ) from error
+        raise audit_proofs.unreadable(file, error) from error

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from phems.errors import InputError, NotFoundError
+from phems.nodespec.audit import Audit
 from phems.nodespec.base import Section
 from phems.nodespec.names import Name, PathText, Person, StrictBool, StrictInt, Title
 from phems.nodespec.policies import Policy
@@ -108,6 +109,7 @@ class NodeSpec(Section):
     )
     gateway: Gateway = Field(default=Gateway(), description="Where people reach the node.")
     database: Database = Field(default=Database(), description="Where metadata lives.")
+    audit: Audit = Field(default=Audit(), description="The audit log, and who keeps its checkpoints.")
     roles: NodeRoles = Field(default=NodeRoles(), description="Roles that hold for the whole node.")
     organisations: dict[Name, tuple[Person, ...]] = Field(
         default={},
@@ -129,6 +131,11 @@ class NodeSpec(Section):
         if not isinstance(projects, dict):
             return data
         return {**data, "projects": {name: _with_module(name, project) for name, project in projects.items()}}
+
+    @property
+    def audit_origin(self) -> str:
+        """What the audit log is called in its checkpoints."""
+        return self.audit.origin or f"{self.node.name}/audit"
 
     def project(self, name: str) -> Project:
         """A project by name; NotFoundError lists what there is."""

@@ -55,7 +55,11 @@ class NodePaths:
     @property
     def checkpoint(self) -> Path:
         """The last signed checkpoint of the audit log."""
-        return self.audit / "checkpoint.json"
+        return self.audit / "checkpoint"
+
+    def anchored(self, name: str) -> Path:
+        """The checkpoint of the audit log that an outside anchor has, as the node remembers it."""
+        return self.audit / "anchors" / name
 
     @property
     def lock(self) -> Path:

@@ -51,9 +51,9 @@ def clock() -> SetClock:
 def node(database: Database, clock: SetClock, tmp_path: Path) -> AuditedNode:
     """The audit log of a node that has just started."""
     key = load_or_create_key(tmp_path / "keys", "audit")
-    checkpoint = tmp_path / "audit" / "checkpoint.json"
+    checkpoint = tmp_path / "audit" / "checkpoint"
     keeper = CheckpointKeeper(
-        node="n", store=CheckpointFile(checkpoint), signer=key, verify=signature_matches
+        origin="n/audit", store=CheckpointFile(checkpoint), signer=key, verify=signature_matches
     )
     governance = PostgresGovernance(database.engine("governance"), clock=clock, checkpoints=keeper)
     log = AuditLog("n", governance=governance, keeper=keeper, signer=key, clock=clock)

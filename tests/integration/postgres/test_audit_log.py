@@ -12,8 +12,12 @@ from sqlalchemy import text
 
 from phems.adapters.signing import load_or_create_key, signature_matches
 from phems.domain.actors import Actor
+from phems.domain.checkpoints import parse_checkpoint, sign_checkpoint
+from phems.domain.merkle import EMPTY_TREE, leaf_hash
+from phems.domain.signed_notes import VerifierKey
 from phems.errors import InputError, IntegrityError, UnavailableError
-from phems.services.audit import Verification, verify_lines
+from phems.services.audit_export import Verification, checkpoints_line, parse_entry, verify_lines
+from phems.services.checkpoints import verifier_key
 
 from .conftest import AuditedNode
 
@@ -33,6 +37,20 @@ def change_something(node: AuditedNode, then: Exception | None = None) -> None:
         tx.audit.append(ADA, "code.approve", "revision")
         if then is not None:
             raise then
+
+
+def size_of(node: AuditedNode) -> int:
+    """How many entries the node's checkpoint has signed."""
+    return parse_checkpoint(node.checkpoint.read_text()).size
+
+
+def with_key(header: bytes, key: str) -> bytes:
+    """The header of an exported log, of another log or another key."""
+    found = json.loads(header)
+    if "+" not in key:
+        old = VerifierKey.parse(found["key"])
+        key = str(VerifierKey(key, old.public_key))
+    return json.dumps({**found, "origin": key.partition("+")[0], "key": key}).encode() + b"\n"
 
 
 def tamper(node: AuditedNode, *statements: str) -> None:
@@ -78,11 +96,11 @@ def test_what_was_done_to_the_table_is_found_in_the_database_and_in_its_export(
     node: AuditedNode, how: str
 ) -> None:
     act(node, 6)
-    assert found(node.log.verify()) is None
+    assert found(node.log.verify(ADA)) is None
     tamper(node, *TAMPERINGS[how])
     # Numbers are the table's order: entries that were renumbered show as changed.
     kind = how if how in {"truncated", "removed"} else "changed"
-    assert found(node.log.verify()) == (kind, 3)
+    assert found(node.log.verify(ADA)) == (kind, 3)
     assert found(verify_file(node.log.export(ADA))) == (kind, 3)
 
 
@@ -113,23 +131,23 @@ def test_a_removed_checkpoint_is_noticed(node: AuditedNode) -> None:
     node.checkpoint.unlink()
     with pytest.raises(IntegrityError, match="no checkpoint"):
         act(node)
-    assert found(node.log.verify()) == ("forged", 1)
+    assert found(node.log.verify(ADA)) == ("forged", 1)
 
 
 def test_a_checkpoint_signed_by_another_key_is_noticed(node: AuditedNode, tmp_path: Path) -> None:
     act(node, 2)
     forger = load_or_create_key(tmp_path / "forger", "audit")
-    written = json.loads(node.checkpoint.read_bytes())
-    node.checkpoint.write_text(json.dumps({**written, "signature": forger.sign(b"anything")}))
+    forged = sign_checkpoint(EMPTY_TREE, verifier_key("n/audit", forger.public_key), forger.sign)
+    node.checkpoint.write_text(str(forged))
     with pytest.raises(IntegrityError, match="not signed"):
         act(node)
-    assert found(node.log.verify()) == ("forged", 2)
+    assert found(node.log.verify(ADA)) == ("forged", 0)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"size": 1}', "null"])
+@pytest.mark.parametrize("content", ["", "{", "n/audit\n0\n\n— a b\n", "\x00"])
 def test_a_checkpoint_that_is_no_checkpoint_is_noticed(node: AuditedNode, content: str) -> None:
     node.checkpoint.write_text(content)
-    with pytest.raises(IntegrityError, match=r"checkpoint\.json"):
+    with pytest.raises(IntegrityError, match="not a checkpoint"):
         act(node)
 
 
@@ -138,9 +156,9 @@ def test_a_crash_between_commit_and_checkpoint_stops_nothing(node: AuditedNode) 
     older = node.checkpoint.read_bytes()
     act(node, 2)
     node.checkpoint.write_bytes(older)
-    assert found(node.log.verify()) is None
     act(node)
-    assert json.loads(node.checkpoint.read_bytes())["size"] == 5
+    assert size_of(node) == 5
+    assert found(node.log.verify(ADA)) is None
 
 
 def test_when_the_checkpoint_cannot_be_written_the_act_does_not_happen(
@@ -160,11 +178,11 @@ def test_when_the_checkpoint_cannot_be_written_the_act_does_not_happen(
         assert tx.users.failures("ada") is None
         assert tx.audit.head().size == 1
     assert sorted(path.name for path in node.checkpoint.parent.iterdir()) == [
-        "checkpoint.json",
+        "checkpoint",
         "checkpoint.lock",
     ]
     act(node)
-    assert found(node.log.verify()) is None
+    assert found(node.log.verify(ADA)) is None
 
 
 def test_an_act_whose_transaction_fails_leaves_no_checkpoint_behind(node: AuditedNode) -> None:
@@ -180,9 +198,9 @@ def test_an_act_whose_transaction_fails_leaves_no_checkpoint_behind(node: Audite
 def test_an_export_verifies_without_the_node_and_ends_with_itself(node: AuditedNode) -> None:
     act(node, 3)
     lines = list(node.log.export(ADA))
-    assert json.loads(lines[0])["node"] == "n"
+    assert json.loads(lines[0])["origin"] == "n/audit"
     assert json.loads(lines[-2])["action"] == "audit.export"
-    verification = verify_file(lines, trusted_key=node.key.public_key)
+    verification = verify_file(lines, trusted=node.key.public_key)
     assert verification.ok
     assert verification.entries == 4
 
@@ -205,16 +223,16 @@ FILE_TAMPERINGS: dict[str, Callable[[list[bytes]], tuple[list[bytes], tuple[str,
         ("changed", 3),
     ),
     "an empty line": lambda lines: ([*lines[:3], b"\n", *lines[3:]], ("changed", 3)),
-    "another node's name": lambda lines: (
-        [lines[0].replace(b'"node":"n"', b'"node":"m"'), *lines[1:]],
+    "the key of another log": lambda lines: (
+        [with_key(lines[0], "m/audit"), *lines[1:]],
         ("forged", 7),
     ),
     "another size in the checkpoint": lambda lines: (
-        [*lines[:-1], lines[-1].replace(b'"size":7', b'"size":6')],
+        [*lines[:-1], lines[-1].replace(b"n/audit\\n7\\n", b"n/audit\\n6\\n")],
         ("forged", 6),
     ),
-    "a checkpoint of another type": lambda lines: (
-        [*lines[:-1], lines[-1].replace(b'"size":7', b'"size":"7"')],
+    "a checkpoint that is none": lambda lines: (
+        [*lines[:-1], lines[-1].replace(b"n/audit\\n7\\n", b"n/audit\\n07\\n")],
         ("changed", 8),
     ),
 }
@@ -232,17 +250,15 @@ def test_a_file_signed_anew_by_a_forger_fails_against_the_node_s_key(
 ) -> None:
     act(node)
     forger = load_or_create_key(tmp_path / "forger", "audit")
-    lines = [json.loads(line) for line in node.log.export(ADA)]
-    header = {**lines[0], "public_key": forger.public_key, "key_id": forger.key_id}
-    checkpoint = {**lines[-1]["checkpoint"], "key_id": forger.key_id}
-    statement = {"phems": "audit checkpoint 1", **{k: v for k, v in checkpoint.items() if k != "signature"}}
-    checkpoint["signature"] = forger.sign(
-        json.dumps(statement, sort_keys=True, separators=(",", ":")).encode()
-    )
-    forged = [header, *lines[1:-1], {"checkpoint": checkpoint}]
-    written = [json.dumps(line).encode() + b"\n" for line in forged]
-    assert verify_file(written).ok, "by its own word it is fine: that is why --key exists"
-    assert found(verify_file(written, trusted_key=node.key.public_key)) == ("forged", 2)
+    key = verifier_key("n/audit", forger.public_key)
+    lines = list(node.log.export(ADA))
+    tree = EMPTY_TREE
+    for line in lines[1:-1]:
+        tree = tree.append(leaf_hash(parse_entry(line).canonical()))
+    last = checkpoints_line(sign_checkpoint(tree, key, forger.sign), [])
+    forged = [with_key(lines[0], str(key)), *lines[1:-1], last]
+    assert verify_file(forged).ok, "by its own word it is fine: that is why --key exists"
+    assert found(verify_file(forged, trusted=node.key.public_key)) == ("forged", 2)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +269,9 @@ def test_a_file_signed_anew_by_a_forger_fails_against_the_node_s_key(
         [b"\xff\n"],
         [b"{}\n"],
         [b"[]\n"],
-        [b'{"phems_audit":2,"node":"n","public_key":"","key_id":""}'],
+        [b'{"phems_audit":1,"node":"n","public_key":"","key_id":""}'],
+        [b'{"phems_audit":2,"origin":"n","key":"n+0+0"}'],
+        [b'{"phems_audit":2,"origin":"n"}'],
     ],
 )
 def test_a_file_that_is_no_exported_log_is_bad_input_and_no_finding(lines: list[bytes]) -> None:
@@ -265,3 +283,38 @@ def test_a_log_without_its_checkpoint_can_still_be_exported_as_evidence(node: Au
     act(node, 2)
     node.checkpoint.write_text("{")
     assert found(verify_file(node.log.export(ADA))) == ("truncated", 3)
+
+
+def test_reading_the_log_is_in_the_log(node: AuditedNode) -> None:
+    """Who looked at what others did is a question that auditors are asked."""
+    act(node)
+    node.log.tail(ADA, 5, project="heart-attack")
+    list(node.log.export(ADA))
+    node.log.verify(ADA)
+    node.log.prove(ADA, 1)
+    node.log.prove_extension(ADA, 1)
+    node.log.checkpoint(ADA)
+    read = node.log.tail(ADA, 6)
+    assert [entry.action.removeprefix("audit.") for entry in read] == [
+        "tail",
+        "export",
+        "verify",
+        "prove",
+        "consistency",
+        "checkpoint",
+    ]
+    assert (read[0].project, read[0].details) == ("heart-attack", {"count": 5})
+
+
+def test_a_log_that_was_tampered_with_can_still_be_read_as_evidence(node: AuditedNode) -> None:
+    act(node, 3)
+    tamper(node, "DELETE FROM audit.entry WHERE seq = 3")
+    assert [entry.seq for entry in node.log.tail(ADA, 5)] == [1, 2]
+
+
+def test_an_entry_names_the_capsule_and_the_states_it_is_about(node: AuditedNode) -> None:
+    with node.governance.transaction() as tx:
+        tx.audit.append(ADA, "code.approve", "r", capsule="ab" * 32, before="SUBMITTED", after="APPROVED")
+    assert found(verify_file(node.log.export(ADA))) is None
+    (entry, _) = node.log.tail(ADA, 2)
+    assert (entry.capsule, entry.before, entry.after) == ("ab" * 32, "SUBMITTED", "APPROVED")

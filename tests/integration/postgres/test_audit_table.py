@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from phems.adapters.postgres.database import Database, Role
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
 from phems.domain.actors import NODE, Actor
-from phems.domain.audit import verify
+from phems.domain.audit_verification import verify
 
 ADA = Actor("ada")
 

@@ -15,7 +15,7 @@ from phems.adapters.postgres.failures import database_failures
 from phems.adapters.postgres.process import wait_until
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
 from phems.domain.actors import NODE
-from phems.domain.audit import verify
+from phems.domain.audit_verification import verify
 from phems.errors import UnavailableError
 
 SmallDisk = Callable[[int], Path]

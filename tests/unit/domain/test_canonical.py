@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,16 @@ def test_the_example_of_rfc_8785_has_the_bytes_the_rfc_says() -> None:
 def test_what_is_written_in_any_way_and_read_again_has_the_same_digest(value: Any) -> None:
     assert digest(parse(json.dumps(value))) == digest(value)
     assert digest(parse(canonical(value))) == digest(value)
+
+
+@given(JSON)
+def test_the_short_way_to_the_bytes_gives_those_of_the_long_one(value: Any) -> None:
+    assert canonical(value) == rfc8785.dumps(value)
+
+
+def test_text_that_is_no_text_is_refused() -> None:
+    with pytest.raises(InputError, match="canonical JSON"):
+        canonical({"name": "\ud800"})
 
 
 def test_an_integer_past_the_safe_ones_is_read_as_the_float_it_was() -> None:

@@ -57,7 +57,7 @@ def test_paths_are_absolute_and_stay_the_same_from_any_folder(full: str, tmp_pat
     assert paths.artifacts("p") == tmp_path / "data" / "artifacts" / "p"
     assert paths.code_mount("p") == tmp_path / "data" / "code" / "p"
     assert paths.release_zone == tmp_path / "releases"
-    assert paths.checkpoint == tmp_path / "data" / "audit" / "checkpoint.json"
+    assert paths.checkpoint == tmp_path / "data" / "audit" / "checkpoint"
     assert (paths.lock, paths.keys, paths.logs) == tuple(
         tmp_path / "data" / n for n in ("lock", "keys", "logs")
     )

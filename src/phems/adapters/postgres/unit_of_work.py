@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from phems.adapters.postgres.stores.coordinators import PostgresCoordinatorsStore
     from phems.adapters.postgres.stores.output_checks import PostgresOutputChecksStore
     from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
+    from phems.adapters.postgres.stores.packages import PostgresPackagesStore
     from phems.adapters.postgres.stores.policies import PostgresPoliciesStore
     from phems.adapters.postgres.stores.releases import PostgresReleasesStore
     from phems.adapters.postgres.stores.runs import PostgresRunsStore
@@ -96,6 +97,13 @@ class PostgresTransaction:
         return PostgresReleasesStore(self._connection)
 
     @cached_property
+    def packages(self) -> PostgresPackagesStore:
+        """Release packages and the outbox."""
+        from phems.adapters.postgres.stores.packages import PostgresPackagesStore
+
+        return PostgresPackagesStore(self._connection)
+
+    @cached_property
     def runs(self) -> PostgresRunsStore:
         """What governance knows of runs."""
         from phems.adapters.postgres.stores.runs import PostgresRunsStore
@@ -141,10 +149,12 @@ class PostgresGovernance:
             if keeper is None:
                 work.audit.flush()
                 return
-            head = work.audit.flush(before=lambda log, found: keeper.check(found, log.hash_at))  # 1
+            head = work.audit.flush(  # 1
+                before=lambda log, found: keeper.check(found, log, self._clock.now())
+            )
             if head is None:
                 return
-            prepared = keeper.prepare(head, self._clock.now())  # 2
+            prepared = keeper.prepare(head)  # 2
             try:
                 database.commit()  # 3
                 prepared.publish()  # 4

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from phems.domain.actors import Actor
-from phems.domain.audit import Checkpoint, Entry, Head
+from phems.domain.audit import Entry, Head
+from phems.domain.checkpoints import Checkpoint
+from phems.domain.merkle import Leaf
 
 
-class AuditWriter(Protocol):
+class AuditTree(Protocol):
+    """The log's Merkle tree, read entry by entry."""
+
+    def leaf(self, seq: int) -> Leaf | None:
+        """The leaf of entry `seq` with the tree that it was appended to; None when there is no such entry.
+
+        IntegrityError when what is stored with the entry cannot be a tree of that size.
+        """
+        ...
+
+    def written_at(self, seq: int) -> datetime | None:
+        """When entry `seq` was appended; None when there is no such entry."""
+        ...
+
+
+class AuditWriter(AuditTree, Protocol):
     """The audit log within one transaction."""
 
     def append(
@@ -20,20 +38,25 @@ class AuditWriter(Protocol):
         *,
         project: str | None = None,
         result: str = "done",
+        capsule: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Record an act. It gets its number at the end of the transaction, under a lock taken last, so
         that acts do not wait for each other. `action` is a noun and a verb as in `code.approve`;
-        `result` is `done` or `refused`; `details` is JSON and holds no secret and no patient data.
+        `result` is `done`, `refused` or `failed`; `capsule` the digest of the run capsule it is about;
+        `before` and `after` the states of a subject that has states; `details` is JSON and holds no
+        secret and no patient data.
         """
         ...
 
     def head(self) -> Head:
-        """How many entries there are, those of this transaction included, and the hash of the last."""
+        """The end of the log, the entries of this transaction included."""
         ...
 
-    def hash_at(self, seq: int) -> str | None:
-        """The hash of entry `seq`, None when there is no such entry."""
+    def entry(self, seq: int) -> Entry | None:
+        """Entry `seq`; None when there is no such entry."""
         ...
 
     def entries(self, *, after: int = 0) -> Iterator[Entry]:
@@ -64,7 +87,7 @@ class Signer(Protocol):
 class SignatureCheck(Protocol):
     """Checks an Ed25519 signature; base64 that cannot be read is a signature that does not match."""
 
-    def __call__(self, public_key: str, data: bytes, signature: str) -> bool: ...
+    def __call__(self, public_key: str, data: bytes, signature: str, /) -> bool: ...
 
 
 class PreparedCheckpoint(Protocol):
@@ -86,6 +109,39 @@ class CheckpointStore(Protocol):
         """The last published checkpoint; None when there never was one. IntegrityError when unreadable."""
         ...
 
+    def history(self) -> Iterator[Checkpoint]:
+        """Earlier checkpoints, a few of many, oldest first; what cannot be read is left out."""
+        ...
+
     def prepare(self, checkpoint: Checkpoint) -> PreparedCheckpoint:
         """Write it durably beside the last one. UnavailableError when there is no room: nothing changed."""
+        ...
+
+    def sweep(self) -> None:
+        """Remove what a crash left prepared: such a checkpoint was signed, but never counted."""
+        ...
+
+
+class Anchor(Protocol):
+    """A place out of the node's reach that keeps checkpoints: what it holds cannot be taken back here."""
+
+    def submit(self, checkpoint: Checkpoint) -> None:
+        """Hand it over; returns when the place has it. Idempotent. UnavailableError when it has not."""
+        ...
+
+    def latest(self, known: int) -> Checkpoint | None:
+        """The checkpoint of the largest size that the place holds, when it can be asked and has one.
+
+        `known` is a size that it is known to hold: a hint where to begin to look. Not verified yet.
+        UnavailableError when it cannot be reached.
+        """
+        ...
+
+
+class AnchorGate(Protocol):
+    """Refuses acts while outside anchors lack what they must have by now."""
+
+    def check(self, head: Head, log: AuditTree, now: datetime) -> None:
+        """Raise UnavailableError when an anchor that must not fall behind has; IntegrityError when one
+        holds a checkpoint that this log contradicts."""
         ...

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from phems.domain.actors import Actor
-from phems.domain.audit import EMPTY, Draft, Entry, Head, link
+from phems.domain.audit import EMPTY, Draft, Entry, Head, Linked, link
 from phems.domain.canonical import canonical, parse
+from phems.domain.merkle import Frontier, Leaf, leaf_hash
+from phems.errors import IntegrityError
 from phems.services.ports.clock import Clock
 
 # Any constant does, as long as nothing else takes the lock of that number.
@@ -19,13 +22,17 @@ PAGE = 1000
 # details as text: a driver's own reading of jsonb would lose how numbers were written.
 _COLUMNS = (
     "seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS at, actor, actor_kind, "
-    "action, subject, project, result, details::text AS details, canonical, prev_hash, hash"
+    "action, subject, project, result, capsule, before, after, details::text AS details, canonical, "
+    "prev_hash, hash"
 )
 _INSERT = text(
-    "INSERT INTO audit.entry (seq, at, actor, actor_kind, action, subject, project, result, details, "
-    "canonical, prev_hash, hash) VALUES (:seq, CAST(:at AS timestamptz), :actor, :actor_kind, :action, "
-    ":subject, :project, :result, CAST(:details AS jsonb), :canonical, :prev_hash, :hash)"
+    "INSERT INTO audit.entry (seq, at, actor, actor_kind, action, subject, project, result, capsule, before, "
+    "after, details, canonical, prev_hash, hash, peaks) VALUES (:seq, CAST(:at AS timestamptz), :actor, "
+    ":actor_kind, :action, :subject, :project, :result, :capsule, :before, :after, CAST(:details AS jsonb), "
+    ":canonical, :prev_hash, :hash, :peaks)"
 )
+_LAST = text("SELECT seq, hash, canonical, peaks FROM audit.entry ORDER BY seq DESC LIMIT 1")
+_LEAF = text("SELECT seq, canonical, peaks FROM audit.entry WHERE seq = :seq")
 
 
 class PostgresAuditStore:
@@ -44,6 +51,9 @@ class PostgresAuditStore:
         *,
         project: str | None = None,
         result: str = "done",
+        capsule: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Record an act; see the port."""
@@ -54,6 +64,9 @@ class PostgresAuditStore:
                 subject=subject,
                 project=project,
                 result=result,
+                capsule=capsule,
+                before=before,
+                after=after,
                 details=details or {},
             )
         )
@@ -71,22 +84,35 @@ class PostgresAuditStore:
         if before is not None:
             before(self, head)
         for draft in self._drafts:
-            entry = link(head, draft, self._clock.now())
-            self._connection.execute(_INSERT, _parameters(entry))
-            head = Head(entry.seq, entry.hash)
+            linked = link(head, draft, self._clock.now())
+            self._connection.execute(_INSERT, _parameters(linked))
+            head = linked.head
         self._drafts.clear()
         return head
 
     def head(self) -> Head:
-        """The end of the chain, this transaction's entries included."""
+        """The end of the log, this transaction's entries included."""
         return self.flush() or self._stored_head()
 
-    def hash_at(self, seq: int) -> str | None:
-        """The hash of entry `seq`, None when there is no such entry."""
-        found = self._connection.execute(
-            text("SELECT hash FROM audit.entry WHERE seq = :seq"), {"seq": seq}
-        ).scalar()
-        return None if found is None else str(found)
+    def leaf(self, seq: int) -> Leaf | None:
+        """The leaf of entry `seq` with the tree that it was appended to."""
+        row = self._connection.execute(_LEAF, {"seq": seq}).first()
+        return None if row is None else _leaf(row)
+
+    def written_at(self, seq: int) -> datetime | None:
+        """When entry `seq` was appended."""
+        query = text("SELECT at FROM audit.entry WHERE seq = :seq")
+        found: datetime | None = self._connection.execute(query, {"seq": seq}).scalar()
+        return found
+
+    def entry(self, seq: int) -> Entry | None:
+        """Entry `seq`; None when there is no such entry."""
+        self.flush()
+        row = self._connection.execute(
+            text(f"SELECT {_COLUMNS} FROM audit.entry WHERE seq = :seq"),  # noqa: S608
+            {"seq": seq},
+        ).first()
+        return None if row is None else _entry(row)
 
     def entries(self, *, after: int = 0) -> Iterator[Entry]:
         """All entries after `after` as a stream, in the order of their numbers."""
@@ -107,19 +133,41 @@ class PostgresAuditStore:
         return [_entry(row) for row in reversed(rows)]
 
     def _stored_head(self) -> Head:
-        row = self._connection.execute(
-            text("SELECT seq, hash FROM audit.entry ORDER BY seq DESC LIMIT 1")
-        ).first()
-        return EMPTY if row is None else Head(row.seq, row.hash)
+        row = self._connection.execute(_LAST).first()
+        if row is None:
+            return EMPTY
+        leaf = _leaf(row)
+        head = Head(row.hash, leaf.before).then(row.canonical.encode())
+        if head.hash != row.hash:
+            raise _damaged(row.seq, "its hash is not the hash of its content")
+        return head
 
 
-def _parameters(entry: Entry) -> dict[str, Any]:
-    written = entry.canonical()
+def _leaf(row: Row[Any]) -> Leaf:
+    try:
+        before = Frontier.unpacked(row.seq - 1, bytes(row.peaks))
+    except ValueError as error:
+        raise _damaged(row.seq, str(error)) from error
+    return Leaf(leaf_hash(row.canonical.encode()), before)
+
+
+def _damaged(seq: int, why: str) -> IntegrityError:
+    return IntegrityError(
+        f"Entry {seq} of the audit log was changed.",
+        why=f"{why}.",
+        remedy="Nothing was done. Find out what else was changed: phems audit verify",
+    )
+
+
+def _parameters(linked: Linked) -> dict[str, Any]:
+    entry = linked.entry
     return {
+        **dict.fromkeys(("capsule", "before", "after")),
         **entry.content(),
         "details": canonical(entry.details).decode(),
-        "canonical": written.decode(),
+        "canonical": linked.written.decode(),
         "hash": entry.hash,
+        "peaks": linked.leaf.before.packed(),
     }
 
 
@@ -133,6 +181,9 @@ def _entry(row: Row[Any]) -> Entry:
         subject=row.subject,
         project=row.project,
         result=row.result,
+        capsule=row.capsule,
+        before=row.before,
+        after=row.after,
         details=parse(row.details),
         prev_hash=row.prev_hash,
         hash=row.hash,
