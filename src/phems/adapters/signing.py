@@ -1,7 +1,7 @@
-"""Ed25519 keys in files: the audit key, the capability key. PEM, mode 0600, in the keys folder.
+"""Ed25519 keys in files, such as the audit key and the release key. PEM, mode 0600, in the keys folder.
 
 The public half lies beside each as NAME.pub.pem: give that of the audit key to whoever shall be able to
-verify an exported log without trusting the node.
+verify an exported log, and that of the release key to whoever receives release packages.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from phems.errors import InputError, UnavailableError
 
 AUDIT_KEY = "audit"
 CAPABILITY_KEY = "capability"
+RELEASE_KEY = "release"
 
 _PUBLIC = "Name the file audit.pub.pem from the keys folder of the node."
 
@@ -94,6 +95,22 @@ def load_public_key(path: Path) -> str:
             f"{path} is not an Ed25519 public key.", remedy="Name the file audit.pub.pem of the node."
         )
     return base64.b64encode(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+
+
+def public_key_given(value: str) -> str:
+    """The raw public key, base64, that somebody named: by a PEM file, or as base64 itself."""
+    if Path(value).is_file():
+        return load_public_key(Path(value))
+    try:
+        raw = base64.b64decode(value, validate=True)
+        Ed25519PublicKey.from_public_bytes(raw)
+    except (binascii.Error, ValueError) as error:
+        raise InputError(
+            f"{value!r} is not a public key.",
+            why="there is no such file, and it is not the base64 of an Ed25519 key.",
+            remedy="Name a file NAME.pub.pem, or the key as the node prints it: phems release key",
+        ) from error
+    return base64.b64encode(raw).decode()
 
 
 def key_id(public_key: str) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from phems.adapters.files.artifact_areas import CHUNK
 from phems.adapters.files.beneath import open_beneath
 from phems.adapters.files.disk import disk_errors, remove_tree, sync_folder, sync_folders, write_file
+from phems.adapters.release_package.dsse import unverified_subjects
 from phems.domain.outputs import check_output_path
+from phems.domain.release_packages import ATTESTATION, MANIFEST
 from phems.errors import InputError, IntegrityError, NotFoundError
 from phems.services.ports.artifacts import PackageFile
 
-MANIFEST = "manifest.json"
 _READ_ONLY = 0o444
 
 
@@ -46,7 +46,7 @@ class FolderReleaseZone:
         finally:
             os.close(descriptor)
 
-    def stage(self, request_id: str, manifest: bytes, files: Iterable[PackageFile]) -> None:
+    def stage(self, request_id: str, parts: Mapping[str, bytes], files: Iterable[PackageFile]) -> None:
         """See the port."""
         staging = self._staging(request_id)
         with disk_errors("The release package could not be written", self._root):
@@ -56,7 +56,8 @@ class FolderReleaseZone:
                 for file in files:
                     place = staging.joinpath(*check_output_path(file.path))
                     write_file(place, _checked(file.chunks, file.path, file.sha256), _READ_ONLY)
-                write_file(staging / MANIFEST, [manifest], _READ_ONLY)
+                for path, content in parts.items():
+                    write_file(staging.joinpath(*check_output_path(path)), [content], _READ_ONLY)
                 sync_folders(staging)
             except BaseException:
                 remove_tree(staging)
@@ -81,9 +82,10 @@ class FolderReleaseZone:
     def add_notice(self, request_id: str, name: str, content: bytes) -> None:
         """See the port."""
         place = self.path(request_id) / name
-        if place.is_file():
+        if place.is_file() and place.read_bytes() == content:
             return
-        staging = place.with_name(f".tmp-{name}")
+        # Beside the package, not in it: a crash must not leave a file there that nobody signed.
+        staging = self._root / f".tmp-{request_id}-{name}"
         with disk_errors("The notice could not be added to the release package", self._root):
             staging.unlink(missing_ok=True)
             write_file(staging, [content], _READ_ONLY)
@@ -105,15 +107,15 @@ class FolderReleaseZone:
                 why="a download never overwrites.",
                 remedy="Choose another folder with --out.",
             )
-        manifest = (source / MANIFEST).read_bytes()
+        attestation = b"".join(_read(source, ATTESTATION))
         staging = target / f".tmp-{request_id}"
         with disk_errors("The release package could not be copied", target):
             remove_tree(staging)
             try:
-                for file in json.loads(manifest)["files"]:
-                    chunks = _read(source, file["path"])
-                    write_file(staging / file["path"], _checked(chunks, file["path"], file["sha256"]), 0o644)
-                write_file(staging / MANIFEST, [manifest], 0o644)
+                for path, sha256 in unverified_subjects(attestation).items():
+                    inner = staging.joinpath(*check_output_path(path))
+                    write_file(inner, _checked(_read(source, path), path, sha256), 0o644)
+                write_file(staging / ATTESTATION, [attestation], 0o644)
                 staging.rename(place)
             finally:
                 remove_tree(staging)
@@ -133,8 +135,10 @@ def _checked(chunks: Iterable[bytes], path: str, sha256: str) -> Iterator[bytes]
         hasher.update(chunk)
         yield chunk
     if hasher.hexdigest() != sha256:
-        raise IntegrityError(
+        error = IntegrityError(
             f"The file {path!r} is not the one that was reviewed.",
             why=f"its SHA-256 is {hasher.hexdigest()}; reviewed was {sha256}.",
             remedy="Find out who changed it. Revoke the request, and ask for the release again.",
         )
+        error.logged = f"A file with the SHA-256 {hasher.hexdigest()} lies where {sha256} was reviewed."
+        raise error

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from phems.services.ports.output_checks import OutputCheckStore
     from phems.services.ports.outputs import OutputStore
     from phems.services.ports.policies import PolicyStore
+    from phems.services.ports.release_packages import PackageStore
     from phems.services.ports.releases import ReleaseStore
     from phems.services.ports.runs import RunStore
     from phems.services.ports.users import UserStore
@@ -53,6 +54,9 @@ class Transaction(Protocol):
 
     @property
     def releases(self) -> ReleaseStore: ...
+
+    @property
+    def packages(self) -> PackageStore: ...
 
     @property
     def runs(self) -> RunStore: ...

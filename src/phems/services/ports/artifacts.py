@@ -7,7 +7,7 @@ folder cannot be written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +73,8 @@ class ReleaseZone(Protocol):
         """Hold the zone: one publisher at a time."""
         ...
 
-    def stage(self, request_id: str, manifest: bytes, files: Iterable[PackageFile]) -> None:
-        """Write the package out of sight, durably, hashing every byte as it is copied.
+    def stage(self, request_id: str, parts: Mapping[str, bytes], files: Iterable[PackageFile]) -> None:
+        """Write the package out of sight, durably: its files, every byte hashed, and its generated parts.
 
         Idempotent: what was staged before is thrown away. Raises `IntegrityError`, naming the file and
         both hashes, when bytes are not those that were reviewed; then nothing stays staged.
@@ -102,5 +102,8 @@ class ReleaseZone(Protocol):
         ...
 
     def copy_to(self, request_id: str, target: Path) -> Path:
-        """Copy a placed package to the new folder `target/<request id>`, verified against its manifest."""
+        """Copy a placed package to the new folder `target/<request id>`, whole, every byte hashed.
+
+        Raises `IntegrityError`, naming the file, for one that is not what was signed.
+        """
         ...

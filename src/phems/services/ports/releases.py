@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from phems.domain.release_states import ReleaseState
 from phems.domain.releases import FrozenFile, ReleaseRequest
-
-
-@dataclass(frozen=True)
-class PackageRecord:
-    """A release package: its manifest, byte for byte, and when it was seen in the release zone."""
-
-    request_id: str
-    manifest: bytes
-    placed_at: datetime | None
 
 
 class ReleaseStore(Protocol):
@@ -41,22 +30,6 @@ class ReleaseStore(Protocol):
 
     def files_of_turn(self, request_id: str, turn: int) -> Sequence[FrozenFile]:
         """The files of an earlier turn, by path."""
-        ...
-
-    def add_package(self, request_id: str, manifest: bytes) -> None:
-        """Keep the manifest of the package that is about to be placed."""
-        ...
-
-    def package(self, request_id: str) -> PackageRecord | None:
-        """The package of a request that was released."""
-        ...
-
-    def mark_placed(self, request_id: str, at: datetime) -> None:
-        """Note that the whole package lies in the release zone."""
-        ...
-
-    def unplaced(self) -> Sequence[str]:
-        """The names of the requests whose package may not lie in the release zone yet."""
         ...
 
     def announce(self, request_id: str) -> None:
