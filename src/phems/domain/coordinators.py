@@ -19,9 +19,18 @@ COORDINATOR_TOKEN_PREFIX = f"{TOKEN_PREFIX}coordinator_"
 LONGEST_LIFETIME = timedelta(days=366)
 
 
+_MARK = "coordinator:"
+
+
 def coordinator_actor(name: str) -> Actor:
     """Who the audit log names. No user's name has a colon in it, so nobody can be taken for one."""
-    return Actor(f"coordinator:{name}", "system")
+    return Actor(_MARK + name, "system")
+
+
+def name_of_coordinator(actor: Actor) -> str:
+    """The coordinator's name; empty, which no coordinator has, for who is none."""
+    is_one = actor.kind == "system" and actor.name.startswith(_MARK)
+    return actor.name.removeprefix(_MARK) if is_one else ""
 
 
 def projects_of(name: str, coordinators: Mapping[str, Collection[str]]) -> frozenset[str]:

@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 
 from phems.domain import sign_in
+from phems.domain.actors import Actor
 from phems.domain.coordinators import (
     COORDINATOR_TOKEN_PREFIX,
     LONGEST_LIFETIME,
     check_lifetime,
     check_named,
     coordinator_actor,
+    name_of_coordinator,
     projects_of,
 )
 from phems.errors import InputError, NotFoundError
@@ -40,6 +42,18 @@ def test_no_user_can_have_a_coordinators_name_in_the_audit_log() -> None:
     assert actor.kind == "system"
     with pytest.raises(InputError):
         sign_in.check_name(actor.name)
+
+
+def test_a_person_is_never_taken_for_a_coordinator() -> None:
+    """A user called like one would be handed what was released to it."""
+    assert name_of_coordinator(coordinator_actor("hub")) == "hub"
+    for other in (
+        Actor("hub"),
+        Actor("coordinator:hub"),
+        Actor("hub", "system"),
+        Actor("code:hub", "system"),
+    ):
+        assert projects_of(name_of_coordinator(other), NAMED) == frozenset()
 
 
 def test_a_token_of_a_coordinator_is_marked_as_one_for_secret_scanners() -> None:
