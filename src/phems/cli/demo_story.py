@@ -191,8 +191,23 @@ def _refuse_data(story: Story) -> None:
     )
 
 
+def _check_outputs(story: Story) -> None:
+    report = story.act("ana", "release", "check", "--project", HEART, "--run", story.analysis)
+    verdicts: dict[str, set[str]] = {}
+    for finding in report["findings"]:
+        verdicts.setdefault(Path(finding["path"] or "").name, set()).add(finding["verdict"])
+    declared = ["cox_coefficients.json", "km_table.csv"]
+    story.teller.claim(
+        f"the output checks have nothing against {' and '.join(declared)}; the picture is for people to judge",
+        holds=all(verdicts.get(name) == {"pass"} for name in declared)
+        and verdicts.get("km_curve.png") == {"pass", "review"},
+        seen=report["findings"],
+    )
+
+
 def _release(story: Story) -> None:
     teller = story.teller
+    _check_outputs(story)
     request = story.act(
         "ana", "release", "request", "--project", HEART, "--run", story.analysis,
         "--context", "Survival after a heart attack, for publication",
