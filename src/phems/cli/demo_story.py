@@ -198,7 +198,7 @@ def _check_outputs(story: Story) -> None:
         verdicts.setdefault(Path(finding["path"] or "").name, set()).add(finding["verdict"])
     declared = ["cox_coefficients.json", "km_table.csv"]
     story.teller.claim(
-        f"the output checks have nothing against {' and '.join(declared)}; the picture is for people to judge",
+        f"the output checks have nothing against {' and '.join(declared)}; the picture is for people",
         holds=all(verdicts.get(name) == {"pass"} for name in declared)
         and verdicts.get("km_curve.png") == {"pass", "review"},
         seen=report["findings"],
