@@ -44,7 +44,11 @@ REQUEST = ReleaseRequest(
     policy=ReleasePolicy("strict", 2, ("csv", "json"), 1024),
     requested_at=NOW - timedelta(hours=2),
     groups=(FileGroup("default", "Survival <b>curves</b>", "Rounded to tens"),),
-    files=(file(KM, RUN, "text/csv"), file(KEPT, RUN, "text/csv"), file(MODEL, OTHER_RUN, "application/json")),
+    files=(
+        file(KM, RUN, "text/csv"),
+        file(KEPT, RUN, "text/csv"),
+        file(MODEL, OTHER_RUN, "application/json"),
+    ),
     runs=(
         RunOrigin(RUN, "ana", "c" * 40, "d" * 64, "e" * 64),
         RunOrigin(OTHER_RUN, "sensor:secret_name", None, "d" * 64, None),
