@@ -92,6 +92,7 @@ LOOSENS: Mapping[Path, Loosens] = {
     ("policy", "file_types", "*"): added,
     ("policy", "max_file_size"): more,
     ("policy", "thresholds", "small_cell"): less,
+    ("policy", "thresholds", "zero_cells"): towards("fail", "review", "allow"),
     # The n largest must stay below k % of a cell: fewer of them, or a larger share, is looser.
     ("policy", "thresholds", "dominance_n"): less,
     ("policy", "thresholds", "dominance_k"): more,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phems.domain.capsules import RunFacts, capsule
+from phems.domain.canonical import digest
+from phems.domain.capsules import CodeFacts, GrantedData, RunFacts, capsule_document, differences, shown
 
 FACTS = RunFacts(
     run_id="run-1",
@@ -18,9 +20,10 @@ FACTS = RunFacts(
     run_config="{}",
     selection=("asset:heart_attack/cohort",),
 )
-GRANTS = {"whas500": "parquet:data/whas500.parquet"}
-CODE = "d" * 64
-CHANGES = {
+CODE = CodeFacts("d" * 64, "e" * 64)
+DATA = {"whas500": GrantedData("parquet:data/whas500.parquet", "sha256:" + "0" * 64)}
+VERSION = "1:abcdefabcdef"
+CHANGES: dict[str, Any] = {
     "run_id": "run-2",
     "project": "breast-cancer",
     "job": "other",
@@ -29,9 +32,19 @@ CHANGES = {
     "selection": (),
     "partition": "2026-01-01",
     "parent_run_id": "run-0",
+    "tags": {"study": "2024"},
 }
 # Who the run is, rather than what it does: another run of the same work has the same capsule.
-OF_THE_RUN = {"run_id", "project", "parent_run_id"}
+OF_THE_RUN = {"run_id", "parent_run_id"}
+
+
+def capsule(
+    facts: RunFacts = FACTS,
+    code: CodeFacts = CODE,
+    data: dict[str, GrantedData] = DATA,
+    version: str = VERSION,
+) -> str:
+    return digest(capsule_document(facts, code, data, policy_version=version))
 
 
 def test_every_fact_of_a_run_is_tried_below() -> None:
@@ -48,40 +61,63 @@ def test_a_run_that_was_changed_after_it_was_asked_for_has_another_fingerprint(n
 @pytest.mark.parametrize("name", CHANGES)
 def test_the_capsule_follows_the_work_and_not_the_run(name: str) -> None:
     """Otherwise two runs of the same work look unlike, or two unlike ones the same."""
-    changed = replace(FACTS, **{name: CHANGES[name]})
-    same = capsule(changed, code_digest=CODE, grants=GRANTS) == capsule(
-        FACTS, code_digest=CODE, grants=GRANTS
-    )
-    assert same is (name in OF_THE_RUN)
+    assert (capsule(replace(FACTS, **{name: CHANGES[name]})) == capsule()) is (name in OF_THE_RUN)
 
 
 @pytest.mark.parametrize(
-    ("code", "grants"),
+    "code",
     [
-        ("e" * 64, GRANTS),
-        (CODE, {}),
-        (CODE, {"whas500": "parquet:data/other.parquet"}),
-        (CODE, {**GRANTS, "gbsg2": "csv:data/gbsg2.csv"}),
+        CodeFacts("f" * 64, "e" * 64),
+        CodeFacts("d" * 64, "f" * 64),
+        CodeFacts("d" * 64, None),
+        CodeFacts("d" * 64, "e" * 64, interpreter="envs/heart/bin/python"),
+        CodeFacts("d" * 64, "e" * 64, variables={"STUDY_YEAR": "2024"}),
     ],
 )
-def test_other_code_or_other_data_is_another_capsule(code: str, grants: dict[str, str]) -> None:
-    """Otherwise a result cannot be traced to the code and the data that made it."""
-    before = capsule(FACTS, code_digest=CODE, grants=GRANTS)
-    assert capsule(FACTS, code_digest=code, grants=grants) != before
+def test_other_code_or_another_environment_is_another_capsule(code: CodeFacts) -> None:
+    """Otherwise a result cannot be traced to what computed it."""
+    assert capsule(code=code) != capsule()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"whas500": GrantedData("parquet:data/other.parquet", DATA["whas500"].version)},
+        {"whas500": GrantedData(DATA["whas500"].place, "sha256:" + "1" * 64)},
+        {"whas500": GrantedData(DATA["whas500"].place, "declared:2026-01")},
+        {**DATA, "gbsg2": GrantedData("csv:data/gbsg2.csv", "sha256:" + "2" * 64)},
+    ],
+)
+def test_other_data_is_another_capsule(data: dict[str, GrantedData]) -> None:
+    """Otherwise a result cannot be traced to the bytes that it was computed from."""
+    assert capsule(data=data) != capsule()
+
+
+def test_other_rules_are_another_capsule() -> None:
+    """Otherwise what was approved under one policy is run under another."""
+    assert capsule(version="2:abcdefabcdef") != capsule()
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
 
 
-@given(st.dictionaries(WORDS, WORDS, max_size=5))
-def test_the_order_of_grants_does_not_matter(grants: dict[str, str]) -> None:
+@given(st.dictionaries(WORDS, st.builds(GrantedData, WORDS, WORDS), max_size=5))
+def test_the_order_of_grants_does_not_matter(data: dict[str, GrantedData]) -> None:
     """Otherwise the same run gets another capsule when node.yaml is sorted anew."""
-    backwards = dict(reversed(grants.items()))
-    assert capsule(FACTS, code_digest=CODE, grants=grants) == capsule(
-        FACTS, code_digest=CODE, grants=backwards
-    )
+    assert capsule(data=data) == capsule(data=dict(reversed(data.items())))
+
+
+def test_what_differs_is_named_by_its_part() -> None:
+    """Otherwise a refusal says that something has changed, and not what."""
+    before = capsule_document(FACTS, CODE, DATA, policy_version=VERSION)
+    after = capsule_document(replace(FACTS, job="other"), CODE, {}, policy_version=VERSION)
+    assert differences(before, after) == ("data", "job")
+    assert differences({}, {"job": "x"}) == ("job",)
+    assert differences(before, before) == ()
 
 
 def test_a_capsule_is_a_sha_256() -> None:
     """Otherwise it fits nowhere that a digest is asked for."""
-    assert len(bytes.fromhex(capsule(FACTS, code_digest=CODE, grants=GRANTS))) == 32
+    assert len(bytes.fromhex(capsule())) == 32
+    assert capsule().startswith(shown(capsule()))
