@@ -59,6 +59,7 @@ class OutputChecks:
             )
         with self._governance.transaction() as work:
             history = tuple(self._history(work, project, request_id, turn))
+            policy_version = work.policies.current(project).label
         order = CheckOrder(
             project=project,
             request_id=request_id,
@@ -73,7 +74,8 @@ class OutputChecks:
                 "checks": dict(rules.checks),
             },
         )
-        return self._runner.run(order)
+        report = self._runner.run(order)
+        return CheckReport(report.findings, {**report.tools, "policy": f"{rules.policy} {policy_version}"})
 
     def rehearse(self, actor: Actor, project: str, choice: Choice) -> CheckReport:
         """What the checks would find if these outputs were asked for now. Nothing is kept."""

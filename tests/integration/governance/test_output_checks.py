@@ -67,6 +67,7 @@ def test_an_author_sees_what_the_checkers_would_see(site: Site) -> None:
     assert worst(report.of("outputs/run-1/bad.csv")) is Verdict.FAIL
     assert by_check(report.of("outputs/run-1/bad.csv"))["declaration"] is Verdict.REVIEW
     assert report.tools["phems-node"]
+    assert report.tools["policy"].startswith("default 0:")
     assert "bubblewrap" in report.tools["sandbox"]
 
 
