@@ -8,7 +8,21 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
 from phems import __version__
-from phems.gateway.api import code_revisions, coordinators, me, projects, users
+from phems.gateway.api import (
+    audit,
+    capsules,
+    code_revisions,
+    coordinators,
+    me,
+    outputs,
+    policies,
+    projects,
+    release_requests,
+    release_reviews,
+    releases,
+    user_keys,
+    users,
+)
 from phems.gateway.api.answers import NotKept
 from phems.gateway.api.bodies import JsonAlone
 from phems.gateway.api.document import document
@@ -24,7 +38,21 @@ line. Lists come in pages: `next_cursor` names the next. `x-permission` names wh
 stands in the page on permissions.
 """
 
-NOUNS = (me, projects, code_revisions, users, coordinators)
+NOUNS = (
+    me,
+    projects,
+    code_revisions,
+    capsules,
+    policies,
+    outputs,
+    release_requests,
+    release_reviews,
+    releases,
+    audit,
+    users,
+    user_keys,
+    coordinators,
+)
 
 
 def create_api(cases: UseCases) -> FastAPI:
@@ -37,6 +65,14 @@ def create_api(cases: UseCases) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        # Of requests and errors nothing is handed on, whatever this machine's environment asks for.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     app.state.cases = cases
     for noun in NOUNS:

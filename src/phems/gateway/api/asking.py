@@ -21,6 +21,8 @@ from phems.gateway.door import for_people
 PERMISSION = "x-permission"
 SIGNED_IN = "signed in"
 """For what any signed-in person may ask: it answers about themselves, or what their roles let them see."""
+OWN = "user.manage, or one's own"
+"""For what is about one user: that user may, and who manages users."""
 COORDINATOR = "coordinator"
 
 

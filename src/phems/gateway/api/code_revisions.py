@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from phems.domain.approvals import Approval as CodeApproval
+from phems.domain.code_diffs import CodeDiff
 from phems.domain.code_revisions import CodeRevision, CodeRevisionState
 from phems.errors import InputError
 from phems.gateway.api.asking import Cases, Person, Project, row
@@ -25,6 +25,15 @@ router = APIRouter(prefix="/projects/{project}/code-revisions", tags=["code"])
 Commit = Annotated[
     str, Path(description="The commit, or enough of its first characters.", pattern="^[0-9a-f]{4,64}$")
 ]
+
+Against = Annotated[
+    str | None,
+    Query(
+        pattern="^[0-9a-f]{4,64}$",
+        description="Another code revision; without it, the last that was approved before.",
+    ),
+]
+Lines = Annotated[bool, Query(description="Every changed line, as diff -u has them.")]
 
 
 class ApprovalRow(BaseModel):
@@ -56,6 +65,7 @@ class CodeRevisionRow(BaseModel):
     decided_by: str | None
     decided_at: datetime | None
     reason: str
+    stop_runs: bool = Field(description="Whether it was revoked so that running runs end, too.")
 
 
 class CountedRow(ApprovalRow):
@@ -139,6 +149,19 @@ def approvals(cases: Cases, person: Person, project: Project, commit: Commit) ->
     return [CountedRow(**_approval(each.approval), problem=each.problem) for each in found]
 
 
+@router.get("/{commit}/diff", **row("code.diff", "code.list"))
+def diff(
+    cases: Cases,
+    person: Person,
+    project: Project,
+    commit: Commit,
+    against: Against = None,
+    lines: Lines = False,  # noqa: FBT002 (a query parameter, always named)
+) -> CodeDiff:
+    """What a code revision changes: dependencies, files and, if asked for, lines."""
+    return cases.code_diffs.diff(person, project, commit, against=against, with_lines=lines)
+
+
 @router.get("/{commit}/statement", **row("code.statement", "code.approve"))
 def statement(cases: Cases, person: Person, project: Project, commit: Commit) -> Statement:
     """What you sign to approve it, when you keep your own key."""
@@ -214,10 +237,10 @@ def _signed(body: Approval) -> SignedStatement | None:
         return None
     try:
         return SignedStatement(base64.b64decode(body.statement or "", validate=True), body.signature or "")
-    except binascii.Error as error:
+    except ValueError as error:
         raise InputError(
             "The statement is not base64.",
-            why=f"{error}.",
+            why="it has other characters, or a part is missing.",
             remedy="Send what GET .../statement gave, unchanged, with your signature.",
         ) from error
 
@@ -239,6 +262,7 @@ def _row(revision: CodeRevision) -> CodeRevisionRow:
         decided_by=revision.decided_by,
         decided_at=revision.decided_at,
         reason=revision.reason,
+        stop_runs=revision.stop_runs,
     )
 
 

@@ -46,14 +46,16 @@ def list_(cases: Cases, _manager: Manager) -> list[CoordinatorSummary]:
     return list(cases.coordinators.list())
 
 
-@router.post("/{name}/tokens", **row("coordinator.token", "user.manage", status_code=201))
-def token(cases: Cases, manager: Manager, name: CoordinatorName, body: CoordinatorWish) -> CoordinatorToken:
+@router.post("/{coordinator}/tokens", **row("coordinator.token", "user.manage", status_code=201))
+def token(
+    cases: Cases, manager: Manager, coordinator: CoordinatorName, body: CoordinatorWish
+) -> CoordinatorToken:
     """Make a token for a coordinator that node.yaml names."""
-    made = cases.coordinators.issue_token(manager, name, lifetime=timedelta(days=body.days))
-    return CoordinatorToken(token=made.secret, coordinator=name, expires_at=made.expires_at)
+    made = cases.coordinators.issue_token(manager, coordinator, lifetime=timedelta(days=body.days))
+    return CoordinatorToken(token=made.secret, coordinator=coordinator, expires_at=made.expires_at)
 
 
-@router.post("/{name}/revoke", **row("coordinator.revoke", "user.manage"))
-def revoke(cases: Cases, manager: Manager, name: CoordinatorName, _body: Nothing) -> Ended:
+@router.post("/{coordinator}/revoke", **row("coordinator.revoke", "user.manage"))
+def revoke(cases: Cases, manager: Manager, coordinator: CoordinatorName, _body: Nothing) -> Ended:
     """End every token of a coordinator."""
-    return Ended(coordinator=name, tokens_ended=cases.coordinators.revoke(manager, name))
+    return Ended(coordinator=coordinator, tokens_ended=cases.coordinators.revoke(manager, coordinator))

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from phems.domain.permissions import Role
     from phems.nodespec import NodeSpec
+    from phems.services.approver_keys import ApproverKeyRegister
     from phems.services.audit import AuditLog
+    from phems.services.capsules import Capsules
+    from phems.services.code_diffs import CodeDiffs
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
+    from phems.services.deliveries import Deliveries
+    from phems.services.outbox import Outbox
     from phems.services.outputs import Outputs
+    from phems.services.policies import Policies
     from phems.services.releases import Releases
     from phems.services.users import Users
 
@@ -26,13 +32,31 @@ class UseCases(Protocol):
     def spec(self) -> NodeSpec: ...
 
     @property
+    def approver_keys(self) -> ApproverKeyRegister: ...
+
+    @property
     def audit(self) -> AuditLog: ...
+
+    @property
+    def code_diffs(self) -> CodeDiffs: ...
 
     @property
     def code_revisions(self) -> CodeRevisions: ...
 
     @property
     def coordinators(self) -> Coordinators: ...
+
+    @property
+    def capsules(self) -> Capsules: ...
+
+    @property
+    def deliveries(self) -> Deliveries: ...
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    @property
+    def policies(self) -> Policies: ...
 
     @property
     def outputs(self) -> Outputs: ...
@@ -42,6 +66,10 @@ class UseCases(Protocol):
 
     @property
     def users(self) -> Users: ...
+
+    def roles_in_scope(self, name: str, scope: str) -> frozenset[Role]:
+        """A person's roles in the scope of a policy version: a project, or (empty) the whole node."""
+        ...
 
     def roles_in(self, name: str, project: str | None = None) -> frozenset[Role]:
         """A person's roles on the node, with those in a project when one is named."""

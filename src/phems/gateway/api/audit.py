@@ -1,0 +1,107 @@
+"""The audit log: its entries, the signed checkpoint, proofs, the whole as a file, and its verification."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+from starlette.responses import StreamingResponse
+
+from phems.domain.actors import Actor
+from phems.domain.audit import Entry
+from phems.domain.audit_verification import Finding
+from phems.gateway.api.answers import attachment
+from phems.gateway.api.asking import Cases, permitted, row
+
+router = APIRouter(prefix="/audit", tags=["audit"])
+
+Reader = Annotated[Actor, Depends(permitted("audit.read"))]
+Count = Annotated[int, Query(ge=1, le=10_000, description="How many.")]
+OfProject = Annotated[str | None, Query(max_length=63, description="Entries of one project alone.")]
+Number = Annotated[int, Query(ge=1, le=2**53, description="The entry's number.")]
+Size = Annotated[int, Query(ge=0, le=2**53, description="How many entries the log had then.")]
+
+
+class AuditEntry(BaseModel):
+    """A line of the audit log. Its hash covers every other field that is there."""
+
+    seq: int
+    at: str
+    actor: str
+    actor_kind: str
+    action: str
+    subject: str
+    project: str | None
+    result: str
+    capsule: str | None = None
+    before: str | None = None
+    after: str | None = None
+    details: dict[str, Any]
+    prev_hash: str
+    hash: str
+
+
+class AuditVerification(BaseModel):
+    """What a verification of the node's own log found."""
+
+    ok: bool
+    entries: int = Field(description="How many were read before the end, or before the finding.")
+    public_key: str
+    finding: Finding | None = Field(description="The first thing that is wrong.")
+    anchors: list[str] = Field(description="Outside anchors whose checkpoints were compared.")
+    silent_anchors: list[str] = Field(description="Outside anchors that could not be asked.")
+
+
+class AuditText(BaseModel):
+    """A signed note or a proof, in the form that transparency-log tools read."""
+
+    text: str
+
+
+@router.get("/entries", **row("audit.tail", "audit.read"))
+def tail(cases: Cases, reader: Reader, count: Count = 50, project: OfProject = None) -> list[AuditEntry]:
+    """The last entries, the newest last. That they were read is an entry too."""
+    return [_row(entry) for entry in cases.audit.tail(reader, count, project=project)]
+
+
+@router.get("/checkpoint", **row("audit.checkpoint", "audit.read"))
+def checkpoint(cases: Cases, reader: Reader) -> AuditText:
+    """The last signed checkpoint (c2sp.org/tlog-checkpoint)."""
+    return AuditText(text=str(cases.audit.checkpoint(reader)))
+
+
+@router.get("/proof", **row("audit.prove", "audit.read"))
+def prove(cases: Cases, reader: Reader, entry: Number) -> AuditText:
+    """The proof that an entry is in the log as it was signed last (c2sp.org/tlog-proof)."""
+    return AuditText(text=str(cases.audit.prove(reader, entry)))
+
+
+@router.get("/consistency", **row("audit.consistency", "audit.read"))
+def consistency(cases: Cases, reader: Reader, size: Size) -> AuditText:
+    """The proof that the log begins with what it was at an earlier size."""
+    return AuditText(text=str(cases.audit.prove_extension(reader, size)))
+
+
+@router.get("/verification", **row("audit.verify", "audit.read"))
+def verify(cases: Cases, reader: Reader) -> AuditVerification:
+    """Hold the node's own log against every checkpoint there is. To trust the node less, export the log."""
+    found = cases.audit.verify(reader)
+    return AuditVerification(
+        ok=found.ok,
+        entries=found.entries,
+        public_key=found.public_key,
+        finding=found.finding,
+        anchors=list(found.anchors),
+        silent_anchors=list(found.silent_anchors),
+    )
+
+
+@router.get("/export", **row("audit.export", "audit.read"), response_class=StreamingResponse)
+def export(cases: Cases, reader: Reader) -> StreamingResponse:
+    """The whole log as JSON Lines, its signed checkpoint last; to verify it: `phems audit verify FILE`."""
+    return attachment(cases.audit.export(reader), name="audit.jsonl", media_type="application/jsonl")
+
+
+def _row(entry: Entry) -> AuditEntry:
+    return AuditEntry.model_validate({**entry.content(), "hash": entry.hash})
