@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from phems.gateway.server import GatewayServer
+    from phems.services.audit_anchors import Anchoring
 
 _LOG = logging.getLogger("phems.serve")
 CODE_CHANNEL = "phems_code"
@@ -142,6 +144,8 @@ class ServingNode:
         threading.Thread(target=self._hash_data, name="phems-data-versions", daemon=True).start()
         self._start_thread(self._publish_approved, "phems-publisher")
         self._start_thread(self._write_status, "phems-status")
+        if self.node.anchoring is not None:
+            self._start_thread(partial(self._anchor, self.node.anchoring), "phems-anchors")
 
     def _start_thread(self, work: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)
@@ -212,6 +216,18 @@ class ServingNode:
             if self._stopping.is_set():
                 return
             self._publish.wait(PUBLISH_AGAIN_SECONDS if failed else None)
+
+    def _anchor(self, anchoring: Anchoring) -> None:
+        """Hand the audit log's checkpoints to the outside anchors, at once and then in their time."""
+        due_only = False
+        while True:
+            try:
+                anchoring.submit(due_only=due_only)
+            except Exception:  # noqa: BLE001 (logged, and tried again; what follows, the anchors' gate decides)
+                _LOG.exception("the outside anchors could not be seen to; it is tried again")
+            due_only = True
+            if self._stopping.wait(anchoring.every.total_seconds()):
+                return
 
     def _write_status(self) -> None:
         status = StatusFile(self.paths.data_dir / "status.json")

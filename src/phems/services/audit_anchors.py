@@ -10,6 +10,7 @@ is possible, whatever node.yaml says.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +22,8 @@ from phems.services.checkpoints import REMEDY, CheckpointKeeper, root_at
 from phems.services.ports import Governance
 from phems.services.ports.audit import Anchor, AuditTree, CheckpointStore
 from phems.services.ports.clock import Clock
+
+_RARELY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,7 @@ class Anchoring:
         self._keeper = keeper
         self._clock = clock
         self._failing: dict[str, str] = {}
+        self._recorded: set[str] = set()
 
     @property
     def anchors(self) -> Anchors:
@@ -118,9 +122,9 @@ class Anchoring:
         return self._anchors
 
     @property
-    def every(self) -> timedelta | None:
-        """How often it is worth while to look; None when there are no anchors."""
-        return min((rule.every for rule in self._anchors.rules), default=None)
+    def every(self) -> timedelta:
+        """How often it is worth while to look."""
+        return min((rule.every for rule in self._anchors.rules), default=_RARELY)
 
     def submit(self, *, due_only: bool = False) -> list[AnchorState]:
         """Hand the last checkpoint to every anchor (`due_only`: to those that have waited long enough).
@@ -176,24 +180,22 @@ class Anchoring:
         checkpoint = self._keeper.read()
         if checkpoint is None or not self._keeper.signed_by_node(checkpoint):
             raise IntegrityError("The audit log has no checkpoint that this node signed.", remedy=REMEDY)
-        if checkpoint.size > (held.size if held is not None else -1):
+        if checkpoint.size > max((each.size for each in (handed, held) if each is not None), default=-1):
             rule.place.submit(checkpoint)  # 2
             rule.handed.prepare(checkpoint).publish()  # 3
 
     def _tell(self, rule: AnchorRule, failure: str) -> None:
         """Record the first failure and the first success after it, not each: or the log would fill itself."""
-        before = self._failing.get(rule.name, "")
         self._failing[rule.name] = failure
-        if bool(before) == bool(failure):
+        if bool(failure) == (rule.name in self._recorded):
             return
         details = {"kind": rule.kind, **({"failure": failure} if failure else {})}
         result = "failed" if failure else "done"
-        try:
+        # When the log takes no entries, for this anchor's sake or another's, it is recorded when it does.
+        with suppress(PhemsError):
             with self._governance.transaction() as tx:
                 tx.audit.append(NODE, "audit.anchor", rule.name, result=result, details=details)
-        except PhemsError:
-            # The log takes no entries now, for this anchor's sake or another's: told again when it does.
-            self._failing[rule.name] = before
+            self._recorded ^= {rule.name}
 
 
 def check_against(name: str, held: Checkpoint, head: Head, log: AuditTree) -> None:

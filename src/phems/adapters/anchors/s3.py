@@ -63,10 +63,9 @@ class S3Anchor:
         client = self._client
         with self._failures():
             # Keys sort as sizes do; begin before what is known, so that it is found again.
+            start = {"KeyMarker": self._prefix + file_name(known - 1)} if known else {}
             pages = client.get_paginator("list_object_versions").paginate(
-                Bucket=self._bucket,
-                Prefix=self._prefix,
-                KeyMarker=self._prefix + file_name(max(known - 1, 0)),
+                Bucket=self._bucket, Prefix=self._prefix, **start
             )
             last: dict[str, Any] | None = None
             for page in pages:
