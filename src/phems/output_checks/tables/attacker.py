@@ -43,7 +43,7 @@ class Bounds:
 
     low: float
     high: float
-    """Infinite when nothing bounds it."""
+    """Infinite, as `low` is, when nothing bounds it."""
     is_exact: bool = True
     """Otherwise it may reach further: it is open enough as it is."""
     is_whole: bool = False
@@ -113,7 +113,7 @@ class _Problem:
         right, loose = np.array(constants), np.array(slack)
         known = sum(abs(lattice.known[at]) for each in equations for at in each.cells if at in lattice.known)
         # Large enough for whatever is a sum of known cells, and for what nothing bounds.
-        self._open = 4.0 * known + 1e4
+        self._open = 50.0 * known + 1e5
         # Solvers work best with numbers of one size; people are counted as they are.
         self._scale = 1.0 if how.counts else max(1.0, known / 1e4)
         matrix = coo_array((factors, (rows, columns)), shape=size).tocsr()
@@ -146,8 +146,10 @@ class _Problem:
         low = self._solve(column, 1.0)
         if self._how.counts:
             low, high = math.ceil(low - _EPSILON), math.floor(high + _EPSILON)
-        is_open = high >= self._open * (1 - _EPSILON)
-        return Bounds(low, math.inf if is_open else high, is_whole=self._whole)
+        far = self._open / 2
+        return Bounds(
+            -math.inf if low <= -far else low, math.inf if high >= far else high, is_whole=self._whole
+        )
 
     def _seen(self, column: int) -> Bounds:
         return Bounds(
