@@ -162,3 +162,25 @@ def test_mistakes_are_answered_with_a_remedy_and_an_exit_code(
     assert told in answer.err
     assert "Traceback" not in answer.err
     assert os.linesep + "Remedy: " in answer.err
+
+
+def test_an_author_has_the_checks_run_for_herself(say: Say, node: Node) -> None:
+    """Otherwise mistakes are found by the people who review, one turn after another."""
+    place = node.paths.artifacts("heart") / "outputs/run-9"
+    place.mkdir(parents=True)
+    (place / "good.csv").write_text("ward,patients\nsurgery,120\n")
+    (place / "bad.csv").write_text("patient_id\n7\n")
+    declared = {"kind": "frequency", "dimensions": ["ward"], "count": "patients"}
+    node.outputs.register_output("heart", "run-9", "step", "outputs/run-9/good.csv", declared)
+    node.outputs.register_output("heart", "run-9", "step", "outputs/run-9/bad.csv")
+    asked = ("release", "check", "-p", "heart", "--run", "run-9")
+    good = say("ana", "--json", *asked, "--file", "good.csv")
+    assert (good.code, good.json["verdict"]) == (0, "pass")
+    assert {finding["path"] for finding in good.json["findings"]} == {"outputs/run-9/good.csv"}
+    assert good.json["tools"]["policy"]
+    both = say("ana", *asked)
+    assert both.code == 4
+    assert "columns are named as direct identifiers" in both.out
+    assert "Mend what failed" in both.out
+    assert say("chris", *asked).code == 4
+    assert say("ana", "release", "check", "-p", "heart").code == 2
