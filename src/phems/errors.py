@@ -51,6 +51,10 @@ class RefusedError(PhemsError):
     exit_code = 4
 
 
+class StaleError(RefusedError):
+    """What an act rests on has changed since it was seen."""
+
+
 class UnavailableError(PhemsError):
     """A part that is needed does not run, cannot be reached, or has no room left."""
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from phems.domain.release_states import UNDER_REVIEW, ReleaseAction, ReleaseState
 from phems.domain.releases import CastVote, FileKind, ReleaseRequest, acted, see
 from phems.domain.votes import ReviewPhase, Vote
-from phems.errors import InputError, RefusedError
+from phems.errors import InputError, RefusedError, StaleError
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,16 @@ def check_may_vote(request: ReleaseRequest, checker: str) -> None:
             remedy=see(request),
         )
     check_not_author(request, checker, "vote on")
+
+
+def check_turn(request: ReleaseRequest, reviewed: int | None) -> None:
+    """Raise `StaleError` unless `reviewed` is the present turn, or unsaid: another turn has other files."""
+    if reviewed is not None and reviewed != request.turn:
+        raise StaleError(
+            f"The release request {request.id} is not the one that was reviewed.",
+            why=f"turn {reviewed} was; it is in turn {request.turn}, with files of its own.",
+            remedy=see(request),
+        )
 
 
 def may_vote(request: ReleaseRequest, checker: str) -> bool:

@@ -17,6 +17,7 @@ from phems.errors import (
     NotFoundError,
     PhemsError,
     RefusedError,
+    StaleError,
     UnavailableError,
 )
 
@@ -25,6 +26,7 @@ PROBLEM_TYPE = "application/problem+json"
 
 STATUS: Mapping[type[PhemsError], int] = {
     InputError: 400,
+    StaleError: 412,
     RefusedError: 403,
     NotFoundError: 404,
     UnavailableError: 503,

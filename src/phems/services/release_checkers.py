@@ -15,7 +15,7 @@ from phems.domain.actors import NODE, Actor
 from phems.domain.release_states import ReleaseAction
 from phems.domain.release_views import ReleaseView
 from phems.domain.releases import CastVote, ReleaseRequest
-from phems.domain.review import Ballot, annulled, approved_in_part, decided, voted
+from phems.domain.review import Ballot, annulled, approved_in_part, check_turn, decided, voted
 from phems.domain.sealed_votes import NONCE_BYTES, opened, sealed
 from phems.domain.votes import ReviewPhase, Vote
 from phems.errors import InputError
@@ -29,15 +29,24 @@ class CheckerActs(ReleaseActs):
     """The checkers' use cases."""
 
     def vote(
-        self, actor: Actor, name: str, votes: Votes, *, justification: str = "", reason: str = ""
+        self,
+        actor: Actor,
+        name: str,
+        votes: Votes,
+        *,
+        justification: str = "",
+        reason: str = "",
+        turn: int | None = None,
     ) -> ReleaseView:
         """Vote on files: with one vote on all, by path, or with ballots.
 
+        `turn`, here and in decisions, is the turn that was reviewed: `StaleError` when it is not the present.
         `justification` says why files may go although an output check failed them, `reason` why a vote is
         changed after the others' were seen; both for every vote that has none of its own.
         """
 
         def change(work: Transaction, request: ReleaseRequest) -> ReleaseRequest:
+            check_turn(request, turn)
             standing = self._without_lost_votes(work, request)
             ballots = _ballots(standing, votes, justification, reason)
             version = work.policies.current(request.project).label
@@ -56,10 +65,11 @@ class CheckerActs(ReleaseActs):
 
         return self._change(actor, name, "release.vote", change, record)
 
-    def approve(self, actor: Actor, name: str, *, reason: str = "") -> ReleaseView:
+    def approve(self, actor: Actor, name: str, *, reason: str = "", turn: int | None = None) -> ReleaseView:
         """Let the approved files of a reviewed request go without the others."""
 
         def change(work: Transaction, request: ReleaseRequest) -> ReleaseRequest:
+            check_turn(request, turn)
             standing = self._without_lost_votes(work, request)
             return approved_in_part(standing, actor.name, at=self._clock.now(), reason=reason.strip())
 
@@ -69,22 +79,24 @@ class CheckerActs(ReleaseActs):
 
         return self._change(actor, name, "release.approve", change, record)
 
-    def reject(self, actor: Actor, name: str, *, reason: str) -> ReleaseView:
+    def reject(self, actor: Actor, name: str, *, reason: str, turn: int | None = None) -> ReleaseView:
         """Refuse a reviewed request for good."""
-        return self._decide(actor, name, ReleaseAction.REJECT, reason)
+        return self._decide(actor, name, ReleaseAction.REJECT, reason, turn)
 
-    def return_(self, actor: Actor, name: str, *, reason: str) -> ReleaseView:
+    def return_(self, actor: Actor, name: str, *, reason: str, turn: int | None = None) -> ReleaseView:
         """Give a request back to its author for changes."""
-        return self._decide(actor, name, ReleaseAction.RETURN, reason)
+        return self._decide(actor, name, ReleaseAction.RETURN, reason, turn)
 
-    def _decide(self, actor: Actor, name: str, action: ReleaseAction, reason: str) -> ReleaseView:
+    def _decide(
+        self, actor: Actor, name: str, action: ReleaseAction, reason: str, turn: int | None
+    ) -> ReleaseView:
         told = reason_given(action.value, name, reason)
-        return self._change(
-            actor,
-            name,
-            f"release.{action.value}",
-            lambda _, request: decided(request, action, actor.name, at=self._clock.now(), reason=told),
-        )
+
+        def change(_: Transaction, request: ReleaseRequest) -> ReleaseRequest:
+            check_turn(request, turn)
+            return decided(request, action, actor.name, at=self._clock.now(), reason=told)
+
+        return self._change(actor, name, f"release.{action.value}", change)
 
     def _without_lost_votes(self, work: Transaction, request: ReleaseRequest) -> ReleaseRequest:
         """The request without votes that count no more, each taken back on record."""

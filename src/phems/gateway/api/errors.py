@@ -49,7 +49,7 @@ def tell_errors(app: FastAPI) -> None:
 
 async def _known(_request: Request, error: Exception) -> Response:
     assert isinstance(error, PhemsError)  # noqa: S101 (for the type checker)
-    return problem_reply(error, status=getattr(error, "status", None))
+    return problem_reply(error)
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

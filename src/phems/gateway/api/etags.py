@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Header
 from pydantic import TypeAdapter
 
-from phems.errors import RefusedError
+from phems.errors import StaleError
 
 IfMatch = Annotated[
     str | None,
@@ -18,12 +18,6 @@ IfMatch = Annotated[
         description="The ETag of the answer that the act is based on; 412 when it is no longer so.",
     ),
 ]
-
-
-class StaleError(RefusedError):
-    """What the act is based on has changed."""
-
-    status = 412
 
 
 def etag(shown: Any) -> str:
