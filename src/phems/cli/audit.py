@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phems.cli import audit_anchors, audit_proofs, local_operator, output, session
+from phems.cli import audit_anchors, audit_proofs, audit_replay, local_operator, output, session
 from phems.cli.audit_proofs import KEY_HELP
 from phems.errors import InputError, IntegrityError
 
@@ -87,6 +87,7 @@ def verify(
 
 
 audit_proofs.register(app)
+app.command("replay")(audit_replay.replay)
 audit_anchors.register(app)
 
 

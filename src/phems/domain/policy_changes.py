@@ -119,7 +119,7 @@ LOOSENS: Mapping[Path, Loosens] = {
     ("roles", "operator", "*"): added,
     ("roles", "auditor", "*"): never,
     # People who are moved between organisations could make one look like two.
-    ("organisations", "*", "*"): any_change,
+    ("organisations", "*"): any_change,
     ("data_sources", "*", "path"): replaced,
     ("data_sources", "*", "format"): replaced,
     ("data_sources", "*", "version"): declared,
@@ -197,8 +197,5 @@ def _with(content: Any, path: Path, value: Any) -> Any:
         return others if value is ABSENT else sorted([*others, name])
     if not rest and value is ABSENT:
         return {key: inner for key, inner in content.items() if key != name}
-    inner = content.get(name, [] if value is True and len(rest) == 1 else {})
-    changed = value if not rest else _with(inner, tuple(rest), value)
-    if rest and changed in ([], {}) and name not in content:
-        return content
-    return {**content, name: changed}
+    inner = value if not rest else _with(content.get(name, {}), tuple(rest), value)
+    return {**content, name: inner}

@@ -61,11 +61,7 @@ def approval_rules(content: Mapping[str, Any], node_content: Mapping[str, Any]) 
         needed=policy["approvals"],
         unsigned_count=policy["signatures"] == "optional",
         different_organisations=policy["approvals_from_different_organisations"],
-        organisations={
-            person: name
-            for name, people in node_content.get("organisations", {}).items()
-            for person in people
-        },
+        organisations=node_content.get("organisations", {}),
     )
 
 

@@ -21,7 +21,7 @@ def node_content(spec: NodeSpec) -> dict[str, Any]:
     """The governed content of the node as a whole."""
     return {
         "roles": _sorted_lists(spec.roles.model_dump(mode="json")),
-        "organisations": _sorted_lists({name: list(people) for name, people in spec.organisations.items()}),
+        "organisations": spec.organisation_of(),
         "data_sources": {
             name: {"path": source.path, "format": source.format, "version": source.version}
             for name, source in spec.data_sources.items()
@@ -65,7 +65,7 @@ def in_force(declared: NodeSpec, contents: Mapping[str, Content]) -> NodeSpec:
     changed: dict[str, Any] = {}
     if node is not None:
         changed["roles"] = NodeRoles.model_validate(node["roles"])
-        changed["organisations"] = {name: tuple(people) for name, people in node["organisations"].items()}
+        changed["organisations"] = _members_of(node["organisations"])
         changed["data_sources"] = {
             name: _source(declared.data_sources.get(name), content)
             for name, content in node["data_sources"].items()
@@ -78,6 +78,13 @@ def in_force(declared: NodeSpec, contents: Mapping[str, Content]) -> NodeSpec:
     }
     spec = declared.model_copy(update={**changed, "projects": projects})
     return spec.held_to({name: _policy(contents[name])[1] for name in projects})
+
+
+def _members_of(organisation_of: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    names = sorted(set(organisation_of.values()))
+    return {
+        name: tuple(person for person, of in sorted(organisation_of.items()) if of == name) for name in names
+    }
 
 
 def granted_anew(before: NodeSpec, after: NodeSpec) -> list[str]:
