@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 from attacked_node import ANA, INTRUDER, WARD, AttackedNode, commit, until
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
+from phems.adapters.git import GitRepos
+from phems.domain.audit import Entry
 from phems.errors import PhemsError, RefusedError
 
 
@@ -53,6 +57,88 @@ def test_a_changed_commit_is_another_revision(own_site: AttackedNode) -> None:
     assert [entry.details["code_digest"] for entry in admitted] == [before]
     with pytest.raises(RefusedError):
         site.serving.node.code_revisions.approve(ANA, WARD, submitted.commit[:12])
+
+
+def forge(site: AttackedNode, statement: str, **values: object) -> None:
+    """What somebody does who has the whole database, and nothing else of the node."""
+    engine = create_engine(site.serving.node.database.address("admin"), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text(statement), values)
+
+
+def test_an_approval_copied_to_other_code_by_sql_lets_nothing_run(own_site: AttackedNode) -> None:
+    """Otherwise whoever has the database has code run on the patients' data that nobody approved."""
+    site = own_site
+    node = site.serving.node
+    before = node.code_revisions.list(ANA, WARD)[0]
+    repo = site.folder / "repos" / WARD
+    change_one_byte(repo / "src" / WARD / "definitions.py")
+    commit(repo, "One byte")
+    evil = node.code_revisions.submit(ANA, WARD)
+    # The whole of an approval, signature included, moved to the other code; and the code put in its place.
+    forge(
+        site,
+        "INSERT INTO governance.code_approvals "
+        "SELECT project, :evil, turn, approver, at, note, policy_version, key_id, signature "
+        "FROM governance.code_approvals WHERE commit = :before AND project = :project",
+        evil=evil.commit,
+        before=before.commit,
+        project=WARD,
+    )
+    for revision, state in ((before, "REPLACED"), (evil, "APPROVED")):
+        forge(
+            site,
+            "UPDATE governance.code_revisions SET state = :state "
+            "WHERE commit = :commit AND project = :project",
+            state=state,
+            commit=revision.commit,
+            project=WARD,
+        )
+    with GitRepos().files(repo, evil.commit) as files:
+        node.code_mount.publish(WARD, evil.digest, files)
+    forge(site, "SELECT pg_notify('phems_code', :project)", project=WARD)
+
+    def refusal() -> Entry | None:
+        found = [e for e in site.refusals("code.verify") if (e.project, e.subject) == (WARD, evil.digest)]
+        return found[0] if found else None
+
+    entry = until(refusal, 20, "the forged code is refused")
+    assert "the signature is not over this statement" in entry.details["reason"]
+    assert WARD not in site.serving.control.hosts.projects()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("signature = 'AAAA'", "the signature is not over this statement"),
+        ("key_id = '', signature = ''", "it is not signed"),
+        ("at = at + interval '1 second'", "the signature is not over this statement"),
+    ],
+)
+def test_a_run_of_code_whose_approval_was_changed_is_not_admitted(
+    module_site: AttackedNode, change: str, why: str
+) -> None:
+    """Otherwise an approval is checked once, when it is made, and believed for ever."""
+    site = module_site
+    undo = "signature = kept.signature, key_id = kept.key_id, at = kept.at"
+    forge(site, "CREATE TABLE governance.kept AS SELECT * FROM governance.code_approvals")
+    forge(site, f"UPDATE governance.code_approvals SET {change} WHERE project = 'intruder'")  # noqa: S608
+    try:
+        run_id = site.launch(INTRUDER, "plain_job")
+        assert site.wait(run_id).status.value == "FAILURE"
+    finally:
+        forge(
+            site,
+            f"UPDATE governance.code_approvals AS it SET {undo} FROM governance.kept "  # noqa: S608
+            "WHERE (it.project, it.commit, it.approver) = (kept.project, kept.commit, kept.approver)",
+        )
+        forge(site, "DROP TABLE governance.kept")
+    assert why in site.log(run_id)
+    assert "phems code approve" in site.log(run_id)
+    assert "PIPELINE_START" not in site.event_types(run_id)
+    assert [entry for entry in site.refusals("run.admit") if entry.subject == run_id]
+    again = site.launch(INTRUDER, "plain_job")
+    assert site.wait(again).is_success, "with the approval as it was made"
 
 
 @pytest.mark.parametrize(
