@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from phems.services.publisher import Publisher
     from phems.services.releases import Releases
     from phems.services.replay import Replays
+    from phems.services.run_facts import Runs
     from phems.services.users import Users
 
 AUDIT_KEY = "audit"
@@ -285,6 +286,18 @@ class Node:
         )
 
     @cached_property
+    def runs(self) -> Runs:
+        """What governance knows of runs."""
+        from phems.services.run_facts import Runs
+
+        return Runs(self.governance, self.access)
+
+    @cached_property
+    def release_key(self) -> SigningKey:
+        """The key that signs release packages."""
+        return load_or_create_key(self.paths.keys, RELEASE_KEY)
+
+    @cached_property
     def publisher(self) -> Publisher:
         """Moves approved requests to the release zone."""
         from phems import __version__
@@ -304,7 +317,7 @@ class Node:
             FolderReleaseZone(self.paths.release_zone),
             PackageParts(
                 NodeIdentity(self.spec.node.name, self.spec.controller.name, __version__),
-                DssePackageSigner(load_or_create_key(self.paths.keys, RELEASE_KEY)),
+                DssePackageSigner(self.release_key),
                 write_readme,
                 PostgresEngineRuns(self.database.engine("dagster")),
             ),

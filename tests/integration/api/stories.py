@@ -76,6 +76,8 @@ def told(site: ApiSite) -> Story:
             "request": request["id"],
             "scope": PROJECT,
             "number": "1",
+            "entry": "1",
+            "run": RUN,
             "capsule": "0" * 16,
         },
         file=request["files"][0]["path"],

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
 from phems.domain.actors import Actor
 from phems.domain.audit import Entry
 from phems.domain.audit_verification import Finding
+from phems.errors import InputError
 from phems.gateway.api.answers import attachment
 from phems.gateway.api.asking import Cases, permitted, row
+from phems.gateway.api.bodies import Nothing
+from phems.services.audit_anchors import AnchorState
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
@@ -20,6 +23,7 @@ Reader = Annotated[Actor, Depends(permitted("audit.read"))]
 Count = Annotated[int, Query(ge=1, le=10_000, description="How many.")]
 OfProject = Annotated[str | None, Query(max_length=63, description="Entries of one project alone.")]
 Number = Annotated[int, Query(ge=1, le=2**53, description="The entry's number.")]
+EntryNumber = Annotated[int, Path(ge=1, le=2**53, description="The entry's number.")]
 Size = Annotated[int, Query(ge=0, le=2**53, description="How many entries the log had then.")]
 
 
@@ -53,6 +57,20 @@ class AuditVerification(BaseModel):
     silent_anchors: list[str] = Field(description="Outside anchors that could not be asked.")
 
 
+class ReplayAnswer(BaseModel):
+    """A decision on record and the same decision taken again."""
+
+    seq: int
+    action: str
+    subject: str
+    project: str
+    policy_version: str
+    recorded: str
+    replayed: str
+    is_same: bool = Field(description="False: what it rests on was changed, or the software's rules were.")
+    inputs: dict[str, Any]
+
+
 class AuditText(BaseModel):
     """A signed note or a proof, in the form that transparency-log tools read."""
 
@@ -81,6 +99,30 @@ def prove(cases: Cases, reader: Reader, entry: Number) -> AuditText:
 def consistency(cases: Cases, reader: Reader, size: Size) -> AuditText:
     """The proof that the log begins with what it was at an earlier size."""
     return AuditText(text=str(cases.audit.prove_extension(reader, size)))
+
+
+@router.get("/entries/{entry}/replay", **row("audit.replay", "audit.read"))
+def replay(cases: Cases, reader: Reader, entry: EntryNumber) -> ReplayAnswer:
+    """Take a past decision again, from what was kept of it, under the policy version that it names."""
+    return ReplayAnswer.model_validate(cases.replays.replay(reader, entry).as_json())
+
+
+@router.get("/anchors", **row("audit.anchors", "audit.read"))
+def anchors(cases: Cases, _reader: Reader) -> list[AnchorState]:
+    """List the outside anchors, and how far behind each is."""
+    return [] if cases.anchoring is None else cases.anchoring.states()
+
+
+@router.post("/anchor", **row("audit.anchor", "audit.read"))
+def anchor(cases: Cases, _reader: Reader, _body: Nothing) -> list[AnchorState]:
+    """Hand the last checkpoint to every outside anchor now. A running node does so by itself."""
+    if cases.anchoring is None:
+        raise InputError(
+            "This node has no outside anchors.",
+            why="audit.anchors in node.yaml is empty.",
+            remedy="Write one there.",
+        )
+    return cases.anchoring.submit()
 
 
 @router.get("/verification", **row("audit.verify", "audit.read"))

@@ -8,25 +8,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 
+from phems.domain.actors import Actor
 from phems.domain.policy_versions import NODE_SCOPE, PolicyRecord, PolicyState
-from phems.gateway.api.asking import Cases, Person, row
+from phems.gateway.api.asking import Cases, Person, permitted, row
 from phems.gateway.api.bodies import Body, Nothing, Reason
 from phems.gateway.api.cursors import DEFAULT_LIMIT, Cursor, Limit, Page, page
+from phems.nodespec import load_node
 
-router = APIRouter(prefix="/policies/{scope}", tags=["policy"])
+router = APIRouter(prefix="/policies", tags=["policy"])
 
 NODE = "-"
 Scope = Annotated[str, Path(description="A project, or `-` for the node as a whole.", max_length=63)]
+Proposer = Annotated[Actor, Depends(permitted("policy.propose"))]
 Number = Annotated[int, Path(ge=1, le=1_000_000, description="The number of the version in its scope.")]
 
 
 class PolicyRow(BaseModel):
     """A policy version, and what became of it."""
 
-    scope: str = Field(description="A project; empty for the node as a whole.")
+    scope: str = Field(description="A project, or `-` for the node as a whole.")
     number: int
     digest: str
     state: PolicyState
@@ -61,13 +64,28 @@ class PolicyDifference(BaseModel):
     changes: list[PolicyChange]
 
 
+class WaitingVersion(BaseModel):
+    """A version that is declared in node.yaml, and not in force."""
+
+    scope: str
+    number: int
+    loosens: list[PolicyChange]
+
+
+class PoliciesRead(BaseModel):
+    """What reading node.yaml again came to."""
+
+    in_force: dict[str, str] = Field(description="The labels of the versions in force, by scope.")
+    waiting: list[WaitingVersion] = Field(description="What a second person has to confirm.")
+
+
 class PolicyRejection(Body):
     """A rejection."""
 
     reason: Reason
 
 
-@router.get("", **row("policy.list", "policy.list"))
+@router.get("/{scope}", **row("policy.list", "policy.list"))
 def list_(
     cases: Cases, person: Person, scope: Scope, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
 ) -> Page[PolicyRow]:
@@ -76,29 +94,47 @@ def list_(
     return page(rows, lambda found: (found.number,), cursor, limit)
 
 
-@router.get("/{number}", **row("policy.show", "policy.list"))
+@router.get("/{scope}/{number}", **row("policy.show", "policy.list"))
 def show(cases: Cases, person: Person, scope: Scope, number: Number) -> PolicyDetails:
     """Show a version with its rules."""
     record = cases.policies.show(person, _named(scope), number)
     return PolicyDetails(**_fields(record), content=dict(record.version.content))
 
 
-@router.get("/{number}/diff", **row("policy.diff", "policy.list"))
+@router.get("/{scope}/{number}/diff", **row("policy.diff", "policy.list"))
 def diff(cases: Cases, person: Person, scope: Scope, number: Number) -> PolicyDifference:
     """What a version changes: a pending one in what is in force, any other in the one before."""
-    return PolicyDifference.model_validate(cases.policies.diff(person, _named(scope), number).as_json())
+    found = cases.policies.diff(person, _named(scope), number).as_json()
+    return PolicyDifference.model_validate({**found, "scope": scope})
 
 
-@router.post("/{number}/approve", **row("policy.approve", "policy.approve"))
+@router.post("/{scope}/{number}/approve", **row("policy.approve", "policy.approve"))
 def approve(cases: Cases, person: Person, scope: Scope, number: Number, _body: Nothing) -> PolicyRow:
     """Confirm a version that loosens a rule, as the second person: it is in force from now on."""
     return PolicyRow(**_fields(cases.policies.approve(person, _named(scope), number)))
 
 
-@router.post("/{number}/reject", **row("policy.reject", "policy.reject"))
+@router.post("/{scope}/{number}/reject", **row("policy.reject", "policy.reject"))
 def reject(cases: Cases, person: Person, scope: Scope, number: Number, body: PolicyRejection) -> PolicyRow:
     """Refuse a version: the one in force stays."""
     return PolicyRow(**_fields(cases.policies.reject(person, _named(scope), number, reason=body.reason)))
+
+
+@router.post("/reload", **row("policy.reload", "policy.propose"))
+def reload(cases: Cases, proposer: Proposer, _body: Nothing) -> PoliciesRead:
+    """Read node.yaml again: what loosens nothing is in force at once, the rest waits for a second person."""
+    waiting = cases.take_up(proposer, load_node(cases.paths.folder), ask_again=True)
+    return PoliciesRead(
+        in_force={scope or NODE: label for scope, label in cases.policy_versions.items()},
+        waiting=[
+            WaitingVersion(
+                scope=found.scope or NODE,
+                number=found.number,
+                loosens=[PolicyChange.model_validate(change.as_json()) for change in found.loosens],
+            )
+            for found in waiting
+        ],
+    )
 
 
 def _named(scope: str) -> str:
@@ -107,7 +143,7 @@ def _named(scope: str) -> str:
 
 def _fields(record: PolicyRecord) -> dict[str, Any]:
     return {
-        "scope": record.scope,
+        "scope": record.scope or NODE,
         "number": record.version.number,
         "digest": record.version.digest,
         "state": record.state,

@@ -9,19 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from phems.domain.actors import Actor
     from phems.domain.permissions import Role
-    from phems.nodespec import NodeSpec
+    from phems.nodespec import NodePaths, NodeSpec
     from phems.services.approver_keys import ApproverKeyRegister
     from phems.services.audit import AuditLog
+    from phems.services.audit_anchors import Anchoring
     from phems.services.capsules import Capsules
     from phems.services.code_diffs import CodeDiffs
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
     from phems.services.outbox import Outbox
+    from phems.services.output_checks import OutputChecks
     from phems.services.outputs import Outputs
-    from phems.services.policies import Policies
+    from phems.services.policies import Policies, Waiting
+    from phems.services.ports.audit import Signer
     from phems.services.releases import Releases
+    from phems.services.replay import Replays
+    from phems.services.run_facts import Runs
     from phems.services.users import Users
 
 
@@ -30,6 +38,27 @@ class UseCases(Protocol):
 
     @property
     def spec(self) -> NodeSpec: ...
+
+    @property
+    def paths(self) -> NodePaths: ...
+
+    @property
+    def policy_versions(self) -> Mapping[str, str]: ...
+
+    @property
+    def anchoring(self) -> Anchoring | None: ...
+
+    @property
+    def output_checks(self) -> OutputChecks: ...
+
+    @property
+    def release_key(self) -> Signer: ...
+
+    @property
+    def replays(self) -> Replays: ...
+
+    @property
+    def runs(self) -> Runs: ...
 
     @property
     def approver_keys(self) -> ApproverKeyRegister: ...
@@ -67,10 +96,10 @@ class UseCases(Protocol):
     @property
     def users(self) -> Users: ...
 
-    def roles_in_scope(self, name: str, scope: str) -> frozenset[Role]:
-        """A person's roles in the scope of a policy version: a project, or (empty) the whole node."""
-        ...
-
     def roles_in(self, name: str, project: str | None = None) -> frozenset[Role]:
         """A person's roles on the node, with those in a project when one is named."""
+        ...
+
+    def take_up(self, actor: Actor, spec: NodeSpec, *, ask_again: bool = False) -> Sequence[Waiting]:
+        """Make policy versions of a node.yaml, and go by those in force; gives what waits."""
         ...

@@ -1,0 +1,29 @@
+"""What the command line can, the API can: whoever must not have an account on the node's machine needs it."""
+
+from __future__ import annotations
+
+from tests.integration.api.api_site import ApiSite
+
+from phems.cli.app import COMMANDS, load
+from phems.gateway.api.document import operations
+
+# Nouns that are no governance, or are the engine's.
+LEFT_OUT = {
+    "run": "runs are launched and followed over GraphQL, which `phems run` speaks too",
+}
+# Verbs that read a file of who types, with no node at all.
+OFFLINE = {"release.verify"}
+
+
+def test_every_command_of_governance_has_a_route(site: ApiSite) -> None:
+    """Otherwise somebody is given an account that can read the keys, for the sake of one command."""
+    document = site.get("ana", "/openapi.json").json()
+    routes = {operation["operationId"] for _, _, operation in operations(document)}
+    commands = {
+        f"{noun}.{verb}"
+        for noun, entry in COMMANDS.items()
+        if entry.noun and noun not in LEFT_OUT
+        for verb in load(noun, entry).commands
+    }
+    assert commands - OFFLINE - routes == set()
+    assert OFFLINE <= commands
