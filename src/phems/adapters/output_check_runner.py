@@ -87,6 +87,7 @@ class SandboxedCheckRunner:
             order,
             files=tuple(replace(file, place=_inside(file) / file.path) for file in order.files),
             history=tuple(replace(file, place=_inside(file) / file.path) for file in order.history),
+            supporting=tuple(replace(file, place=_inside(file) / file.path) for file in order.supporting),
         )
 
     @contextlib.contextmanager
@@ -127,7 +128,7 @@ def _folders(order: CheckOrder) -> dict[Path, Path]:
     """Where the files of each turn are seen from inside, and where they lie."""
     return {
         _inside(file): file.place.parents[len(Path(file.path).parts) - 1]
-        for file in (*order.files, *order.history)
+        for file in (*order.files, *order.history, *order.supporting)
     }
 
 

@@ -105,8 +105,6 @@ class CheckedFile:
     """Where its bytes lie, as the checking process sees them."""
     declaration: Mapping[str, Any] | None = None
     """What its author declared (see `phems.contract.disclosure`); None when nothing."""
-    kind: str = "output"
-    """What it is for, as `FileKind` says: an `output` is to be released, a `supporting` file is not."""
 
     def as_json(self) -> dict[str, Any]:
         """The file as JSON."""
@@ -131,6 +129,8 @@ class CheckOrder:
     """The outputs of every earlier request and turn of the project."""
     policy: Mapping[str, Any]
     """The policy's `file_types`, `max_file_size` (bytes), `thresholds` and `checks` (see the node spec)."""
+    supporting: tuple[CheckedFile, ...] = ()
+    """Files of the request that only checkers see: checks may rest on them, and do not check them."""
 
     @property
     def seconds(self) -> float:
@@ -146,12 +146,14 @@ class CheckOrder:
             "files": [file.as_json() for file in self.files],
             "history": [file.as_json() for file in self.history],
             "policy": dict(self.policy),
+            "supporting": [file.as_json() for file in self.supporting],
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> CheckOrder:
         """Read `as_json`."""
-        files = {name: tuple(map(CheckedFile.from_json, value[name])) for name in ("files", "history")}
+        groups = ("files", "history", "supporting")
+        files = {name: tuple(map(CheckedFile.from_json, value[name])) for name in groups}
         return cls(**{**value, **files})
 
 

@@ -64,7 +64,8 @@ class OutputChecks:
             project=project,
             request_id=request_id,
             turn=turn,
-            files=tuple(self._checked(file, request_id, turn, NEW) for file in files),
+            files=self._of_kind(FileKind.OUTPUT, files, request_id, turn),
+            supporting=self._of_kind(FileKind.SUPPORTING, files, request_id, turn),
             history=history,
             policy={
                 "name": rules.policy,
@@ -99,6 +100,11 @@ class OutputChecks:
                     if file.kind is FileKind.OUTPUT:
                         yield self._checked(file, request.id, earlier, request.state.value)
 
+    def _of_kind(
+        self, kind: FileKind, files: Sequence[FrozenFile], request_id: str, turn: int
+    ) -> tuple[CheckedFile, ...]:
+        return tuple(self._checked(file, request_id, turn, NEW) for file in files if file.kind is kind)
+
     def _checked(self, file: FrozenFile, request_id: str, turn: int, state: str) -> CheckedFile:
         return CheckedFile(
             path=file.path,
@@ -112,5 +118,4 @@ class OutputChecks:
             run_id=file.run_id,
             place=self._frozen.folder(request_id, turn) / file.path,
             declaration=file.declaration,
-            kind=file.kind.value,
         )

@@ -169,7 +169,7 @@ class AuthorActs(ReleaseActs):
         rules = self._access.rules(request.project)
         told(f"{request.id} is PENDING: checking {len(request.outputs())} files")
         try:
-            return self._checks.report(request.project, request.id, request.turn, request.outputs(), rules)
+            return self._checks.report(request.project, request.id, request.turn, request.files, rules)
         except UnavailableError as error:
             raise UnavailableError(
                 f"The release request {request.id} stays PENDING: {error.what}",

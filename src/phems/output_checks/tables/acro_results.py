@@ -42,7 +42,7 @@ class AcroResults:
 
     def check_request(self, context: CheckContext) -> Iterable[Finding]:
         """See `RequestCheck`."""
-        files = context.order.files
+        files = (*context.order.files, *context.order.supporting)
         for file in files:
             base = PurePosixPath(file.path).name
             if base not in {_RESULTS, _EVIDENCE}:

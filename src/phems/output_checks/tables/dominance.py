@@ -86,15 +86,16 @@ class Dominance:
     def check_request(self, context: CheckContext) -> Iterable[Finding]:
         """See `RequestCheck`."""
         tables = list(opened(context.order.files))
+        evidence = [*tables, *opened(context.order.supporting)]
         for each in tables:
             if each.table.kind == "magnitude" and each.table.rows:
-                yield from self._on_table(each, tables, context)
+                yield from self._on_table(each, evidence, context)
 
     def _on_table(
         self, each: OpenedTable, tables: list[OpenedTable], context: CheckContext
     ) -> Iterator[Finding]:
         table, path = each.table, each.file.path
-        if table.largest and each.file.kind == "output":
+        if table.largest:
             words = "it shows what single people contributed: leave these columns to a supporting file"
             yield finding(self, path, Verdict.FAIL, words, columns=list(table.largest))
         rows = _with_contributions(each, tables)

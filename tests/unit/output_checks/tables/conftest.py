@@ -30,12 +30,18 @@ class Desk:
 
     folder: Path
     files: list[CheckedFile] = field(default_factory=list)
+    supporting: list[CheckedFile] = field(default_factory=list)
     history: list[CheckedFile] = field(default_factory=list)
 
-    def add(self, name: str, content: str, declaration: Any = None, kind: str = "output") -> CheckedFile:
-        """A file of the request."""
-        self.files.append(self._file(name, content, declaration, "rr-now", "PENDING", 1, kind))
+    def add(self, name: str, content: str, declaration: Any = None) -> CheckedFile:
+        """An output of the request."""
+        self.files.append(self._file(name, content, declaration, "rr-now", "PENDING", 1))
         return self.files[-1]
+
+    def support(self, name: str, content: str, declaration: Any = None) -> CheckedFile:
+        """A supporting file of the request."""
+        self.supporting.append(self._file(name, content, declaration, "rr-now", "PENDING", 1))
+        return self.supporting[-1]
 
     def before(
         self,
@@ -48,19 +54,23 @@ class Desk:
         turn: int = 1,
     ) -> CheckedFile:
         """A file of an earlier request."""
-        self.history.append(self._file(name, content, declaration, request, state, turn, "output"))
+        self.history.append(self._file(name, content, declaration, request, state, turn))
         return self.history[-1]
 
     def ask(self, check: Check, **changes: Any) -> list[Finding]:
         """What a check finds; `changes` of thresholds and limits."""
-        order = CheckOrder("heart", "rr-now", 1, tuple(self.files), tuple(self.history), policy(**changes))
+        order = CheckOrder(
+            *("heart", "rr-now", 1, tuple(self.files), tuple(self.history), policy(**changes)),
+            supporting=tuple(self.supporting),
+        )
         context = CheckContext(order, self.folder)
         if isinstance(check, FileCheck):
             return [found for file in order.files for found in check.check_file(file, context)]
         return list(check.check_request(context))
 
-    def _file(self, name: str, content: str, declaration: Any, request: str, state: str, *rest: Any) -> Any:
-        turn, kind = rest
+    def _file(
+        self, name: str, content: str, declaration: Any, request: str, state: str, turn: int
+    ) -> CheckedFile:
         place = self.folder / request / str(turn) / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(content)
@@ -76,7 +86,6 @@ class Desk:
             run_id=f"run-{request}-{turn}",
             place=place,
             declaration=declaration,
-            kind=kind,
         )
 
 

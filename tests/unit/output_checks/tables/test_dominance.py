@@ -74,7 +74,7 @@ def test_sum_and_mean_are_judged_alike(parts: list[int]) -> None:
 def test_contributions_in_a_supporting_file(desk: Desk) -> None:
     """Otherwise dominance could only be shown by releasing what single people contributed."""
     table = desk.add("costs.csv", "ward,cost,n\nA,1000,20\nB,1000,20\n", PLAIN)
-    desk.add("largest.csv", "ward,cost,n,x1,x2\nA,1000,20,90,80\nB,1000,20,900,50\n", COSTS, "supporting")
+    desk.support("largest.csv", "ward,cost,n,x1,x2\nA,1000,20,90,80\nB,1000,20,900,50\n", COSTS)
     [found] = [each for each in desk.ask(dominance.CHECK) if each.path == table.path]
     assert found.verdict is Verdict.FAIL
     assert [cell["cell"] for cell in found.evidence["cells"]] == ["ward=b"]
@@ -100,6 +100,6 @@ def test_suppressed_cells_are_left_alone(desk: Desk) -> None:
     """Otherwise suppressing a dominated cell would not help."""
     declaration = {**PLAIN, "suppressed": "*"}
     desk.add("costs.csv", "ward,cost,n\nA,1000,20\nB,*,20\n", declaration)
-    desk.add("largest.csv", "ward,cost,n,x1,x2\nA,1000,20,90,80\nB,1000,20,900,50\n", COSTS, "supporting")
+    desk.support("largest.csv", "ward,cost,n,x1,x2\nA,1000,20,90,80\nB,1000,20,900,50\n", COSTS)
     assert not of(desk.ask(dominance.CHECK), Verdict.REVIEW)
     assert [each.verdict for each in desk.ask(dominance.CHECK) if "costs" in str(each.path)] == [Verdict.PASS]

@@ -135,7 +135,7 @@ def test_what_acro_said_is_filed_under_its_files(desk: Desk, version: str) -> No
     desk.add("a_0.csv", "x\n1\n")
     desk.add("b_0.csv", "x\n1\n")
     output = {"a": record("pass", "a_0.csv"), "b": record("fail", "b_0.csv", exception="please")}
-    desk.add("results.json", results(version, **output))
+    desk.support("results.json", results(version, **output))
     assert said(desk) == {"results.json": ["pass", "fail"], "a_0.csv": ["pass"], "b_0.csv": ["fail"]}
 
 
