@@ -27,8 +27,18 @@ def main() -> None:
     json.dump(CheckReport(findings, discovery.tool_versions()).as_json(), sys.stdout)
 
 
+class _NoPandas:
+    """Arrow imports pandas for its first array, where it is installed: a second that nothing here needs."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
+        """See `importlib.abc.MetaPathFinder`."""
+        if name == "pandas":
+            raise ModuleNotFoundError("the checks do without pandas", name=name)
+
+
 def _warm_up() -> None:
     """Load what most checks need once, before the processes are forked that need it."""
+    sys.meta_path.insert(0, _NoPandas())
     # The system's allocator gives memory back, and starts no thread that a fork would lose.
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     import pyarrow as pa
@@ -37,6 +47,7 @@ def _warm_up() -> None:
     import pyarrow.parquet
 
     pa.set_cpu_count(1)
+    pa.array([""])
 
 
 if __name__ == "__main__":
