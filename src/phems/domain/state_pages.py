@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeVar
 
+from phems.domain.approver_keys import APPROVER_KEYS
 from phems.domain.code_revisions import CODE_REVISIONS
 from phems.domain.release_states import RELEASE_REQUESTS
 from phems.domain.state_tables import StateTable
@@ -26,6 +27,7 @@ def states_page() -> str:
         [
             _INTRODUCTION,
             _section("Code revision", CODE_REVISIONS),
+            _section("Approver key", APPROVER_KEYS),
             _section("Release request", RELEASE_REQUESTS),
             _votes(),
         ]

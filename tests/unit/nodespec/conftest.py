@@ -28,10 +28,15 @@ database:
 roles:
   operator: [olga]
   auditor: [aud]
+organisations:
+  st-mary: [iris, ana]
+  university: [ivan]
 policies:
   default: {votes: 2}
   strict:
     approvals: 2
+    approvals_from_different_organisations: true
+    signatures: required
     votes: 2
     sandbox: required
     file_types: [csv, png]
