@@ -119,12 +119,76 @@ def test_the_log_is_read_exported_and_verified_without_the_node(
     assert "--key" in by_its_own_word.out
     key = folder / "data" / "keys" / "audit.pub.pem"
     assert phems("audit", "verify", str(file), "--key", str(key)).code == 0
+    entries = [json.loads(line) for line in file.read_bytes().splitlines()[1:-1]]
+    changed = next(entry["seq"] for entry in entries if entry["subject"] == "ada")
     file.write_bytes(file.read_bytes().replace(b'"subject":"ada"', b'"subject":"eve"', 1))
     tampered = phems("audit", "verify", str(file))
     assert tampered.code == 6
-    assert "entry 1 was changed" in tampered.err
+    assert f"entry {changed} was changed" in tampered.err
     as_json = json.loads(phems("--json", "audit", "verify", str(file)).err)
     assert as_json["error"]["kind"] == "integrity"
+
+
+def test_an_entry_and_the_log_s_going_on_are_proved_by_files_alone(
+    phems: Phems, tmp_path: Path, folder: Path
+) -> None:
+    kept, proof, onward = tmp_path / "kept.checkpoint", tmp_path / "entry.tlog-proof", tmp_path / "onward"
+    key = str(folder / "data" / "keys" / "audit.pub.pem")
+    assert phems("audit", "checkpoint", "--out", str(kept)).code == 0
+    size = json.loads(phems("--json", "audit", "checkpoint").out)["size"]
+    assert phems("audit", "prove", "1", "--out", str(proof)).code == 0
+    assert phems("audit", "consistency", "--from", str(size - 1), "--out", str(onward)).code == 0
+    nowhere = ("--node", "/nowhere")
+    shown = phems("audit", "verify", str(proof), "--key", key, *nowhere)
+    assert "Entry 1 is in the audit log test-node/audit" in shown.out
+    shown = phems("audit", "verify", str(onward), "--key", key, "--anchor", str(kept), *nowhere)
+    assert "nothing before was changed or taken out" in shown.out
+    proof.write_text(proof.read_text().replace("index 0", "index 1"))
+    assert phems("audit", "verify", str(proof), "--key", key, *nowhere).code == 6
+    # What cannot be checked is said so, and is no finding.
+    assert phems("audit", "verify", str(proof), *nowhere).code == 2
+    assert phems("audit", "verify", str(onward), "--key", key, *nowhere).code == 2
+    assert phems("audit", "verify", "--key", key).code == 2
+    assert phems("audit", "verify", str(proof), "--key", key, "--anchor", str(proof), *nowhere).code == 2
+    assert phems("audit", "prove", "1000000").code == 3
+
+
+def test_an_older_export_fails_against_the_checkpoint_that_somebody_kept(
+    phems: Phems, tmp_path: Path, folder: Path
+) -> None:
+    older, kept, line = tmp_path / "older.jsonl", tmp_path / "kept", tmp_path / "key"
+    assert phems("audit", "export", "--out", str(older)).code == 0
+    assert phems("audit", "checkpoint", "--out", str(kept)).code == 0
+    assert phems("audit", "checkpoint", "--key", "--out", str(line)).code == 0
+    assert phems("audit", "verify", str(older), "--key", str(line)).code == 0
+    behind = phems("audit", "verify", str(older), "--key", str(line), "--anchor", str(kept))
+    assert behind.code == 6
+    assert "taken back" in behind.err
+    line.write_text(line.read_text().replace("test-node/audit", "other/audit"))
+    assert phems("audit", "verify", str(older), "--key", str(line)).code == 2
+
+
+def test_a_node_is_anchored_in_a_folder_and_says_when_that_fails(
+    phems: Phems, folder: Path, tmp_path: Path
+) -> None:
+    assert phems("audit", "anchors").out.startswith("No outside anchors")
+    assert phems("audit", "anchor").code == 2
+    share = tmp_path / "share"
+    (folder / "node.yaml").write_text(
+        SPEC + f"audit: {{anchors: {{share: {{folder: {{path: {share}}}}}}}}}\n"
+    )
+    try:
+        failed = phems("audit", "anchor")
+        assert failed.code == 5
+        assert "1 of 1 anchors" in failed.err
+        share.mkdir()
+        assert phems("audit", "anchor").code == 0
+        (state,) = json.loads(phems("--json", "audit", "anchors").out)
+        assert (state["name"], state["kind"], state["on_failure"]) == ("share", "folder", "report")
+        assert len(list(share.iterdir())) == 1
+        assert phems("audit", "verify").code == 0
+    finally:
+        (folder / "node.yaml").write_text(SPEC)
 
 
 @pytest.mark.parametrize(
