@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import TypeVar
 
 from phems.domain.approver_keys import APPROVER_KEYS
+from phems.domain.capsule_approvals import CAPSULE_APPROVALS
 from phems.domain.code_revisions import CODE_REVISIONS
+from phems.domain.policy_versions import POLICY_VERSIONS
 from phems.domain.release_states import RELEASE_REQUESTS
 from phems.domain.state_tables import StateTable
 from phems.domain.votes import Decision, ReviewPhase, Vote
@@ -28,6 +30,8 @@ def states_page() -> str:
             _INTRODUCTION,
             _section("Code revision", CODE_REVISIONS),
             _section("Approver key", APPROVER_KEYS),
+            _section("Run capsule", CAPSULE_APPROVALS),
+            _section("Policy version", POLICY_VERSIONS),
             _section("Release request", RELEASE_REQUESTS),
             _votes(),
         ]
