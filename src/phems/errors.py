@@ -18,11 +18,12 @@ class PhemsError(Exception):
     logged: str | None = None
     """What the audit log keeps in the place of `what` and `why`, when these name what project code wrote."""
 
-    def __init__(self, what: str, *, why: str = "", remedy: str = "") -> None:
+    def __init__(self, what: str, *, why: str = "", remedy: str = "", logged: str | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.why = why
         self.remedy = remedy
+        self.logged = logged
 
     def __str__(self) -> str:
         parts = [self.what]

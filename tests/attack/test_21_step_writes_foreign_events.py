@@ -30,7 +30,7 @@ def test_a_step_cannot_declare_success(site: AttackedNode) -> None:
     assert any("PIPELINE_SUCCESS" in reason for reason in reasons)
     assert any("another run's events" in reason for reason in reasons)
     assert any("another step's events" in reason for reason in reasons)
-    assert any("no asset ward/patients" in reason for reason in reasons)
+    assert any("no such asset" in reason for reason in reasons)
 
 
 def test_a_log_s_name_does_not_lead_to_another_run(site: AttackedNode) -> None:

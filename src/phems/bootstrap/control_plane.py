@@ -18,6 +18,7 @@ from phems.domain.policy_versions import UNVERSIONED
 from phems.engine.capabilities import CapabilityAuthority, load_or_create_key
 from phems.engine.control_plane import ControlPlane, ControlPlaneParts
 from phems.engine.sandbox import SandboxLauncher
+from phems.engine.untold import step_name
 from phems.errors import InputError, UnavailableError
 from phems.nodespec import NodeSpec
 from phems.services.admission import Admission, Sandboxing
@@ -124,7 +125,7 @@ class Record:
                 result="refused",
                 details={
                     "run_id": capability.run_id,
-                    "step": capability.step_key or "code server",
+                    "step": step_name(capability.step_key) if capability.step_key else "code server",
                     "reason": reason[:REASON_LENGTH],
                 },
             )

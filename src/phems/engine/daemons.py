@@ -16,9 +16,11 @@ from phems.engine._dagster import (
     QueuedRunCoordinatorDaemon,
     create_daemons_from_instance,
 )
+from phems.engine.untold import FirstLineAlone
 from phems.engine.workspace import NodeWorkspace
 
 LOST_NOTIFICATION_SECONDS = 10.0
+FIRST_LINE = FirstLineAlone()
 
 
 class WokenRunQueueDaemon(QueuedRunCoordinatorDaemon):
@@ -52,6 +54,8 @@ class Daemons:
             if daemon.daemon_type() != WokenRunQueueDaemon.daemon_type()
         ]
         self._daemons = [self._run_queue, *others]
+        for daemon in self._daemons:
+            daemon._logger.addFilter(FIRST_LINE)  # noqa: SLF001
         self._controller = DagsterDaemonController(workspace, self._daemons)
 
     def wake_run_queue(self) -> None:

@@ -100,4 +100,5 @@ def _check_asset(scope: Scope, event: Any) -> None:
             f"This project has no asset {name}.",
             why=f"Its assets begin with {scope.asset_prefix!r}.",
             remedy=f'Give the asset key_prefix="{scope.asset_prefix}".',
+            logged="This project has no such asset.",
         )

@@ -160,7 +160,8 @@ class Host:
 
     def _fail(self, error: str) -> None:
         """The definitions do not load: starting again would not help until new code is approved."""
-        _LOG.warning("host of %s failed: %s", self.plan.project, error.splitlines()[0] if error else "")
+        # The error is project code's own: `phems status` has it, the log of the node has not.
+        _LOG.warning("host of %s failed: its definitions do not load", self.plan.project)
         self.error = error
         self.end()
         self.state = HostState.FAILED

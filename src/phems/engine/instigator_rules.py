@@ -43,6 +43,7 @@ def _check_keys(scope: TickScope, keys: Iterable[AssetKey | AssetCheckKey]) -> N
             raise RefusedError(
                 f"A sensor or schedule of {scope.project} names what is not its own: {key}.",
                 why=f"The assets of this project begin with {scope.asset_prefix!r}.",
+                logged=f"A sensor or schedule of {scope.project} names what is not its own.",
             )
 
 
@@ -64,6 +65,7 @@ def _check_partitions(scope: TickScope, requests: Iterable[Any]) -> None:
             raise RefusedError(
                 f"A sensor of {scope.project} asks for partitions of {request.partitions_def_name!r}.",
                 why=f"Names of dynamic partitions begin with '{scope.asset_prefix}/' in this project.",
+                logged=f"A sensor of {scope.project} asks for partitions that are not its own.",
             )
 
 

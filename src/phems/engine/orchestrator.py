@@ -21,6 +21,7 @@ from phems.engine._dagster import DagsterRun, DagsterRunStatus, RunsFilter
 from phems.engine.host_connection import StepEnd
 from phems.engine.run_driver import DriverParts, RunDriver
 from phems.engine.step_queue import StepQueue
+from phems.engine.untold import without_message
 from phems.errors import PhemsError
 
 _LOG = logging.getLogger("phems.orchestrator")
@@ -245,7 +246,7 @@ class Orchestrator:
 
     def _begin_later(self, run_id: str, error: Exception) -> None:
         """What was to be done for a run failed: it goes on from its event log, or is given up."""
-        _LOG.warning("run %s met trouble", run_id, exc_info=error)
+        _LOG.warning("run %s met trouble:\n%s", run_id, without_message(error))
         self._drivers.pop(run_id, None)
         try:
             self._queue().cancel_run(run_id)
@@ -255,9 +256,9 @@ class Orchestrator:
             if isinstance(error, PhemsError) or self._troubles[run_id] > MAX_TROUBLES:
                 self._give_up(run_id, run, error)
                 return
-        except Exception:  # noqa: BLE001
+        except Exception as again:  # noqa: BLE001
             # Most likely the storage is away; without this thread every run would stand still.
-            _LOG.exception("run %s is begun again later", run_id)
+            _LOG.error("run %s is begun again later:\n%s", run_id, without_message(again))
         if run_id in self._admissions:
             self._later[run_id] = time.time() + LATER_SECONDS
 

@@ -33,6 +33,7 @@ from phems.engine._dagster import (
 from phems.engine.host_connection import StepEnd
 from phems.engine.step_queue import StepTask
 from phems.engine.step_state import state_for
+from phems.engine.untold import step_name
 from phems.errors import IntegrityError
 
 _LOG = logging.getLogger("phems.orchestrator")
@@ -167,8 +168,8 @@ class RunDriver:
             self._publish_anew(step)
             return
         # It stays in flight until this failure is read back from the log, like any other.
-        event = run_events.report_lost_step(self._parts.instance, self.run, step, end)
-        _LOG.warning("step %s of run %s: %s", step.key, self.run.run_id, event.message)
+        run_events.report_lost_step(self._parts.instance, self.run, step, end)
+        _LOG.warning("step %s of run %s ended without a word", step_name(step.key), self.run.run_id)
 
     def wake_at(self) -> float | None:
         """When to look again though nothing happens: retries, pools, the deadline (epoch seconds)."""

@@ -60,7 +60,7 @@ class Rule:
 
 def _not_yours(what: str, name: object) -> RefusedError:
     # The same words whether it is another project's or does not exist: neither is to be learnt here.
-    return RefusedError(f"This project has no {what} {name!s}.")
+    return RefusedError(f"This project has no {what} {name!s}.", logged=f"This project has no such {what}.")
 
 
 def _refuse(_scope: Scope, _arguments: Arguments) -> None:
@@ -151,6 +151,7 @@ def _own_partitions(scope: Scope, arguments: Arguments) -> None:
             f"This project has no dynamic partitions {name!r}.",
             why=f"Names of dynamic partitions begin with '{scope.asset_prefix}/' in this project.",
             remedy=f'Name the definition "{scope.asset_prefix}/{name}".',
+            logged="This project has no such dynamic partitions.",
         )
 
 

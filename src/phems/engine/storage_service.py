@@ -31,6 +31,7 @@ from phems.engine.capabilities import LOCATION_SECONDS, STEP_SECONDS, Capability
 from phems.engine.refusals import RecordedRefusals
 from phems.engine.storage_rules import RULES
 from phems.engine.tags import PROJECT_TAG
+from phems.engine.untold import without_message
 
 MAX_REFUSALS = 20
 MAX_CONNECTIONS_PER_PROJECT = 512
@@ -185,8 +186,8 @@ class StorageService:
                 self._leave(scope.capability.project)
         except (OSError, errors.PhemsError):
             return  # the peer is gone or talks nonsense: its process or its node will notice
-        except Exception:  # noqa: BLE001 (the peer is hostile; the service goes on)
-            _LOG.exception("a connection of the storage service failed")
+        except Exception as error:  # noqa: BLE001 (the peer is hostile; the service goes on)
+            _LOG.error("a connection of the storage service failed:\n%s", without_message(error))
 
     def _admit(self, peer: socket.socket) -> CallerScope | None:
         # Nobody is known yet: whoever it is may not hold a thread for long, or memory at all.
@@ -214,12 +215,13 @@ class StorageService:
                 answer = {"result": CODEC.encode(self._call(scope, request))}
             except errors.RefusedError as error:
                 refusals += 1
-                self._refusals.add(scope.capability, _name_of(request), error.what)
+                self._refusals.add(scope.capability, _known_name(request), error.logged or error.what)
                 answer = _error(error)
             except errors.PhemsError as error:
                 answer = _error(error)
             except Exception as error:  # noqa: BLE001 (the peer is hostile; the service goes on)
-                _LOG.exception("%s failed for project %s", _name_of(request), scope.capability.project)
+                name, project = _known_name(request), scope.capability.project
+                _LOG.error("%s failed for project %s:\n%s", name, project, without_message(error))
                 answer = _error(
                     errors.PhemsError(f"{_name_of(request)} failed in the node.", why=type(error).__name__)
                 )
@@ -242,7 +244,10 @@ class StorageService:
             return self._parts.register_output(scope.capability, *_output_and_declaration(args))
         rule = RULES.get(storage, {}).get(method)
         if rule is None:
-            raise errors.RefusedError(f"The storage service has no {storage}.{method}.")
+            raise errors.RefusedError(
+                f"The storage service has no {storage}.{method}.",
+                logged="The storage service has no such method.",
+            )
         function = getattr(self._storage(storage), method)
         try:
             arguments = _bind(function, args, kwargs)
@@ -304,6 +309,14 @@ def _output_and_declaration(args: list[Any]) -> tuple[str, Mapping[str, Any] | N
         case [str(path), dict(declaration)]:
             return path, declaration
     raise errors.InputError("An output is registered by its path and what is declared of it.")
+
+
+def _known_name(request: object) -> str:
+    """The method that is asked for, when there is one: any other name is the caller's own words."""
+    if not isinstance(request, dict):
+        return "nothing"
+    storage, method = str(request.get("storage")), str(request.get("method"))
+    return f"{storage}.{method}" if method in RULES.get(storage, {}) else "unknown"
 
 
 def _name_of(request: object) -> str:

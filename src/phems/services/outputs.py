@@ -64,12 +64,12 @@ class Outputs:
             work.audit.append(
                 NODE,
                 "output.register",
-                relative_path,
+                # Named by its content: a file's name is made by project code as it runs, and so is what a
+                # dynamic output adds to the name of a step.
+                output.sha256,
                 project=project,
                 details={
                     "run_id": run_id,
-                    "step_key": step_key,
-                    "sha256": output.sha256,
                     "size": size,
                     "declared": declared is not None,
                 },
