@@ -88,7 +88,7 @@ class Publisher:
         try:
             return Publication(name, act(name))
         except PhemsError as error:
-            _LOG.error("the publisher could not do its part for %s: %s", name, error)
+            _LOG.error("the publisher could not do its part for %s: %s", name, error.logged or error)
             return Publication(name, error=error)
 
     def _publish(self, name: str) -> Path | None:

@@ -67,8 +67,10 @@ class FolderFrozenFiles:
                 while chunk := file.read(CHUNK):
                     yield chunk
         except InputError as error:
-            raise IntegrityError(
+            unreadable = IntegrityError(
                 f"The frozen file {path!r} of {request_id} cannot be read.",
                 why=error.why,
                 remedy="Find out who changed the node's data folder. Then ask for the release again.",
-            ) from error
+            )
+            unreadable.logged = f"A frozen file of {request_id} cannot be read: {error.why}"
+            raise unreadable from error
