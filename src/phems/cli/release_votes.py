@@ -52,8 +52,10 @@ def vote(
         Vote.UNDECIDED: undecided or [],
     }
     with opened() as (releases, actor):
-        votes = _votes(releases.show(actor, id_), wanted)
-        view = releases.vote(actor, id_, votes, justification=justification, reason=reason)
+        seen = releases.show(actor, id_)
+        votes = _votes(seen, wanted)
+        turn = seen.request.turn
+        view = releases.vote(actor, id_, votes, justification=justification, reason=reason, turn=turn)
     done(view, f"Voted on {len(votes)} files of {id_}. It is {view.request.state.value}.")
 
 

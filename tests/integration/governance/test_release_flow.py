@@ -75,8 +75,7 @@ def test_two_checkers_votes_release_exactly_the_frozen_bytes(
     package = publication.package
     assert package == site.folder / "zone" / name
     assert package is not None
-    assert {str(f.relative_to(package)) for f in package.rglob("*") if f.is_file()} == {
-        "manifest.json",
+    assert {str(f.relative_to(package)) for f in (package / "files").rglob("*") if f.is_file()} == {
         "files/km.csv",
         "files/texts/note.txt",
     }
@@ -315,7 +314,7 @@ def test_a_file_swapped_after_review_is_not_released_and_the_hash_is_named(
     assert [place.name for place in (site.folder / "zone").iterdir()] == [".lock"]
     [entry] = site.entries("release.publish")
     assert entry.result == "refused"
-    assert hashlib.sha256(TABLE).hexdigest() in entry.details["why"]
+    assert hashlib.sha256(TABLE).hexdigest() in entry.details["what"]
 
 
 def test_one_request_that_cannot_be_published_keeps_no_other_back(site: Site, run_of: RunOf) -> None:

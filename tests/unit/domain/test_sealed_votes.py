@@ -1,4 +1,4 @@
-"""Votes in the audit log: sealed while checkers are blind, opened after, and nobody can say another was cast."""
+"""Votes in the audit log: sealed while checkers are blind, and opened after as the ones that were cast."""
 
 from __future__ import annotations
 
