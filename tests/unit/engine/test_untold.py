@@ -39,8 +39,8 @@ def test_a_daemon_tells_what_failed_and_not_the_error_below_it(caplog: pytest.Lo
     logger = logging.getLogger("phems.test.untold")
     logger.addFilter(FirstLineAlone())
     try:
-        raise ValueError(PATIENT)
-    except ValueError:
+        failing()
+    except KeyError:
         logger.exception("Sensor %s failed\n%s", "ask", PATIENT)
     assert "Sensor ask failed" in caplog.text
     assert PATIENT not in caplog.text
