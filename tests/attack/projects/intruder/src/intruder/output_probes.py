@@ -1,6 +1,7 @@
 """Outputs that are no honest files: climbing paths, links, pipes, giants, and what runs when opened."""
 
 import base64
+import json
 import os
 import pickle
 import socket
@@ -14,6 +15,7 @@ import dagster as dg
 
 from intruder import findings
 from phems.contract.runtime import current_runtime
+from phems.project import outputs
 
 AREA = Path("/artifacts")
 
@@ -190,6 +192,21 @@ def swap_through_a_link(context: dg.OpExecutionContext) -> None:
     findings.tell({"sha256": sha256})
 
 
+@dg.op(config_schema={"tables": str})
+def write_declared_tables(context: dg.OpExecutionContext) -> None:
+    """Tables as an honest project writes them: name to [text, declaration or null], as JSON."""
+    for name, (text, declaration) in json.loads(context.op_config["tables"]).items():
+        outputs.write_text(context, name, text)
+        if declaration:
+            outputs.declare(context, name, declaration)
+
+
+@dg.job
+def write_declared_tables_job() -> None:
+    """See the op."""
+    write_declared_tables()
+
+
 @dg.job
 def register_strange_paths_job() -> None:
     """See the op."""
@@ -225,5 +242,6 @@ JOBS = [
     write_giant_job,
     write_dangerous_files_job,
     write_disguised_files_job,
+    write_declared_tables_job,
     swap_through_a_link_job,
 ]
