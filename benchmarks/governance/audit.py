@@ -62,7 +62,7 @@ def appends(folder: Path, key: SigningKey, *, acts: int, writers: int) -> Figure
     """Acts a second and their latency, by one writer and by several; verification of the database."""
     with _governance(folder, key) as (governance, keeper):
         with governance.transaction() as tx:
-            keeper.open(tx.audit.head())
+            keeper.open(tx.audit.head(), tx.audit)
         _timed(governance, acts // 10 + 1, writers)  # connections are made, caches filled
         alone, alone_rate = _timed(governance, acts // 4 + 1, 1)
         together, rate = _timed(governance, acts, writers)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from phems.adapters.durable_files import sync_folder, write_beside
 from phems.domain.checkpoints import Checkpoint, parse_checkpoint
@@ -24,6 +25,7 @@ class CheckpointFile:
 
     def __init__(self, path: Path, *, keep_history: bool = True) -> None:
         self._path = path
+        self._older = path.with_name(f"{path.name}.json")
         self._history = path.with_name(f"{path.name}.history") if keep_history else None
 
     def read(self) -> Checkpoint | None:
@@ -80,6 +82,18 @@ class CheckpointFile:
             sync_folder(self._path.parent)
             if (0 if present is None else present.size) // HISTORY_STEP < checkpoint.size // HISTORY_STEP:
                 self._remember(checkpoint)
+
+    def older(self) -> Mapping[str, Any] | None:
+        """The checkpoint of the form from before there was a tree."""
+        try:
+            found = json.loads(self._older.read_bytes())
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def forget_older(self) -> None:
+        """Remove the checkpoint of that form."""
+        self._older.unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Remove what a crash left prepared."""

@@ -53,7 +53,7 @@ class AuditLog:
     def open(self) -> None:
         """At the start of a node: sign the empty log of a new one, refuse a log that was tampered with."""
         with self._governance.transaction() as tx:
-            self._keeper.open(tx.audit.head())
+            self._keeper.open(tx.audit.head(), tx.audit)
         if self._anchoring is not None:
             # Before the check: an anchor that is late because the node was stopped is given what it lacks.
             self._anchoring.submit(due_only=True)

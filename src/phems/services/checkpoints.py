@@ -11,9 +11,11 @@ from phems.domain.checkpoints import Checkpoint, sign_checkpoint
 from phems.domain.merkle import EMPTY_ROOT
 from phems.domain.signed_notes import VerifierKey
 from phems.errors import IntegrityError
+from phems.services.checkpoint_upgrade import vouches_for
 from phems.services.ports.audit import (
     AnchorGate,
     AuditTree,
+    AuditWriter,
     CheckpointStore,
     PreparedCheckpoint,
     SignatureCheck,
@@ -63,11 +65,18 @@ class CheckpointKeeper:
         """Whether this node's audit key signed it."""
         return checkpoint.signed_by(self.key, self._verify)
 
-    def open(self, head: Head) -> None:
-        """At the start of a node: sign the empty log, so that a missing checkpoint always means something."""
+    def open(self, head: Head, log: AuditWriter) -> None:
+        """At the start of a node: sign the empty log, so that a missing checkpoint always means something.
+
+        A log from before there was a tree is signed when its checkpoint of then vouches for it.
+        """
         self._store.sweep()
-        if head == EMPTY and self._store.read() is None:
+        if self._store.read() is not None:
+            return
+        older = self._store.older()
+        if head == EMPTY or (older and vouches_for(older, log, self._signer.public_key, self._verify)):
             self.prepare(head).publish()
+            self._store.forget_older()
 
     def check(self, head: Head, log: AuditTree, now: datetime) -> None:
         """Raise IntegrityError unless the log continues what was signed last; then ask the anchors' gate.

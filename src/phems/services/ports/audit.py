@@ -117,6 +117,14 @@ class CheckpointStore(Protocol):
         """Write it durably beside the last one. UnavailableError when there is no room: nothing changed."""
         ...
 
+    def older(self) -> Mapping[str, Any] | None:
+        """The checkpoint in the form of before there was a tree, not verified; None when there is none."""
+        ...
+
+    def forget_older(self) -> None:
+        """Remove it, now that there is a newer one: it must not vouch for anything twice. Idempotent."""
+        ...
+
     def sweep(self) -> None:
         """Remove what a crash left prepared: such a checkpoint was signed, but never counted."""
         ...
