@@ -120,3 +120,15 @@ _DECODERS: dict[str, Callable[[WireCodec, dict[str, Any]], Any]] = {
     "tuple": lambda c, v: tuple(c.decode(item) for item in v["items"]),
     "datetime": lambda _codec, v: datetime.fromisoformat(v["value"]),
 }
+
+
+def wire_codec(dagster: Any) -> WireCodec:
+    """The codec of one side; `dagster` is that side's module of Dagster's names (its `_dagster.py`)."""
+    return WireCodec(
+        types={name: getattr(dagster, name) for name in WIRE_TYPES},
+        enums={name: getattr(dagster, name) for name in WIRE_ENUMS},
+        as_dict=lambda value: dagster.as_dict(value) if dagster.is_record(value) else value._asdict(),
+        serialize=dagster.serialize_value,
+        deserialize=dagster.deserialize_value,
+        is_serdes=dagster.is_whitelisted_for_serdes_object,
+    )

@@ -95,12 +95,11 @@ class RunDriver:
         self.is_done = False
 
     def begin(self) -> None:
-        """Start a run that is new, or take up one that another process drove before."""
+        """Report a new run's start, or take up one that another process drove before; then `advance`."""
         if self.run.status in {DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING}:
             self._resume()
         else:
             run_events.report_start(self._parts.instance, self.run)
-        self.advance()
 
     def _resume(self) -> None:
         # Replayed as they were written: what had finished stays finished, what was in flight is not.

@@ -24,7 +24,7 @@ from dagster import DagsterInstance
 from phems import errors
 from phems.contract.capability import Capability
 from phems.contract.frames import receive_frame, send_frame
-from phems.contract.wire import WIRE_ENUMS, WIRE_TYPES, WireCodec
+from phems.contract.wire import wire_codec
 from phems.engine import _dagster
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import LOCATION_SECONDS, STEP_SECONDS, CapabilityAuthority
@@ -40,14 +40,7 @@ HELLO_SECONDS = 10.0
 HELLO_BYTES = 16 * 1024
 _LOG = logging.getLogger("phems.storage")
 
-CODEC = WireCodec(
-    types={name: getattr(_dagster, name) for name in WIRE_TYPES},
-    enums={name: getattr(_dagster, name) for name in WIRE_ENUMS},
-    as_dict=lambda value: _dagster.as_dict(value) if _dagster.is_record(value) else value._asdict(),
-    serialize=_dagster.serialize_value,
-    deserialize=_dagster.deserialize_value,
-    is_serdes=_dagster.is_whitelisted_for_serdes_object,
-)
+CODEC = wire_codec(_dagster)
 
 
 class OutputRegister(Protocol):

@@ -16,19 +16,12 @@ from typing import Any
 
 from phems import errors
 from phems.contract.frames import receive_frame, send_frame
-from phems.contract.wire import WIRE_ENUMS, WIRE_TYPES, WireCodec
+from phems.contract.wire import wire_codec
 from phems.host import _dagster
 
 CONNECT_SECONDS = 30.0
 
-CODEC = WireCodec(
-    types={name: getattr(_dagster, name) for name in WIRE_TYPES},
-    enums={name: getattr(_dagster, name) for name in WIRE_ENUMS},
-    as_dict=lambda value: _dagster.as_dict(value) if _dagster.is_record(value) else value._asdict(),
-    serialize=_dagster.serialize_value,
-    deserialize=_dagster.deserialize_value,
-    is_serdes=_dagster.is_whitelisted_for_serdes_object,
-)
+CODEC = wire_codec(_dagster)
 
 
 class StorageClient:

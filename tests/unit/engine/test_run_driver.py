@@ -136,6 +136,7 @@ class PlayedNode:
         assert run is not None
         driver = RunDriver(parts, run, "p", "digest")
         driver.begin()
+        driver.advance()
         return driver
 
     def play(self) -> Outcome:

@@ -40,6 +40,7 @@ def test_the_reason_is_in_the_run_s_log(how: dict[str, object], words: str) -> N
         run = instance.create_run_for_job(dying)
         driver = RunDriver(DriverParts(instance, lambda *_: None), run, "p", "digest")
         driver.begin()
+        driver.advance()
         driver.attempt_ended(StepEnd("p", run.run_id, "dies", 1, is_lost=False, **how))  # type: ignore[arg-type]
         driver.advance()
         ended = instance.get_run_by_id(run.run_id)
@@ -58,6 +59,7 @@ def test_a_step_that_lost_its_host_twice_says_so() -> None:
         run = instance.create_run_for_job(dying)
         driver = RunDriver(DriverParts(instance, lambda *_: None), run, "p", "digest")
         driver.begin()
+        driver.advance()
         for attempt in (1, 2):
             assert not driver.is_done
             driver.attempt_ended(StepEnd("p", run.run_id, "dies", attempt, -9, is_lost=True))
