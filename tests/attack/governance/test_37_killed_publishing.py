@@ -5,20 +5,13 @@ from __future__ import annotations
 import pytest
 from killed_process import every_point
 from release_node import CARA, CHRIS, FILES, IDA, ReleaseNode
+from tests.integration.governance.released import PARTS
 
 from phems.domain.canonical import sha256
 from phems.domain.release_states import ReleaseState
 from phems.errors import RefusedError
 
-PARTS = {
-    "README.html",
-    "attestation.dsse.json",
-    "checks.json",
-    "lineage.ndjson",
-    "manifest.json",
-    "ro-crate-metadata.json",
-}
-WHOLE = PARTS | {f"files/{name}" for name in FILES}
+WHOLE = {*PARTS, *(f"files/{name}" for name in FILES)}
 NOTICES = {"REVOKED.json", "REVOKED.dsse.json"}
 # Fewer would mean that the process is not killed where it can be.
 LEAST_POINTS = 40

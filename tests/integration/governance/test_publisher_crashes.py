@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from tests.integration.governance.governed_site import ANA, CARA, CHRIS, IDA, PROJECT, Site
+from tests.integration.governance.governed_site import ANA, IDA, Site
+from tests.integration.governance.released import FILES, approved, whole
 
 from phems.adapters.files.release_zone import FolderReleaseZone
 from phems.adapters.postgres.unit_of_work import PostgresGovernance, PostgresTransaction
 from phems.domain.release_states import ReleaseState
-from phems.domain.votes import Vote
 from phems.errors import UnavailableError
-from phems.services.release_files import Choice
-from phems.services.releases import Case
-
-FILES = {"km.csv": b"time,at_risk\n0,500\n", "note.txt": b"500 patients\n"}
 
 
 class KilledError(BaseException):
@@ -52,14 +46,14 @@ class FusedZone(FolderReleaseZone):
         super().__init__(root)
         self._fuse = fuse
 
-    def stage(self, request_id: str, manifest: bytes, files: Any) -> None:
+    def stage(self, request_id: str, parts: Mapping[str, bytes], files: Any) -> None:
         def dying() -> Iterator[Any]:
             for file in files:
                 self._fuse.step()
                 yield file
 
         self._fuse.step()
-        super().stage(request_id, manifest, dying())
+        super().stage(request_id, parts, dying())
         self._fuse.step()
 
     def place(self, request_id: str) -> None:
@@ -88,13 +82,6 @@ class FusedGovernance:
         self._fuse.step()
 
 
-def approved_request(site: Site, run_of: Callable[..., str]) -> str:
-    view = site.releases.request(ANA, PROJECT, Choice(run_of(FILES)), Case("a table", "rounded"))
-    for checker in (CHRIS, CARA):
-        site.releases.vote(checker, view.request.id, Vote.APPROVED)
-    return view.request.id
-
-
 def visible(site: Site) -> set[str]:
     """The files that have left the node: those outside of hidden folders."""
     zone = site.folder / "zone"
@@ -107,26 +94,25 @@ def test_a_publisher_that_dies_leaves_nothing_half_released(
     site: Site, run_of: Callable[..., str], at: int
 ) -> None:
     """Otherwise files leave the node without a record, or a release is recorded and never arrives."""
-    name = approved_request(site, run_of)
+    name = approved(site, run_of)
     fuse = Fuse(at)
     dying = site.publisher_with(
         FusedZone(site.folder / "zone", fuse),
         FusedGovernance(site.governance, fuse),  # type: ignore[arg-type]
     )
-    whole = {f"{name}/manifest.json", *(f"{name}/files/{file}" for file in FILES)}
 
     try:
         dying.publish_approved()
     except KilledError:
         state = site.releases.show(ANA, name).request.state
         # No visible file without RELEASED; and a package is visible as a whole.
-        assert visible(site) in (set(), whole)
+        assert visible(site) in (set(), whole(name))
         assert state is ReleaseState.RELEASED or not visible(site)
         assert len(site.entries("release.publish")) == (state is ReleaseState.RELEASED)
 
     site.publisher.publish_approved()
     assert site.releases.show(ANA, name).request.state is ReleaseState.RELEASED
-    assert visible(site) == whole
+    assert visible(site) == whole(name)
     assert (site.zone.path(name) / "files/km.csv").read_bytes() == FILES["km.csv"]
     assert len(site.entries("release.publish")) == 1
     assert not (site.folder / "zone" / f".tmp-{name}").exists()
@@ -135,7 +121,7 @@ def test_a_publisher_that_dies_leaves_nothing_half_released(
 
 def test_the_fuses_cover_the_whole_publication(site: Site, run_of: Callable[..., str]) -> None:
     """Otherwise the test above misses the last steps when the publication grows."""
-    approved_request(site, run_of)
+    approved(site, run_of)
     fuse = Fuse(24)
     site.publisher_with(
         FusedZone(site.folder / "zone", fuse),
@@ -148,7 +134,7 @@ def test_a_request_revoked_between_record_and_package_never_becomes_visible(
     site: Site, run_of: Callable[..., str]
 ) -> None:
     """Otherwise what was called back in time leaves all the same."""
-    name = approved_request(site, run_of)
+    name = approved(site, run_of)
     for at in range(24):
         fuse = Fuse(at)
         dying = site.publisher_with(
@@ -169,7 +155,7 @@ def test_a_full_disk_releases_nothing_and_says_so(
     site: Site, run_of: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise half a package is released when the disk of the release zone fills up."""
-    name = approved_request(site, run_of)
+    name = approved(site, run_of)
     real = os.fsync
 
     def full(descriptor: int) -> None:
@@ -186,18 +172,3 @@ def test_a_full_disk_releases_nothing_and_says_so(
     assert visible(site) == set()
     monkeypatch.undo()
     assert site.publisher.publish_approved()[0].package is not None
-
-
-def test_a_manifest_changed_in_the_database_is_not_published(site: Site, run_of: Callable[..., str]) -> None:
-    """Otherwise who can write to the database writes release packages."""
-    name = approved_request(site, run_of)
-    site.publisher.publish_approved()
-    shutil.rmtree(site.zone.path(name))
-    with site.governance.transaction() as work:
-        work._connection.execute(
-            text("UPDATE governance.release_packages SET placed_at = NULL, manifest = '{\"files\": []}'")
-        )
-    [publication] = site.publisher.publish_approved()
-    assert publication.error is not None
-    assert "is not the one that was recorded" in publication.error.what
-    assert visible(site) == set()
