@@ -6,13 +6,13 @@ others are no lines here, nor is there a gap that gives them away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from phems.domain.release_states import DECIDING, RELEASE_REQUESTS, ReleaseState
 from phems.domain.release_views import ReleaseView
-from phems.domain.releases import EndedTurn, ReleaseRequest
+from phems.domain.releases import EndedTurn, FrozenFile, ReleaseRequest
 
 # The state that a deciding action leads to, and the word for having done it.
 _DECIDED = {row.target: row.target.value.lower() for row in RELEASE_REQUESTS.rows if row.action in DECIDING}
@@ -32,12 +32,15 @@ class HistoryEvent:
     text: str = ""
 
 
-def history_of(view: ReleaseView) -> tuple[HistoryEvent, ...]:
-    """All that may be seen, oldest first."""
+def history_of(
+    view: ReleaseView, earlier: Mapping[int, Sequence[FrozenFile]] | None = None
+) -> tuple[HistoryEvent, ...]:
+    """All that may be seen, oldest first; `earlier` has the files of the turns before the present one."""
     request = view.request
+    files = {**(earlier or {}), request.turn: request.files}
     events = [
-        *_asked(request),
-        *_withdrawn_files(request),
+        *_asked(request, files),
+        *_withdrawn_files(files),
         *_votes(request),
         *_comments(request),
         *_decisions(request),
@@ -45,19 +48,17 @@ def history_of(view: ReleaseView) -> tuple[HistoryEvent, ...]:
     return tuple(sorted(events, key=lambda event: event.at))
 
 
-def _asked(request: ReleaseRequest) -> Iterator[HistoryEvent]:
-    for ended in request.ended_turns:
-        yield HistoryEvent(ended.asked_at, ended.turn, ended.asked_by, "requested")
+def _asked(request: ReleaseRequest, files: Mapping[int, Sequence[FrozenFile]]) -> Iterator[HistoryEvent]:
     asked_by, asked_at = request.asked_by or request.requester, request.asked_at or request.requested_at
-    yield HistoryEvent(asked_at, request.turn, asked_by, "requested", text=f"{len(request.files)} files")
+    turns = [(ended.turn, ended.asked_by, ended.asked_at) for ended in request.ended_turns]
+    for turn, person, at in (*turns, (request.turn, asked_by, asked_at)):
+        yield HistoryEvent(at, turn, person, "requested", text=f"{len(files.get(turn, ()))} files")
 
 
-def _withdrawn_files(request: ReleaseRequest) -> Iterator[HistoryEvent]:
-    for file in request.files:
+def _withdrawn_files(files: Mapping[int, Sequence[FrozenFile]]) -> Iterator[HistoryEvent]:
+    for turn, file in ((turn, file) for turn, found in files.items() for file in found):
         if file.withdrawn_by is not None and file.withdrawn_at is not None:
-            yield HistoryEvent(
-                file.withdrawn_at, request.turn, file.withdrawn_by, "withdrew a file", file.path
-            )
+            yield HistoryEvent(file.withdrawn_at, turn, file.withdrawn_by, "withdrew a file", file.path)
 
 
 def _votes(request: ReleaseRequest) -> Iterator[HistoryEvent]:

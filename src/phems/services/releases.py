@@ -73,7 +73,13 @@ class Releases(AuthorActs, CheckerActs):
 
     def history(self, actor: Actor, name: str) -> Sequence[HistoryEvent]:
         """All that was done to a request and may be seen by this person, oldest first."""
-        return history_of(self.show(actor, name))
+        with self._governance.transaction() as work:
+            view = self._view(work, actor, self._visible(work, actor, name))
+            earlier = {
+                ended.turn: work.releases.files_of_turn(name, ended.turn)
+                for ended in view.request.ended_turns
+            }
+        return history_of(view, earlier)
 
     def read_file(self, actor: Actor, name: str, path: str, *, turn: int | None = None) -> Iterator[bytes]:
         """The frozen bytes of a file, for review inside the node. The view is audited before it happens."""

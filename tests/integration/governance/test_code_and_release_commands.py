@@ -137,6 +137,48 @@ def test_from_a_commit_to_a_downloaded_package_on_the_command_line(
     assert say("ida", "code", "revoke", "-p", "heart", commit, "--reason", "Wrong").code == 0
 
 
+def test_groups_turns_and_history_on_the_command_line(say: Say, node: Node, tmp_path: Path) -> None:
+    """Otherwise groups, turns and the history of a request are there, and nobody can type them."""
+    place = node.paths.artifacts("heart") / "outputs/run-7"
+    place.mkdir(parents=True)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (place / name).write_text("n\n500\n")
+        node.outputs.register_output("heart", "run-7", "step", f"outputs/run-7/{name}")
+    groups = ("--group", "one", "--context", "A", "--controls", "None", "--group", "two", "--context", "B")
+    groups = (*groups, "--controls", "Rounded", "--file", "one:a.csv", "--file", "two:b.csv")
+    asked = say("ana", "release", "request", "-p", "heart", "--run", "run-7", *groups)
+    assert "is PENDING: checking 2 files" in asked.err
+    name = next(word.rstrip(",") for word in asked.out.split() if word.startswith("rr-"))
+    shown = say("chris", "release", "show", name).out
+    for told in ("File group one", "File group two", "controls: Rounded", "output"):
+        assert told in shown
+    assert say("ana", "release", "withdraw", name, "--file", "b.csv").code == 0
+    assert say("chris", "release", "comment", name, "Why two?", "--group", "two").code == 0
+    assert say("chris", "release", "vote", name, "--changes", "a.csv").code == 0
+    hidden = say("cara", "release", "list", "-p", "heart", "--state", "submitted").out
+    assert name in hidden
+    assert name not in say("cara", "release", "list", "-p", "heart", "--state", "partially_reviewed").out
+    assert say("cara", "release", "return", name, "--reason", "One table").code == 0
+
+    plan = tmp_path / "release.yaml"
+    plan.write_text(
+        "run: run-7\ngroups:\n"
+        "  - {name: all, context: Counts, controls: Rounded, files: [a.csv, c.csv], supporting: [b.csv]}\n"
+    )
+    again = say("ana", "--json", "release", "request", "--again", name, "--from", str(plan)).json
+    assert (again["turn"], again["state"], again["groups"][0]["name"]) == (2, "SUBMITTED", "all")
+    assert sorted(file["kind"] for file in again["files"]) == ["output", "output", "supporting"]
+    assert again["files"][0]["findings"]
+    then = say("chris", "--json", "release", "show", name, "--turn", "1").json
+    assert (then["turn"], then["state"], then["reason"]) == (1, "RETURNED", "One table")
+    assert sorted(file["kind"] for file in then["files"]) == ["output", "withdrawn"]
+    history = say("ana", "release", "history", name).out
+    for told in ("requested", "withdrew a file", "returned", "One table"):
+        assert told in history
+    assert "voted" not in history, "chris was blind when cara returned it"
+    assert say("ana", "release", "withdraw", name).code == 0
+
+
 @pytest.mark.parametrize(
     ("command", "code", "told"),
     [
@@ -146,6 +188,12 @@ def test_from_a_commit_to_a_downloaded_package_on_the_command_line(
         (("release", "show", "rr-aaaaaaaa"), 3, "phems release list"),
         (("release", "show", "rr-aaaaaaaa", "--file", "x"), 2, "--out FILE"),
         (("release", "request", "--context", "a", "--controls", "b"), 2, "--project or --again"),
+        (("release", "request", "-p", "heart", "--run", "run-1", "--context", "a"), 2, "one --controls"),
+        (("release", "request", "-p", "heart", "--from", "no.yaml"), 2, "no.yaml cannot be read"),
+        (("release", "request", "-p", "heart", "--from", "no.yaml", "--file", "a"), 2, "stands alone"),
+        (("release", "list", "-p", "heart", "--state", "DONE"), 2, "the states are"),
+        (("release", "submit", "rr-aaaaaaaa"), 3, "phems release list"),
+        (("release", "history", "rr-aaaaaaaa"), 3, "phems release list"),
         (
             ("release", "request", "-p", "heart", "--run", "run-9", "--context", "a", "--controls", "b"),
             3,

@@ -173,6 +173,7 @@ def test_the_history_has_every_act_in_order_that_may_be_seen() -> None:
     request = vote(request, "cara", (TWO, Vote.APPROVED), reason="rounded")
     request = said(request, Comment("cara", "round", PUBLIC, NOW, 1, "default"))
     request = acted(request, A.RETURN, by="cara", at=NOW + hour, reason="round")
+    first = (replace(frozen(ONE), withdrawn_by="ana", withdrawn_at=NOW), frozen(TWO))
     request = again(request, by="anton")
     request = replace(
         request, asked_at=NOW + 2 * hour, files=(frozen(ONE), frozen(TWO)), comments=request.comments
@@ -182,8 +183,8 @@ def test_the_history_has_every_act_in_order_that_may_be_seen() -> None:
         request = vote_all(request, who, Vote.APPROVED)
     request = replace(request, decided_at=NOW + 4 * hour)
     released = acted(request, A.RELEASE, by="publisher", at=NOW + 5 * hour)
-    told = history_of(seen_by(released, "ida", checker=False))
-    assert told[0] == HistoryEvent(NOW, 1, "ana", "requested")
+    told = history_of(seen_by(released, "ida", checker=False), {1: first})
+    assert told[0] == HistoryEvent(NOW, 1, "ana", "requested", text="2 files")
     assert [event.at for event in told] == sorted(event.at for event in told)
     words = [(event.turn, event.by, event.what, event.about) for event in told]
     for one in (
@@ -192,6 +193,7 @@ def test_the_history_has_every_act_in_order_that_may_be_seen() -> None:
         (1, "cara", "commented (public)", "default"),
         (1, "cara", "returned", None),
         (2, "anton", "requested", None),
+        (1, "ana", "withdrew a file", ONE),
         (2, "anton", "withdrew a file", TWO),
         (2, "chris", "voted APPROVED", ONE),
         (2, "system", "approved", None),
