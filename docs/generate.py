@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 
-from cli_page import cli_page  # noqa: E402 (they lie beside this file, wherever it is read from)
+from api_page import api_page  # noqa: E402 (they lie beside this file, wherever it is read from)
+from cli_page import cli_page  # noqa: E402
 from library_page import library_page  # noqa: E402
 from rule_pages import exit_codes_page, permissions_page, storage_page  # noqa: E402
 
@@ -125,6 +126,7 @@ def _cell(text: str) -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "reference/api.md": api_page,
     "reference/cli.md": cli_page,
     "reference/exit-codes.md": exit_codes_page,
     "reference/node-spec.md": node_spec_page,
