@@ -6,8 +6,8 @@ target the smallest and the largest value that fit are found, by a linear progra
 where people are counted (HiGHS, through `scipy.optimize.milp`). Every solution met on the way is a
 table that could be the true one: two of them that are far enough apart in a cell prove it protected.
 
-Source: Hundepool et al. 2012, section 4.3 (auditing of protection: the intruder's feasibility interval);
-Willenborg and de Waal 2001, Elements of Statistical Disclosure Control, chapter 8.
+Source: Hundepool et al. 2012, chapter 4 (auditing of protection: the intruder's feasibility interval);
+Willenborg and de Waal 2001, Elements of Statistical Disclosure Control.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The audit of a suppression pattern: attack the tables together, and judge what comes out.
 
-Source: Hundepool et al. 2012, section 4.3. What is suppressed must stay open by as much as the policy
+Source: Hundepool et al. 2012, chapter 4. What is suppressed must stay open by as much as the policy
 says; of what was merely left out, only what may be a small cell is worth anything.
 """
 

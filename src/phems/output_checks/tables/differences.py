@@ -2,7 +2,7 @@
 
 Two cells of one name are two counts of the same people. Where they differ by fewer people than the
 threshold, those few can be singled out by subtraction, though neither count is small (differencing;
-Hundepool et al. 2012, section 5.2; SDC Handbook, Griffiths et al. 2024, "secondary disclosure").
+Hundepool et al. 2012, chapter 5; SDC Handbook, Griffiths et al., doi:10.6084/m9.figshare.9958520).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from phems.output_checks.tables.table import Coordinates, DeclaredTable
 Counts = Mapping[Coordinates, int | None]
 """Counts of people by cell; None where suppressed."""
 
-# Every subset of the dimensions is a margin; more dimensions than these, and only own rows are compared.
-_MOST_DIMENSIONS = 8
+# Every subset of the dimensions is a margin; with more sums than these, only own rows are compared.
+_MOST_SUMS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def with_margins(table: DeclaredTable) -> Counts:
     """
     counts = dict(table.counts)
     dimensions = table.dimensions
-    if not table.is_additive or len(dimensions) > _MOST_DIMENSIONS:
+    if not table.is_additive or len(counts) * 2 ** len(dimensions) > _MOST_SUMS:
         return counts
     sums: dict[Coordinates, int | None] = defaultdict(int)
     for at, count in table.counts.items():

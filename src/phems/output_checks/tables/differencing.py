@@ -16,7 +16,7 @@ from phems.output_checks.plugin import CheckContext, finding
 from phems.output_checks.table_batches import is_table
 from phems.output_checks.tables.differences import Comparison, Counts, compare, with_margins
 from phems.output_checks.tables.history import that_may_be_out
-from phems.output_checks.tables.linked import shown
+from phems.output_checks.tables.linked import foremost, shown
 from phems.output_checks.tables.opened import read_or_none, same_columns
 from phems.output_checks.tables.small_cells import MOST_SHOWN
 from phems.output_checks.tables.table import DeclaredTable, spelt
@@ -69,7 +69,7 @@ class Differencing:
                     found = compare(counts, past.counts, context.thresholds["small_cell"])
                     compared.findings += self._on_pair(file, table, past, found)
         for file, _, _, compared in present:
-            yield from compared.findings
+            yield from foremost(compared.findings)
             yield from self._in_sum(file, compared, unread)
 
     def _past(

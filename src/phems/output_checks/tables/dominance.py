@@ -6,7 +6,7 @@ For a cell with total T and contributions x1 >= x2 >= ... (all zero or more):
 * p-ratio (p %) rule: unsafe when T - x1 - x2 is less than p % of x1, for then the second largest can
   reckon the largest within p %.
 
-Sources: Hundepool et al. 2012, Statistical Disclosure Control, section 4.2; Brandt et al. 2010; both as
+Sources: Hundepool et al. 2012, Statistical Disclosure Control, chapter 4; Brandt et al. 2010; both as
 in GRASP/ACRO. A mean is taken as the sum that it stands for: of values of zero or more, no sum is
 smaller than its largest part and no mean is larger, so that the numbers say which one it is.
 """
@@ -85,11 +85,14 @@ class Dominance:
 
     def check_request(self, context: CheckContext) -> Iterable[Finding]:
         """See `RequestCheck`."""
-        tables = list(opened(context.order.files))
-        evidence = [*tables, *opened(context.order.supporting)]
+        order = context.order
+        tables, supporting = (
+            list(opened(file for file in files if (file.declaration or {}).get("kind") == "magnitude"))
+            for files in (order.files, order.supporting)
+        )
         for each in tables:
-            if each.table.kind == "magnitude" and each.table.rows:
-                yield from self._on_table(each, evidence, context)
+            if each.table.rows:
+                yield from self._on_table(each, [*tables, *supporting], context)
 
     def _on_table(
         self, each: OpenedTable, tables: list[OpenedTable], context: CheckContext

@@ -113,9 +113,9 @@ def build(layers: Sequence[Layer], *, left_out_is_zero: bool, most: int = MAX_CE
     Raises `TooManyCellsError`, and `DoNotAddUpError` where known cells contradict each other.
     """
     lattice = Lattice()
+    if sum(prod(len(each) + 1 for each in layer.categories.values()) for layer in layers) > most:
+        raise TooManyCellsError(f"more than {most:,} cells with their totals")
     axes = [_axes(layer) for layer in layers]
-    if sum(prod(len(axis) + 1 for axis in each) for each in axes) > most:
-        raise TooManyCellsError(f"they have more than {most:,} cells with their totals")
     for layer in layers:
         _show(lattice, layer)
     for layer, each in zip(layers, axes, strict=True):

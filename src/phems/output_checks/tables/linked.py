@@ -2,11 +2,12 @@
 
 They must say the same of the cells that they share. Where they are a few people apart, those people can
 be singled out; where one shows what the other suppresses, nothing is suppressed (Hundepool et al. 2012,
-section 4.4 on linked tables).
+chapter 4).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Any
@@ -27,6 +28,11 @@ def shown(differences: Iterable[Difference]) -> list[dict[str, Any]]:
     ]
 
 
+def foremost(findings: Iterable[Finding], most: int = 20) -> list[Finding]:
+    """The gravest findings, so many that people still read them."""
+    return sorted(findings, key=lambda each: each.verdict is not Verdict.FAIL)[:most]
+
+
 class LinkedTables:
     """Tables of one request and population agree, and give nothing away together."""
 
@@ -40,18 +46,20 @@ class LinkedTables:
         counts = {each.file.path: with_margins(each.table) for each in tables}
         clean = {each.file.path for each in tables if each.table.counts}
         pairs = 0
+        troubles: dict[str, list[Finding]] = defaultdict(list)
         for one, other in combinations(tables, 2):
             if one.table.population != other.table.population or one.table.unit != other.table.unit:
                 continue
             paths = (one.file.path, other.file.path)
             found = compare(counts[paths[0]], counts[paths[1]], context.thresholds["small_cell"])
             pairs += 1
-            findings = [*self._on_pair(paths, found), *self._on_pair(paths[::-1], _turned(found))]
-            clean -= {each.path for each in findings if each.path and each.verdict is not Verdict.PASS}
-            yield from findings
-        if pairs:
-            words = "it agrees with the other tables of the request"
-            yield from (finding(self, path, Verdict.PASS, words) for path in sorted(clean))
+            troubles[paths[0]] += self._on_pair(paths, found)
+            troubles[paths[1]] += self._on_pair(paths[::-1], _turned(found))
+        for path in sorted(counts):
+            yield from foremost(troubles[path])
+            if pairs and path in clean and not troubles[path]:
+                words = "it agrees with the other tables of the request"
+                yield finding(self, path, Verdict.PASS, words)
 
     def _on_pair(self, paths: tuple[str, str], found: Comparison) -> Iterator[Finding]:
         path, other = paths

@@ -13,7 +13,7 @@ _FEWER_THAN = re.compile(r"\s*(?P<sign><|≤|<=)\s*(?P<number>\d{1,9})\s*")
 def number(text: str) -> float | None:
     """The number that a text is; None when it is none, or is no finite one."""
     plain = text.strip()
-    if _THOUSANDS.fullmatch(plain):
+    if "," in plain and _THOUSANDS.fullmatch(plain):
         plain = plain.replace(",", "")
     try:
         value = float(plain)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,17 @@ from phems.output_checks.tables.numbers import ceiling, decimals, number, whole_
 from phems.output_checks.tables.table import Coordinates, DeclaredTable, Row, folded, spelt
 
 MAX_ROWS = 200_000
+MAX_BYTES = 32 << 20
 # What stands for a total where the author declares no marker.
 _USUAL_TOTALS = frozenset({"total", "totals", "all", "overall"})
+_LARGEST = "largest "
+_COUNTS = frozenset({"count", "contributors"})
+_WHOLE, _NUMBER = "a whole number, zero or more", "a number"
+_NOTHING: frozenset[str] = frozenset()
 
 
 class TooLargeError(Exception):
-    """A table has more rows than are looked at one by one."""
+    """A table is larger than can be looked at row by row."""
 
 
 def can_be_read(file: CheckedFile) -> bool:
@@ -33,9 +38,11 @@ def read_table(
     """The declared table of a file; `declaration` in place of the file's own.
 
     Raises `InputError` when the declaration is unusable or the file does not match it, `TooLargeError`
-    over `most` rows, and what Arrow raises when the file is no table.
+    over `most` rows or `MAX_BYTES`, and what Arrow raises when the file is no table.
     """
     declared = checked_declaration(declaration if declaration is not None else file.declaration)
+    if file.place.stat().st_size > MAX_BYTES:
+        raise TooLargeError(f"it has more than {MAX_BYTES:,} bytes")
     opened = open_table(file)
     layout = _Layout.of(opened.names, declared)
     rows: list[Row] = []
@@ -80,7 +87,7 @@ class _Layout:
     @classmethod
     def of(cls, names: Sequence[str], declared: Mapping[str, Any]) -> _Layout:
         contributors = declared["contributors"] or {}
-        largest = {f"largest {rank}": name for rank, name in enumerate(contributors.get("largest", ()))}
+        largest = {f"{_LARGEST}{rank}": name for rank, name in enumerate(contributors.get("largest", ()))}
         columns = {
             "count": declared["count"],
             "value": declared["value"],
@@ -106,35 +113,37 @@ class _Layout:
 
     def row(self, index: int, texts: Sequence[str]) -> Row:
         """One row, from its texts."""
-        pairs = [(dimension, folded(texts[column])) for column, dimension in self.dimensions]
-        suppressed = {role for role, column in self.numbers.items() if folded(texts[column]) == self.mark}
-
-        def read(role: str, parse: Callable[[str], Any], must_be: str) -> Any:
-            if role not in self.numbers or role in suppressed:
-                return None
-            parsed = parse(texts[self.numbers[role]])
-            if parsed is None:
-                raise mismatch(
-                    f"row {index} has {texts[self.numbers[role]][:40]!r} for {role}, which is not {must_be}",
-                    remedy="declare what stands in a suppressed cell (suppressed), and the right columns",
-                )
-            return parsed
-
-        ranks = [role for role in self.numbers if role.startswith("largest ")]
-        largest = [read(role, number, "a number") for role in ranks]
-        value = read("value", number, "a number")
-        if value is not None:
+        suppressed = self._suppressed(texts)
+        numbers: dict[str, Any] = {}
+        for role, column in self.numbers.items():
+            if role not in suppressed:
+                parse, must_be = (whole_number, _WHOLE) if role in _COUNTS else (number, _NUMBER)
+                numbers[role] = parse(texts[column])
+                if numbers[role] is None:
+                    raise mismatch(
+                        f"row {index} has {texts[column][:40]!r} for {role}, which is not {must_be}",
+                        remedy="declare what stands in a suppressed cell (suppressed), and the right columns",
+                    )
+        if "value" in numbers:
             self.decimals = max(self.decimals, decimals(texts[self.numbers["value"]]))
+        pairs = [(dimension, folded(texts[column])) for column, dimension in self.dimensions]
+        largest = (each for role, each in numbers.items() if role.startswith(_LARGEST))
         return Row(
             number=index,
             at=frozenset(pair for pair in pairs if pair[1] not in self.totals),
-            count=read("count", whole_number, "a whole number, zero or more"),
-            value=value,
-            contributors=read("contributors", whole_number, "a whole number, zero or more"),
-            largest=tuple(sorted((each for each in largest if each is not None), reverse=True)),
-            suppressed=frozenset(suppressed),
+            count=numbers.get("count"),
+            value=numbers.get("value"),
+            contributors=numbers.get("contributors"),
+            largest=tuple(sorted(largest, reverse=True)),
+            suppressed=suppressed,
             beside=tuple(name for column, name in self.others if number(texts[column]) is not None),
         )
+
+    def _suppressed(self, texts: Sequence[str]) -> frozenset[str]:
+        if self.mark is None:
+            return _NOTHING
+        marked = [role for role, column in self.numbers.items() if folded(texts[column]) == self.mark]
+        return frozenset(marked) if marked else _NOTHING
 
     def table(self, path: str, rows: tuple[Row, ...]) -> DeclaredTable:
         """The table of all rows."""

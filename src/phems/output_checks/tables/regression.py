@@ -1,7 +1,7 @@
 """Degrees of freedom: a model with nearly as many parameters as people gives the people back.
 
 Regression results are safe when enough residual degrees of freedom are left and the model is not
-saturated (Brandt et al. 2010, section on regressions; SDC Handbook, Griffiths et al. 2024; the ten of
+saturated (Brandt et al. 2010, section on regressions; SDC Handbook, Griffiths et al.; the ten of
 GRASP/ACRO). The numbers are the author's word; what can be held against each other is.
 """
 

@@ -1,8 +1,8 @@
 """Small cells: few people behind a number, everybody in one cell, or numbers beside a suppressed count.
 
 The minimum frequency rule (Hundepool et al. 2012, Statistical Disclosure Control, ch. 5; Brandt et al.
-2010, Guidelines for the checking of output based on microdata research, rule of thumb 1: ten units) and
-group disclosure (ibid.: no cell with nearly all of a row or column).
+2010, Guidelines for the checking of output based on microdata research: ten units by rule of thumb) and
+group disclosure (ibid.; here where everybody is in one category, not where nearly everybody is).
 """
 
 from __future__ import annotations

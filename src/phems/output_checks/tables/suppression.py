@@ -68,12 +68,16 @@ class Suppression:
                 found = audit(layers, rule, deadline=deadline)
             except tuple(_TROUBLES):
                 continue
-            yield from self._findings(present, found, rule, left_out=len(present) + len(past) - len(layers))
+            left_out = past if layers is present else [layer for layer in past if layer not in fitting]
+            yield from self._findings(present, found, rule, left_out)
             return
         for layer in present:
-            yield from self._by_itself(layer, rule, deadline, others=len(present) + len(past) - 1)
+            others = [other for other in (*present, *past) if other is not layer]
+            yield from self._by_itself(layer, rule, deadline, others)
 
-    def _by_itself(self, layer: Layer, rule: Rule, deadline: float, *, others: int) -> Iterator[Finding]:
+    def _by_itself(
+        self, layer: Layer, rule: Rule, deadline: float, others: Sequence[Layer]
+    ) -> Iterator[Finding]:
         """What is found of a table that does not fit the others."""
         try:
             found = audit([layer], rule, deadline=deadline)
@@ -81,23 +85,25 @@ class Suppression:
             words = f"{_TROUBLES[type(trouble)]}: a person must look"
             yield finding(self, layer.path, Verdict.REVIEW, words)
         else:
-            yield from self._findings([layer], found, rule, left_out=others)
+            yield from self._findings([layer], found, rule, others)
 
     def _findings(
-        self, present: Sequence[Layer], found: Audit, rule: Rule, *, left_out: int
+        self, present: Sequence[Layer], found: Audit, rule: Rule, left_out: Sequence[Layer]
     ) -> Iterator[Finding]:
         evidence = {
             "attacked together": sorted(found.tables),
             "cells": found.cells,
             "attacked over fractions": found.over_fractions,
         }
+        # Tables that do not fit may still open a cell that is hidden, in one of these or in one of those.
+        is_hidden = found.cells or any(None in layer.amounts.values() for layer in left_out)
         for layer in present:
             if cells := found.disclosed.get(layer.path):
                 words = f"{len(cells)} cells that are not shown can be worked out within {rule}"
                 cells = cells[:MOST_SHOWN]
                 yield finding(self, layer.path, Verdict.FAIL, words, disclosed=cells, **evidence)
-            elif left_out:
-                words = f"nothing was worked out, but {left_out} tables of its population do not fit it"
+            elif left_out and is_hidden:
+                words = f"nothing was worked out, but {len(left_out)} tables of its population do not fit it"
                 yield finding(self, layer.path, Verdict.REVIEW, words, **evidence)
             else:
                 words = f"no cell that is not shown can be worked out within {rule}"

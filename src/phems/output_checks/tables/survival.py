@@ -2,7 +2,7 @@
 
 From one time to the next, the number at risk falls by those who had the event or left; the estimate
 falls by d of n at risk, so that n (1 - S(t) / S(t-1)) is the number of events d. Either below the
-threshold, and not none, is a small cell (SDC Handbook, Griffiths et al. 2024, survival analysis; ACRO
+threshold, and not none, is a small cell (SDC Handbook, Griffiths et al., survival analysis; ACRO
 applies its threshold to the same steps). Tables by intervals wide enough are safe, curves by day are not.
 """
 

@@ -10,22 +10,26 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 Coordinates = frozenset[tuple[str, str]]
 """The (dimension, category) pairs that single out the people of a cell; none of them: everybody."""
 
 EVERYBODY: Coordinates = frozenset()
 
+_LONGEST_NAME = 200
 
+
+@lru_cache(maxsize=1 << 15)
 def folded(text: str) -> str:
     """A name as it is compared: neither case, nor blanks, nor the way a letter is encoded tell two apart."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def spelt(at: Iterable[tuple[str, str]]) -> str:
-    """The name of a cell for people."""
-    return ", ".join(f"{dimension}={category}" for dimension, category in sorted(at)) or "everybody"
+    """The name of a cell for people, shortened where it is long."""
+    name = ", ".join(f"{dimension}={category}" for dimension, category in sorted(at)) or "everybody"
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 @dataclass(frozen=True, slots=True)
