@@ -32,6 +32,18 @@ def read_or_none(file: CheckedFile, declaration: Mapping[str, Any] | None = None
         return None
 
 
+def is_too_large(file: CheckedFile) -> bool:
+    """Whether the file is a declared table that is not read row by row."""
+    try:
+        if can_be_read(file):
+            read_table(file)
+    except TooLargeError:
+        return True
+    except Exception:  # noqa: BLE001 - whatever Arrow raises; the check `table` says so
+        return False
+    return False
+
+
 def opened(files: Iterable[CheckedFile]) -> Iterator[OpenedTable]:
     """The declared tables among the files."""
     for file in files:

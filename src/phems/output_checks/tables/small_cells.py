@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from phems.domain.output_checks import CheckedFile, Finding, Verdict
 from phems.output_checks.plugin import CheckContext, finding
-from phems.output_checks.tables.opened import read_or_none
+from phems.output_checks.tables.large import counted
+from phems.output_checks.tables.opened import is_too_large, read_or_none
 from phems.output_checks.tables.table import Coordinates, DeclaredTable, Row, spelt
 
 # Evidence names so many cells; the summary says how many there are.
@@ -76,6 +78,8 @@ class SmallCells:
     def check_file(self, file: CheckedFile, context: CheckContext) -> Iterable[Finding]:
         """See `FileCheck`."""
         table = read_or_none(file)
+        if table is None and is_too_large(file):
+            yield from self._on_large(file, context)
         if table is None or not table.rows or table.kind == "survival":
             return
         if not table.count and not table.contributors:
@@ -89,6 +93,21 @@ class SmallCells:
             threshold = context.thresholds["small_cell"]
             words = f"no cell is about fewer than {threshold} {table.unit}"
             yield finding(self, file.path, Verdict.PASS, words, threshold=threshold, cells=len(table.rows))
+
+    def _on_large(self, file: CheckedFile, context: CheckContext) -> Iterator[Finding]:
+        """A table that is not read row by row: its counts are, in blocks."""
+        threshold = context.thresholds["small_cell"]
+        for column in counted(file, file.declaration or {}, threshold):
+            if column.small:
+                words = (
+                    f"{column.small:,} counts are of fewer than {threshold}; the table is too large to name"
+                )
+                yield finding(self, file.path, Verdict.FAIL, f"{words} them", **asdict(column))
+            else:
+                words = f"of {column.read:,} counts none is of fewer than {threshold}"
+                yield finding(
+                    self, file.path, Verdict.REVIEW, f"{words}; nothing else was seen", **asdict(column)
+                )
 
     def _found(self, table: DeclaredTable, context: CheckContext) -> Iterator[Finding]:
         threshold = context.thresholds["small_cell"]

@@ -84,3 +84,14 @@ def test_an_undeclared_table_is_not_passed(desk: Desk) -> None:
     """Otherwise not declaring would be the way around the threshold."""
     desk.add("a.csv", f"{HEAD}F,I,1\n")
     assert desk.ask(small_cells.CHECK) == []
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(3, Verdict.FAIL), (30, Verdict.REVIEW)])
+def test_a_large_table_is_searched_all_the_same(desk: Desk, count: int, verdict: Verdict) -> None:
+    """Otherwise a table would only have to be long enough."""
+    rows = "".join(f"F,{index},{'*' if index % 7 == 0 else 40}\n" for index in range(200_000))
+    desk.add("a.csv", f"{HEAD}{rows}M,I,{count}\n", PATIENTS)
+    [found] = desk.ask(small_cells.CHECK)
+    assert found.verdict is verdict
+    assert found.evidence["small"] == (1 if verdict is Verdict.FAIL else 0)
+    assert found.evidence["read"] + found.evidence["not_read"] == 200_001
