@@ -120,7 +120,7 @@ def show(run_id: RunId) -> None:
     if session.current().json:
         output.print_json(plain)
         return
-    shown = ["id", "project", "job", "partition", "status", "requester", "code_revision"]
+    shown = ["id", "project", "job", "partition", "status", "requester", "code_revision", "capsule"]
     shown += ["created_at", "started_at", "ended_at", "seconds"]
     output.show_fields(plain, [*shown, *(["reason"] if failure is not None else [])])
     if steps:

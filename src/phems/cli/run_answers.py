@@ -23,6 +23,7 @@ class Run:
     status: str
     requester: str | None
     code_revision: str | None
+    capsule: str | None
     partition: str | None
     created_at: datetime | None
     started_at: datetime | None
@@ -86,6 +87,7 @@ def run_of(told: Mapping[str, Any]) -> Run:
         status=told["status"],
         requester=tags.get("phems/requester"),
         code_revision=tags.get("phems/code_revision"),
+        capsule=tags.get("phems/capsule"),
         partition=tags.get(PARTITION_TAG),
         created_at=_time(told["creationTime"]),
         started_at=_time(started),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from phems.domain.canonical import sha256
 from phems.domain.code_revisions import CodeRevisionState
 from phems.errors import RefusedError
 
@@ -44,13 +45,20 @@ class AdmissionInputs:
     revision_reason: str = field(default="", compare=False)
     sandbox: str = field(default="", compare=False)
 
-    def as_json(self) -> dict[str, Any]:
-        """What is kept in the audit entry: enough to decide again, no text of project code."""
+    def as_json(self, rules: AdmissionRules) -> dict[str, Any]:
+        """What is kept in the audit entry: enough to decide again, no text of project code.
+
+        A data source that is not granted has a name that project code has made up, for all that is known: it
+        is kept as its digest, which is not granted either.
+        """
         return {
             "is_resume": self.is_resume,
             "is_as_asked": self.is_as_asked,
             "revision_state": self.revision_state.value if self.revision_state else None,
-            "needed_sources": list(self.needed_sources),
+            "needed_sources": [
+                name if name in rules.grants else f"sha256:{sha256(name.encode())}"
+                for name in self.needed_sources
+            ],
             "is_isolating": self.is_isolating,
             "day": self.day.isoformat(),
             "was_admitted": self.was_admitted,
@@ -179,6 +187,7 @@ def _grants(inputs: AdmissionInputs, rules: AdmissionRules) -> RefusedError | No
         why="The run declares that it reads it, and no grant in force covers it today.",
         remedy=f"Ask an Information Asset Owner to add it to projects.{inputs.project}.data_grants "
         "in node.yaml; then: phems check",
+        logged=f"Project {inputs.project} has no grant for {len(missing)} of the data sources it declares.",
     )
 
 

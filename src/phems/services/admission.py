@@ -231,14 +231,13 @@ class Admission:
             facts.run_id,
             project=facts.project,
             details={
-                "job": facts.job,
                 "capsule": admission.capsule,
                 "commit": case.commit,
                 "code_digest": admission.code_digest,
                 "grants": sorted(decision.capsule.document["data"]),
                 "sandbox": self._sandboxing.description,
                 "policy_version": decision.project.policy_version,
-                "inputs": decision.inputs.as_json(),
+                "inputs": decision.inputs.as_json(decision.project.rules),
             },
         )
         return admission
@@ -255,12 +254,11 @@ class Admission:
             project=facts.project,
             result="refused",
             details={
-                "job": facts.job,
                 "capsule": decision.capsule.digest,
-                "reason": refusal.error.what,
+                "reason": refusal.error.logged or refusal.error.what,
                 "rule": refusal.code,
                 "policy_version": decision.project.policy_version,
-                "inputs": decision.inputs.as_json(),
+                "inputs": decision.inputs.as_json(decision.project.rules),
             },
         )
         return refusal.error
@@ -271,7 +269,7 @@ class Admission:
             why="No submission of it is on record.",
             remedy=f"phems run launch {facts.project} {facts.job}",
         )
-        details = {"job": facts.job, "reason": error.what, "rule": "asked_for"}
+        details = {"reason": error.what, "rule": "asked_for"}
         work.audit.append(
             actor_of("unknown"), "run.admit", facts.run_id, project=facts.project, result="refused",
             details=details,

@@ -101,7 +101,7 @@ def test_a_replay_of_what_was_kept_comes_to_the_same() -> None:
             code_problem=PROBLEM if problem and asked else None,
             capsule_problem=PROBLEM if problem else None,
         )
-        kept = AdmissionInputs.from_json(inputs.as_json(), run_id="run-1", project="heart-attack")
+        kept = AdmissionInputs.from_json(inputs.as_json(rules), run_id="run-1", project="heart-attack")
         assert code_of(kept, rules) == code_of(inputs, rules)
 
 
@@ -121,3 +121,15 @@ def test_the_rules_in_a_version_are_those_that_are_asked(grants: dict[str, str |
 def test_every_rule_has_a_name_of_its_own() -> None:
     """Otherwise an audit entry does not say which rule refused."""
     assert len({rule.code for rule in RULES}) == len(RULES)
+
+
+def test_what_project_code_calls_its_data_is_not_kept() -> None:
+    """Otherwise a name that carries a patient's stands in a log that leaves the node."""
+    inputs = replace(INPUTS, needed_sources=("patients", "Jane Doe"))
+    refusal = refused(inputs, RULES_IN_FORCE)
+    assert refusal is not None
+    kept = inputs.as_json(RULES_IN_FORCE)
+    assert kept["needed_sources"][0] == "patients"
+    assert "Jane Doe" not in f"{kept} {refusal.error.logged}"
+    again = AdmissionInputs.from_json(kept, run_id="run-1", project="heart-attack")
+    assert code_of(again) == refusal.code

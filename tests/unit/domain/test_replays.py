@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phems.domain.admission import AdmissionInputs
+from phems.domain.admission import AdmissionInputs, AdmissionRules
 from phems.domain.approvals import Approval
 from phems.domain.code_revisions import CodeRevision
 from phems.domain.releases import CastVote, FrozenFile
@@ -107,7 +107,7 @@ def test_an_admission_is_told_in_one_word(result: str, told: str) -> None:
         day=NOW.date(),
         was_admitted=False,
     )
-    state = {**inputs.as_json(), "revision_state": "APPROVED"}
+    state = {**inputs.as_json(AdmissionRules({}, needs_sandbox=False)), "revision_state": "APPROVED"}
     kept = AdmissionInputs.from_json(state, run_id="run-1", project="heart")
     assert replayed_admission(kept, CONTENT) == told
 
