@@ -14,6 +14,7 @@ from phems.errors import InputError, IntegrityError, NotFoundError, RefusedError
 from phems.services.ports import Governance, Transaction
 from phems.services.ports.artifacts import ArtifactAreas, FrozenFiles, FrozenWriter
 from phems.services.release_asks import Choice
+from phems.services.watched_chunks import watched
 
 __all__ = ["Choice", "CodeFile", "Freezer", "origin_of"]
 
@@ -100,13 +101,12 @@ class Freezer:
     def _copy(self, writer: FrozenWriter, output: Output, rule: TypeRule) -> None:
         hasher, scan = hashlib.sha256(), ContentScan(output.path)
 
-        def watched() -> Iterator[bytes]:
-            for chunk in self._artifacts.chunks(output.project, output.path, limit=rule.max_file_size):
-                hasher.update(chunk)
-                scan.feed(chunk)
-                yield chunk
+        def look(chunk: bytes) -> None:
+            hasher.update(chunk)
+            scan.feed(chunk)
 
-        writer.write(output.path, watched())
+        chunks = self._artifacts.chunks(output.project, output.path, limit=rule.max_file_size)
+        writer.write(output.path, watched(chunks, look))
         if hasher.hexdigest() != output.sha256:
             raise IntegrityError(
                 f"The output {output.path!r} is not the one that its run registered.",

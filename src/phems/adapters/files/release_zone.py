@@ -17,6 +17,7 @@ from phems.domain.outputs import check_output_path
 from phems.domain.release_packages import ATTESTATION, MANIFEST
 from phems.errors import InputError, IntegrityError, NotFoundError
 from phems.services.ports.artifacts import PackageFile
+from phems.services.watched_chunks import watched
 
 _READ_ONLY = 0o444
 
@@ -131,9 +132,7 @@ def _read(folder: Path, path: str) -> Iterator[bytes]:
 def _checked(chunks: Iterable[bytes], path: str, sha256: str) -> Iterator[bytes]:
     """Pass the bytes on; raise `IntegrityError` at their end when they are not the reviewed ones."""
     hasher = hashlib.sha256()
-    for chunk in chunks:
-        hasher.update(chunk)
-        yield chunk
+    yield from watched(chunks, hasher.update)
     if hasher.hexdigest() != sha256:
         error = IntegrityError(
             f"The file {path!r} is not the one that was reviewed.",
