@@ -26,7 +26,7 @@ CHECKS = [
 ]
 # Each in turn asks every route: some are refused, some do what they ask.
 ASKING = ("iris", "ana", "omar", "olga", "aud")
-EXAMPLES_EACH = 12
+EXAMPLES_EACH = 6
 
 
 @pytest.fixture
