@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -237,6 +238,27 @@ def _release(story: Story) -> None:
     teller.claim(
         "the package has the bytes that were reviewed, not the swapped ones",
         holds="Jane Doe" not in "".join(path.read_text() for path in package.rglob("*.csv")),
+    )
+    _verify_package(story, package)
+
+
+def _verify_package(story: Story, package: Path) -> None:
+    key = story.act("operator", "release", "key")["public_key"]
+    found = story.act("operator", "release", "verify", str(package), "--key", key)
+    story.teller.claim(
+        f"whoever gets the package verifies it offline, with the public key {found['key_id']} alone",
+        holds=found["request"] == story.request and len(found["files"]) == len(OUTPUTS),
+        seen=found,
+    )
+    changed = story.node.folder / "changed-package"
+    shutil.copytree(package, changed, copy_function=shutil.copyfile)
+    (changed / "files" / "km_table.csv").write_text("time,at_risk\n0,1\n")
+    code, result = story.node.act("operator", "release", "verify", str(changed), "--key", key)
+    shutil.rmtree(changed)
+    story.teller.claim(
+        "with one file changed it does not, and the file is named",
+        holds=code == IntegrityError.exit_code and "km_table.csv" in json.dumps(result),
+        seen=result,
     )
 
 
