@@ -23,13 +23,13 @@ class Run:
     status: str
     requester: str | None
     code_revision: str | None
-    capsule: str | None
     partition: str | None
     created_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
     seconds: float | None
     tags: Mapping[str, str]
+    capsule: str | None = None
 
     @property
     def has_ended(self) -> bool:

@@ -169,7 +169,6 @@ class Policies:
                 proposed_by=record.proposed_by, key_id=signature.key_id, signature=signature.signature,
                 signed_at=now.isoformat(),
             )  # fmt: skip
-            work.policies.announce(scope)
         return after
 
     def reject(self, actor: Actor, scope: str, number: int, *, reason: str) -> PolicyRecord:
@@ -218,7 +217,6 @@ class Policies:
         record = next_record(scope, number, content, PolicyAction.ADOPT, by=actor.name, at=now)
         work.policies.save(record)
         _record(work, actor, "policy.adopt", record, before, is_first=before is None)
-        work.policies.announce(scope)
 
     def _propose(
         self,
@@ -322,6 +320,8 @@ def _record(
     before: PolicyVersion | None,
     **details: Any,
 ) -> None:
+    """Write the audit entry, and tell the running node."""
+    work.policies.announce(record.scope)
     work.audit.append(
         actor,
         action,
