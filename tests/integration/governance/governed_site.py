@@ -154,9 +154,7 @@ class Site:
             self.access,
             self.clock,
             code=FolderArtifactAreas(self.folder / "code"),
-            checks=OutputChecks(
-                self.governance, self.artifacts, self.frozen, self.check_runner, self.access
-            ),
+            checks=OutputChecks(self.governance, self.artifacts, self.frozen, self.check_runner, self.access),
             signatures=VoteSignatures(self.signatures),
         )
         self.release_key = load_or_create_key(self.folder / "keys", RELEASE_KEY)
