@@ -13,6 +13,7 @@ from phems.domain.canonical import canonical
 from phems.domain.outputs import name_of
 from phems.domain.release_facts import ReleaseFacts, RunProvenance
 from phems.domain.release_packages import ATTESTATION, CRATE, DESCRIBED_PARTS, package_paths, time_text
+from phems.domain.releases import FrozenFile
 from phems.domain.ro_crate_actions import actions_of
 from phems.domain.ro_crate_terms import (
     CONTROLLER,
@@ -37,7 +38,8 @@ _TERMS = "#terms"
 def crate_of(facts: ReleaseFacts) -> bytes:
     """`ro-crate-metadata.json`."""
     actions, terms = actions_of(facts)
-    files = [_file(facts, path, place) for path, place in package_paths(facts.files).items()]
+    places = package_paths(facts.files)
+    files = [_file(facts, file, places[file.path]) for file in facts.files]
     graph = [
         {
             "@id": CRATE,
@@ -92,13 +94,12 @@ def _root(facts: ReleaseFacts, files: list[Entity], actions: list[Entity]) -> En
     }
 
 
-def _file(facts: ReleaseFacts, path: str, place: str) -> Entity:
-    file = next(file for file in facts.files if file.path == path)
+def _file(facts: ReleaseFacts, file: FrozenFile, place: str) -> Entity:
     group = next((group for group in facts.groups if group.name == file.group), None)
     return {
         "@id": file_id(place),
         "@type": "File",
-        "name": name_of(path),
+        "name": name_of(file.path),
         "description": group.context if group else f"A file of release {facts.request.id}.",
         "contentSize": str(file.size),
         "encodingFormat": file.media_type,

@@ -33,7 +33,7 @@ from phems.services.ports.artifacts import FrozenFiles, PackageFile, ReleaseZone
 from phems.services.ports.clock import Clock
 from phems.services.ports.release_packages import PackageRecord
 from phems.services.refusals import recorded_refusals
-from phems.services.release_acts import digests
+from phems.services.release_acts import digests, recorded
 from phems.services.vote_signatures import VoteSignatures
 
 PUBLISHER = Actor("publisher", "system")
@@ -122,19 +122,16 @@ class Publisher:
                 released = replace(released, package_digest=sha256(parts[MANIFEST]))
                 work.releases.save(released)
                 work.packages.add(request.id, parts)
-                work.audit.append(
+                recorded(
+                    work,
                     PUBLISHER,
                     "release.publish",
-                    request.id,
-                    project=request.project,
-                    details={
-                        "before": present.state.value,
-                        "after": released.state.value,
-                        "manifest": released.package_digest,
-                        "attestation": sha256(parts[ATTESTATION]),
-                        "policy_version": facts.policy_version,
-                        "files": digests(released.approved_files()),
-                    },
+                    released,
+                    present,
+                    manifest=released.package_digest,
+                    attestation=sha256(parts[ATTESTATION]),
+                    policy_version=facts.policy_version,
+                    files=digests(released.approved_files()),
                 )  # 2
         except BaseException:
             # Also when it did commit and only the answer was lost: completing stages anew.

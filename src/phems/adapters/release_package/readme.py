@@ -12,6 +12,7 @@ from typing import Any
 from phems.domain.package_checks import released_findings
 from phems.domain.release_facts import ReleaseFacts
 from phems.domain.release_packages import package_paths, time_text, votes_on
+from phems.domain.releases import FrozenFile
 
 
 def write_readme(facts: ReleaseFacts, parts: Collection[str]) -> bytes:
@@ -19,11 +20,12 @@ def write_readme(facts: ReleaseFacts, parts: Collection[str]) -> bytes:
     style = resources.files(__package__).joinpath("readme.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    places = package_paths(facts.files)
     page: str = _template().render(
         facts=facts,
         request=facts.request,
         released_at=time_text(facts.released_at),
-        files=[_file(facts, path, place) for path, place in package_paths(facts.files).items()],
+        files=[_file(facts, file, places[file.path]) for file in facts.files],
         findings=released_findings(facts),
         parts=sorted(parts),
         style=style,
@@ -32,16 +34,15 @@ def write_readme(facts: ReleaseFacts, parts: Collection[str]) -> bytes:
     return page.encode()
 
 
-def _file(facts: ReleaseFacts, path: str, place: str) -> dict[str, Any]:
-    file = next(file for file in facts.files if file.path == path)
+def _file(facts: ReleaseFacts, file: FrozenFile, place: str) -> dict[str, Any]:
     return {
         "place": place,
         "size": file.size,
         "sha256": file.sha256,
-        "decision": facts.request.decision_on(path).value,
+        "decision": facts.request.decision_on(file.path).value,
         "votes": [
             {"by": f"{vote.checker}: {vote.vote.value}, {time_text(vote.at)}", "why": vote.justification}
-            for vote in votes_on(facts.request, path)
+            for vote in votes_on(facts.request, file.path)
         ],
     }
 

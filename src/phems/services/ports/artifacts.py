@@ -46,7 +46,7 @@ class FrozenFiles(Protocol):
         ...
 
     def folder(self, request_id: str, turn: int) -> Path:
-        """Where the files of a turn lie, each by its path: for the output checks, which see them read-only."""
+        """Where the files of a turn lie, each by its path: the output checks see them read-only."""
         ...
 
     def chunks(self, request_id: str, turn: int, path: str) -> Iterator[bytes]:
