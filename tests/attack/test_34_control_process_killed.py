@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import psutil
-from attacked_node import WARD, AttackedNode, until, write_node_repo
+from attacked_node import ANA, WARD, AttackedNode, until, write_node_repo
 
 SCRIPT = Path(__file__).parent / "serve_and_be_killed.py"
 
@@ -46,4 +46,4 @@ def test_the_next_one_finishes_the_run(sandbox: None) -> None:
             assert later.event_types(run_id).count("PIPELINE_SUCCESS") == 1
             resumed = [e for e in later.audit() if e.action == "run.resume" and e.subject == run_id]
             assert len(resumed) == 1
-            later.serving.node.audit.verify()
+            assert later.serving.node.audit.verify(ANA).ok
