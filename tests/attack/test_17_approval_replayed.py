@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from phems.adapters.git import GitRepos
 from phems.domain.audit import Entry
+from phems.domain.canonical import canonical, digest
 from phems.errors import PhemsError, RefusedError
 
 
@@ -29,14 +30,14 @@ def test_changed_code_in_the_code_mount_starts_no_host(own_site: AttackedNode) -
     site = own_site
     host = site.serving.control.hosts.current(WARD)
     assert host is not None
-    digest = host.plan.code_digest
-    change_one_byte(site.data / "code" / WARD / digest / "src" / WARD / "definitions.py")
+    approved = host.plan.code_digest
+    change_one_byte(site.data / "code" / WARD / approved / "src" / WARD / "definitions.py")
     host.connection.kill()  # type: ignore[union-attr]
     until(lambda: host.state.value == "FAILED", 20, "the host is refused at its next start")
     assert "is not what was approved" in host.error
     assert "Remedy" in host.error
     (entry,) = [entry for entry in site.refusals("code.verify") if entry.project == WARD]
-    assert entry.subject == digest
+    assert entry.subject == approved
     run_id = site.launch(INTRUDER, "plain_job")
     assert site.wait(run_id).is_success, "the other project is untouched"
 
@@ -63,6 +64,7 @@ def forge(site: AttackedNode, statement: str, **values: object) -> None:
     """What somebody does who has the whole database, and nothing else of the node."""
     engine = create_engine(site.serving.node.database.address("admin"), poolclass=NullPool)
     with engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))  # past all triggers
         connection.execute(text(statement), values)
 
 
@@ -139,6 +141,31 @@ def test_a_run_of_code_whose_approval_was_changed_is_not_admitted(
     assert [entry for entry in site.refusals("run.admit") if entry.subject == run_id]
     again = site.launch(INTRUDER, "plain_job")
     assert site.wait(again).is_success, "with the approval as it was made"
+
+
+def test_rules_loosened_by_sql_let_no_forged_approval_count(own_site: AttackedNode) -> None:
+    """Otherwise whoever has the database says first that approvals need no signature."""
+    site = own_site
+    node = site.serving.node
+    version = node.policies.in_force()[INTRUDER]
+    policy = {**version.content["policy"], "signatures": "optional"}
+    loosened = {**version.content, "policy": policy}
+    forge(
+        site,
+        "UPDATE governance.policy_versions SET content = :content, digest = :digest "
+        "WHERE scope = :scope AND number = :number",
+        content=canonical(loosened).decode(),
+        digest=digest(loosened),
+        scope=INTRUDER,
+        number=version.number,
+    )
+    forge(site, "UPDATE governance.code_approvals SET key_id = '', signature = '' WHERE project = 'intruder'")
+    node.follow_policies()
+    assert node.spec.policy_of(INTRUDER).signatures == "optional", "the forged rules are those in force"
+    run_id = site.launch(INTRUDER, "plain_job")
+    assert site.wait(run_id).status.value == "FAILURE"
+    assert "it is not signed" in site.log(run_id)
+    assert "PIPELINE_START" not in site.event_types(run_id)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from phems.adapters.postgres.unit_of_work import PostgresGovernance
 from phems.adapters.signing import RELEASE_KEY, SigningKey, load_or_create_key, signature_matches
 from phems.domain.actors import LOCAL_OPERATOR, Actor
 from phems.domain.permissions import Role, roles_of
-from phems.errors import UnavailableError
+from phems.errors import PhemsError, UnavailableError
 from phems.nodespec import NodePaths, NodeSpec, load_node, node_paths
 from phems.services.checkpoints import CheckpointKeeper
 
@@ -55,20 +55,22 @@ class Node:
     """One node's use cases, each made when it is first asked for.
 
     `spec` is node.yaml as it is in force: what it loosens waits for a second person (see `Policies`).
-    `declared` is node.yaml as it is written.
+    `declared` is node.yaml as it was taken up, `written` as it was last read: approvals are held to that too,
+    for it lies outside the database.
     """
 
     spec: NodeSpec
     paths: NodePaths
     database: Database
     declared: NodeSpec = field(init=False)
+    written: NodeSpec = field(init=False)
     policy_versions: Mapping[str, str] = field(init=False, default_factory=dict)
     """The labels of the policy versions that `spec` is made of, by scope."""
     waiting: Sequence[Waiting] = field(init=False, default=())
     """What of node.yaml was found to wait for a second person when it was last taken up."""
 
     def __post_init__(self) -> None:
-        self.declared = self.spec
+        self.declared = self.written = self.spec
 
     @cached_property
     def clock(self) -> SystemClock:
@@ -123,7 +125,9 @@ class Node:
 
         def rules_of(name: str) -> ProjectRules:
             # Read anew at each question: other rules may have come into force since.
-            return rules_of_spec(self.spec, self.paths)(name)
+            rules = rules_of_spec(self.spec, self.paths)(name)
+            written = self.written if name in self.written.projects else self.declared
+            return rules.no_looser_than(rules_of_spec(written, self.paths)(name))
 
         return ProjectAccess(rules_of, self.roles_in)
 
@@ -368,7 +372,7 @@ class Node:
         from phems.nodespec.governed import contents_of
 
         self.waiting = self.policies.take_up(actor, contents_of(spec), ask_again=ask_again)
-        self.declared = spec
+        self.declared = self.written = spec
         self.follow_policies()
         return self.waiting
 
@@ -377,6 +381,9 @@ class Node:
         from phems.nodespec.governed import in_force
 
         versions = self.policies.in_force()
+        # A node.yaml that is being edited may not be one: then the last that was counts on.
+        with suppress(PhemsError):
+            self.written = load_node(self.paths.folder)
         if versions:
             self.spec = in_force(self.declared, {scope: found.content for scope, found in versions.items()})
         self.policy_versions = {scope: found.label for scope, found in versions.items()}

@@ -74,6 +74,19 @@ class ApprovalRules:
     organisations: Mapping[str, str] = field(default_factory=dict)
     """A person's organisation; with `different_organisations`, who has none does not count."""
 
+    def no_looser_than(self, others: ApprovalRules) -> ApprovalRules:
+        """Both rules at once: what either asks for is asked for."""
+        return ApprovalRules(
+            needed=max(self.needed, others.needed),
+            unsigned_count=self.unsigned_count and others.unsigned_count,
+            different_organisations=self.different_organisations or others.different_organisations,
+            organisations={
+                person: name
+                for person, name in self.organisations.items()
+                if others.organisations.get(person) == name
+            },
+        )
+
     def count(self, approvers: Collection[str]) -> int:
         """How many of the approvals needed these people give."""
         people = frozenset(approvers)

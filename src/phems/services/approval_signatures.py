@@ -1,9 +1,10 @@
 """Signing what approvers decide, and verifying it: of code revisions, run capsules and votes alike.
 
 A person's first key is made here, at their first approval, so that a node works without further steps.
-What that shows: the approval was made through this node, for exactly these bytes, and nobody who can write
-to the database alone has made or changed it. What it does not show: that the person did it, and not somebody
-with the node's keys folder. For that, the person keeps the private half and hands in signatures (`given`).
+What that shows: the approval was made through this node, by somebody it took for that person, for exactly
+these bytes; nobody has written or changed it in the database. What it does not show: that it was the person,
+and not somebody with their token or the node's keys folder. For that, the person keeps the private half and
+hands in signatures (`given`).
 """
 
 from __future__ import annotations

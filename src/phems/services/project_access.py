@@ -6,7 +6,7 @@ A project that does not exist and one that is none of the asker's business look 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +35,21 @@ class ProjectRules:
     organisations: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, Any] = field(default_factory=Thresholds().model_dump)
     checks: Mapping[str, Any] = field(default_factory=OutputChecks().model_dump)
+
+    def no_looser_than(self, declared: ProjectRules) -> ProjectRules:
+        """These rules, as to approvals no looser than those that node.yaml declares.
+
+        The rules in force are in the database, node.yaml is not: who can write to the database alone cannot
+        have approvals count that would not.
+        """
+        rules = self.approval.no_looser_than(declared.approval)
+        return replace(
+            self,
+            approvals=rules.needed,
+            unsigned_approvals_count=rules.unsigned_count,
+            different_organisations=rules.different_organisations,
+            organisations=rules.organisations,
+        )
 
     @property
     def approval(self) -> ApprovalRules:

@@ -98,6 +98,25 @@ def test_enough_is_never_fewer_people_than_asked_for(people: set[str], needed: i
         assert len(people) >= max(1, needed)
 
 
+@given(st.data(), st.sets(st.sampled_from("abcdef")))
+def test_rules_held_to_others_are_never_looser_than_either(data: st.DataObject, people: set[str]) -> None:
+    """Attack 17: otherwise rules that somebody wrote into the database let forged approvals count."""
+    organisations = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("xyz"))
+    rules = st.builds(
+        ApprovalRules,
+        needed=st.integers(0, 4),
+        unsigned_count=st.booleans(),
+        different_organisations=st.booleans(),
+        organisations=organisations,
+    )
+    one, other = data.draw(rules), data.draw(rules)
+    both = one.no_looser_than(other)
+    assert both.unsigned_count == (one.unsigned_count and other.unsigned_count)
+    if both.suffice(people):
+        assert one.suffice(people)
+        assert other.suffice(people)
+
+
 def test_an_approval_is_unsigned_until_it_is_signed() -> None:
     """Otherwise approvals from before look signed."""
     assert Approval("ida", NOW, 1).signature is None
