@@ -6,7 +6,7 @@ that there are any. The rules:
 1. Everybody sees their own votes and comments.
 2. Votes of the present turn show to checkers once its blind phase is over, to others once the review is.
 3. Votes of an earlier turn show once its blind phase was over. A turn that was returned before that stays
-   sealed until the present one is opened: or a return would be a way to look.
+   sealed until a later one is opened: or a return would be a way to look.
 4. PRIVATE comments show to checkers alone, and to them as votes do. A PUBLIC comment of a checker shows
    when votes do, or when the turn is over; one of an author shows at once.
 5. An author is never shown the request as a checker, whatever roles they hold.
@@ -151,10 +151,12 @@ def _sight(request: ReleaseRequest, viewer: str, *, checker: bool) -> _Sight:
     as_checker = checker and viewer not in request.authors
     reviewing = request.state in UNDER_REVIEW
     blind = request.phase() is ReviewPhase.INDEPENDENT
-    open_turns = {ended.turn for ended in request.ended_turns if ended.opened}
+    last = max((ended.turn for ended in request.ended_turns if ended.opened), default=0)
     if not blind and (as_checker or not reviewing):
-        open_turns |= set(range(1, request.turn + 1))
-    return _Sight(viewer, request.authors, request.turn, as_checker, reviewing, blind, frozenset(open_turns))
+        last = request.turn
+    # A turn that is opened opens those before it, and what was open stays so.
+    open_turns = frozenset(range(1, last + 1))
+    return _Sight(viewer, request.authors, request.turn, as_checker, reviewing, blind, open_turns)
 
 
 def _redacted(request: ReleaseRequest, sight: _Sight) -> ReleaseRequest:

@@ -134,7 +134,7 @@ class ReleaseMachine(RuleBasedStateMachine):
     request: ReleaseRequest
     model: Model
 
-    @initialize(votes=st.integers(1, 3), block=st.booleans())
+    @initialize(votes=st.sampled_from([1, 2, 2, 2, 3]), block=st.sampled_from([False, False, True]))
     def begin(self, votes: int, block: bool) -> None:
         self.request = on_fail(a_request(votes), "block" if block else "justify")
         self.block = block
@@ -142,6 +142,7 @@ class ReleaseMachine(RuleBasedStateMachine):
         self.now = NOW
         self.model = Model(votes)
         self.seen: dict[str, frozenset[tuple[int, str, str]]] = {}
+        self.submit(set())
 
     def attempt(self, change: Callable[[], ReleaseRequest], *, allowed: bool) -> bool:
         self.now += timedelta(seconds=1)
@@ -190,6 +191,27 @@ class ReleaseMachine(RuleBasedStateMachine):
                     model.heard.add((path, who))
             model.follow_votes(approve=True)
 
+    # Whole stretches of the usual way, so that chance gets to its far end often.
+
+    @rule(who=st.sampled_from(CHECKERS), word=st.sampled_from([*Vote, Vote.APPROVED]))
+    def vote_on_all_that_is_left(self, who: str, word: Vote) -> None:
+        self.vote(who, set(self.model.files), word, "seen", "known")
+
+    @rule(
+        first=st.sampled_from(CHECKERS),
+        second=st.sampled_from(CHECKERS),
+        words=st.tuples(st.sampled_from(Vote), st.sampled_from(Vote)),
+    )
+    def two_vote(self, first: str, second: str, words: tuple[Vote, Vote]) -> None:
+        self.vote_on_all_that_is_left(first, words[0])
+        self.vote_on_all_that_is_left(second, words[1])
+
+    @rule(checker=st.sampled_from(CHECKERS), author=st.sampled_from(AUTHORS), failing=st.booleans())
+    def go_round_again(self, checker: str, author: str, failing: bool) -> None:
+        self.decide(checker, A.RETURN)
+        self.ask_again(author, "ana")
+        self.submit({ONE} if failing else set())
+
     @rule(who=PEOPLE)
     def approve(self, who: str) -> None:
         some = any(self.model.decision(path) == "APPROVED" for path in self.model.files)
@@ -212,8 +234,10 @@ class ReleaseMachine(RuleBasedStateMachine):
         ):
             self.model.do(action.value)
 
-    @rule(who=PEOPLE)
-    def withdraw(self, who: str) -> None:
+    @rule(who=PEOPLE, really=st.sampled_from([False, False, False, True]))
+    def withdraw(self, who: str, really: bool) -> None:
+        if not really and who in self.model.authors:
+            return  # it ends there, and there is more to try
         allowed = self.model.can("withdraw") and who in self.model.authors
         if self.attempt(lambda: withdrawn(self.request, who, at=self.now), allowed=allowed):
             self.model.do("withdraw")
@@ -323,7 +347,8 @@ class ReleaseMachine(RuleBasedStateMachine):
     @invariant()
     def a_sealed_turn_is_not_opened_by_returning_it(self) -> None:
         request = self.request
-        sealed = {turn.turn for turn in request.ended_turns if not turn.opened}
+        last_opened = max((turn.turn for turn in request.ended_turns if turn.opened), default=0)
+        sealed = set(range(last_opened + 1, request.turn))
         if request.phase() is not ReviewPhase.INDEPENDENT:
             return
         for who, view in self.views():
@@ -354,4 +379,4 @@ class ReleaseMachine(RuleBasedStateMachine):
 
 
 TestReleaseMachine = ReleaseMachine.TestCase
-TestReleaseMachine.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestReleaseMachine.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)

@@ -99,6 +99,9 @@ def test_a_return_is_no_way_to_look_at_a_blind_vote() -> None:
     assert {vote.turn for vote in cara.votes} == {1, 2}
     assert [comment.text for comment in cara.comments] == ["one patient", "please round"]
     assert seen_by(both, "ana", checker=False).votes == ()
+    # What was opened stays open when the next turn is blind again.
+    third = again(acted(both, A.RETURN, by="cara", at=NOW))
+    assert {vote.turn for vote in seen_by(third, "cara", checker=True).votes} == {1, 2}
 
 
 def test_a_request_withdrawn_while_checkers_are_blind_keeps_their_votes_sealed() -> None:
