@@ -91,7 +91,7 @@ PERMISSIONS: Mapping[Verb, frozenset[Role]] = {
     "release.withdraw": frozenset({_ANALYST}),
     "release.download": frozenset({_ANALYST, _CHECKER, _OWNER}),
     "release.revoke": frozenset({_OWNER}),
-    "policy.list": frozenset({_ANALYST, _CHECKER, _OWNER, _OPERATOR, _AUDITOR}),
+    "policy.list": frozenset({_ANALYST, _CHECKER, _OWNER, _OPERATOR}),
     "policy.propose": frozenset({_OPERATOR}),
     # Never who proposed it; an operator, only when another one proposed it under their name.
     "policy.approve": frozenset({_OWNER, _OPERATOR}),
