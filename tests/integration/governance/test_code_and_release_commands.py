@@ -223,7 +223,11 @@ def test_an_author_has_the_checks_run_for_herself(say: Say, node: Node) -> None:
     node.outputs.register_output("heart", "run-9", "step", "outputs/run-9/bad.csv")
     asked = ("release", "check", "-p", "heart", "--run", "run-9")
     good = say("ana", "--json", *asked, "--file", "good.csv")
-    assert (good.code, good.json["verdict"]) == (0, "pass")
+    assert good.code == 0
+    # The project has asked for undeclared tables before: to compare with those is for people.
+    verdicts = {finding["check"]: finding["verdict"] for finding in good.json["findings"]}
+    assert verdicts.pop("differencing") in {"pass", "review"}
+    assert set(verdicts.values()) == {"pass"}
     assert {finding["path"] for finding in good.json["findings"]} == {"outputs/run-9/good.csv"}
     assert good.json["tools"]["policy"]
     both = say("ana", *asked)
