@@ -24,6 +24,10 @@ class Verdict(StrEnum):
     REVIEW = "review"
 
 
+# Checks whose failure no reason makes good: a file that is not what it says, a picture that carries more than
+# itself. Writing the file again does.
+BEYOND_JUSTIFICATION = frozenset({"file-type", "image"})
+
 # From the mildest to the gravest.
 _GRAVITY = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
 # Checks on the request as a whole may take as long as those on two files.
@@ -171,6 +175,10 @@ class CheckReport:
     def failed(self, path: str) -> tuple[Finding, ...]:
         """The failures that stand in the way of approving one file."""
         return tuple(finding for finding in self.of(path) if finding.verdict is Verdict.FAIL)
+
+    def is_barred(self, path: str) -> bool:
+        """Whether one file may not be approved at all: what it failed is `BEYOND_JUSTIFICATION`."""
+        return any(finding.check in BEYOND_JUSTIFICATION for finding in self.failed(path))
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON."""

@@ -77,15 +77,17 @@ def voted(
     *,
     at: datetime,
     failed: Collection[str] = (),
+    barred: Collection[str] = (),
     finish: Callable[[CastVote], CastVote] = lambda vote: vote,
 ) -> ReleaseRequest:
     """The request with `checker`'s votes, each replacing an earlier one, and the state they lead to.
 
-    `failed` are the paths of the files that an output check failed; `finish` signs and seals a vote that is
+    `failed` are the paths of the files that an output check failed, `barred` those of them that no reason lets
+    go; `finish` signs and seals a vote that is
     allowed. Raises `RefusedError` or `InputError` for one that is not.
     """
     check_may_vote(request, checker)
-    allowed = {ballot.path: _cast(request, checker, ballot, at, failed) for ballot in ballots}
+    allowed = {ballot.path: _cast(request, checker, ballot, at, failed, barred) for ballot in ballots}
     cast = {path: finish(vote) for path, vote in allowed.items()}
     kept: list[CastVote] = []
     replaced = list(request.replaced_votes)
@@ -97,7 +99,12 @@ def voted(
 
 
 def _cast(
-    request: ReleaseRequest, checker: str, ballot: Ballot, at: datetime, failed: Collection[str]
+    request: ReleaseRequest,
+    checker: str,
+    ballot: Ballot,
+    at: datetime,
+    failed: Collection[str],
+    barred: Collection[str],
 ) -> CastVote:
     file = request.file(ballot.path)
     if file.kind is not FileKind.OUTPUT:
@@ -105,6 +112,12 @@ def _cast(
             f"A file of the release request {request.id} takes no votes.",
             why=f"it is a {file.kind.value} file; outputs alone are voted on and released.",
             remedy=see(request),
+        )
+    if ballot.vote is Vote.APPROVED and ballot.path in barred:
+        raise RefusedError(
+            f"A file of the release request {request.id} cannot be approved.",
+            why="it is not what it says it is, or a picture that carries more than itself: no reason lets it go.",
+            remedy=f"Request changes to it: phems release vote {request.id} --changes FILE",
         )
     if ballot.vote is Vote.APPROVED and ballot.path in failed:
         _check_failed_file(request, ballot)

@@ -56,9 +56,16 @@ class CheckerActs(ReleaseActs):
                 vote = replace(vote, policy_version=version, nonce=nonce)
                 return self._signatures.signed(work, actor, request, vote)
 
-            failed = _failed(work, request)
-            now = self._clock.now()
-            return voted(standing, actor.name, ballots, at=now, failed=failed, finish=finish)
+            failed, barred = _failed(work, request)
+            return voted(
+                standing,
+                actor.name,
+                ballots,
+                at=self._clock.now(),
+                failed=failed,
+                barred=barred,
+                finish=finish,
+            )
 
         def record(work: Transaction, request: ReleaseRequest, before: ReleaseRequest) -> None:
             _record_votes(work, actor, request, before)
@@ -144,15 +151,19 @@ def _ballots(request: ReleaseRequest, votes: Votes, justification: str, reason: 
     )
 
 
-def _failed(work: Transaction, request: ReleaseRequest) -> frozenset[str]:
-    """The outputs that failed a check; a failure of the request as a whole is one of each."""
+def _failed(work: Transaction, request: ReleaseRequest) -> tuple[frozenset[str], frozenset[str]]:
+    """The outputs that failed a check, and those of them that no reason lets go.
+
+    A failure of the request as a whole is one of each file.
+    """
     report = work.output_checks.of(request.id, request.turn)
     if report is None:
-        return frozenset()
+        return frozenset(), frozenset()
     paths = {file.path for file in request.outputs()}
+    barred = frozenset(path for path in paths if report.is_barred(path))
     if any(finding.verdict.value == "fail" for finding in report.of(None)):
-        return frozenset(paths)
-    return frozenset(path for path in paths if report.failed(path))
+        return frozenset(paths), barred
+    return frozenset(path for path in paths if report.failed(path)), barred
 
 
 def _record_votes(work: Transaction, actor: Actor, request: ReleaseRequest, before: ReleaseRequest) -> None:

@@ -52,6 +52,15 @@ def test_findings_are_by_file() -> None:
     assert REPORT.failed("b.csv") == (FAIL,)
 
 
+def test_some_failures_are_beyond_justification() -> None:
+    """Otherwise a picture with metadata could be talked out of the node."""
+    picture = Finding("image", "1", "c.png", Verdict.FAIL, "it carries more than its picture")
+    doubtful = CheckReport((PASS, FAIL, picture), {})
+    assert [doubtful.is_barred(path) for path in ("a.csv", "b.csv", "c.png")] == [False, False, True]
+    passed = CheckReport((Finding("image", "1", "c.png", Verdict.PASS, "its picture alone"),), {})
+    assert not passed.is_barred("c.png")
+
+
 def test_all_of_it_survives_json() -> None:
     """Otherwise what is kept, or packed, is not what was found."""
     assert CheckReport.from_json(json.loads(json.dumps(REPORT.as_json()))) == REPORT

@@ -165,6 +165,17 @@ def test_a_policy_can_block_files_that_failed_a_check() -> None:
         voted(request, "chris", [Ballot(ONE, Vote.APPROVED, "please")], at=NOW, failed={ONE})
 
 
+def test_no_reason_lets_a_barred_file_go() -> None:
+    """Otherwise a picture leaves with the name of whom it shows, because somebody wrote a sentence."""
+    request = submitted()
+    with pytest.raises(RefusedError, match="no reason lets it go"):
+        voted(request, "chris", [Ballot(ONE, Vote.APPROVED, "please")], at=NOW, failed={ONE}, barred={ONE})
+    assert voted(
+        request, "chris", [Ballot(ONE, Vote.CHANGES_REQUESTED)], at=NOW, failed={ONE}, barred={ONE}
+    ).votes
+    assert voted(request, "chris", [Ballot(TWO, Vote.APPROVED)], at=NOW, barred={ONE}).votes
+
+
 def test_votes_are_finished_once_they_are_allowed() -> None:
     """Otherwise a vote is signed that is then refused, or one stands unsigned."""
     request = voted(
