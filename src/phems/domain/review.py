@@ -82,9 +82,9 @@ def voted(
 ) -> ReleaseRequest:
     """The request with `checker`'s votes, each replacing an earlier one, and the state they lead to.
 
-    `failed` are the paths of the files that an output check failed, `barred` those of them that no reason lets
-    go; `finish` signs and seals a vote that is
-    allowed. Raises `RefusedError` or `InputError` for one that is not.
+    `failed` are the paths of the files that an output check failed, `barred` those of them that no reason
+    lets go; `finish` signs and seals a vote that is allowed. Raises `RefusedError` or `InputError` for one
+    that is not.
     """
     check_may_vote(request, checker)
     allowed = {ballot.path: _cast(request, checker, ballot, at, failed, barred) for ballot in ballots}
@@ -116,7 +116,7 @@ def _cast(
     if ballot.vote is Vote.APPROVED and ballot.path in barred:
         raise RefusedError(
             f"A file of the release request {request.id} cannot be approved.",
-            why="it is not what it says it is, or a picture that carries more than itself: no reason lets it go.",
+            why="it is not what it says it is, or a picture that carries more: no reason lets it go.",
             remedy=f"Request changes to it: phems release vote {request.id} --changes FILE",
         )
     if ballot.vote is Vote.APPROVED and ballot.path in failed:

@@ -301,17 +301,17 @@ def test_a_diff_says_what_changes_and_what_of_it_loosens(node: GovernedNode) -> 
     loosen(node)
     node.declared["projects"][HEART]["members"]["data_analyst"] = []
     (waiting,) = node.start()
-    pending = node.policies.diff(UMA, HEART, waiting.number).as_json()
+    pending = node.policies.diff(IDA, HEART, waiting.number).as_json()
     assert (pending["before"], pending["after"]) == (2, 3)
     assert all(change["loosens"] for change in pending["changes"])
-    past = node.policies.diff(UMA, HEART, 2).as_json()
+    past = node.policies.diff(IDA, HEART, 2).as_json()
     assert [change["field"] for change in past["changes"]] == ["members.data_analyst.ana"]
-    first = node.policies.diff(UMA, HEART, 1)
+    first = node.policies.diff(IDA, HEART, 1)
     assert first.before == 0
-    assert node.policies.show(UMA, HEART).version.number == 2
-    assert node.policies.show(UMA, HEART, 1).state is PolicyState.REPLACED
+    assert node.policies.show(IDA, HEART).version.number == 2
+    assert node.policies.show(IDA, HEART, 1).state is PolicyState.REPLACED
     with pytest.raises(NotFoundError):
-        node.policies.show(UMA, HEART, 99)
+        node.policies.show(IDA, HEART, 99)
     with pytest.raises(NotFoundError):
         node.policies.list(Actor("eve"), HEART)
 
