@@ -15,8 +15,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import phems
@@ -74,7 +75,7 @@ class DemoNode:
 
     def start(self, progress: Callable[[str], None]) -> None:
         """Start `phems serve` and wait until it answers."""
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, _uninterrupted():
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "phems.cli", "--node", str(self.node), "serve"],
                 stdin=subprocess.DEVNULL,
@@ -99,12 +100,13 @@ class DemoNode:
         """Stop the node; idempotent."""
         if self._server is None or self._server.poll() is not None:
             return
-        self._server.send_signal(signal.SIGTERM)
-        try:
-            self._server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._server.kill()
-            self._server.wait()
+        with _uninterrupted():
+            self._server.send_signal(signal.SIGTERM)
+            try:
+                self._server.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._server.kill()
+                self._server.wait()
 
     def wait(self) -> None:
         """Wait until the node ends or somebody presses Ctrl-C."""
@@ -187,6 +189,27 @@ class DemoNode:
             if path.is_dir() and not path.is_symlink():
                 path.chmod(0o700)
         shutil.rmtree(self.folder)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until the end: broken off here, a node would be left that nobody stops."""
+    came: list[int] = []
+
+    def keep(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {
+        number: signal.signal(number, keep)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            raise KeyboardInterrupt
 
 
 def _example() -> Path:
