@@ -21,13 +21,14 @@ from phems.errors import InputError, NotFoundError, PhemsError
 from phems.gateway.accounts import Accounts
 from phems.gateway.api.lazy import LazyApi
 from phems.gateway.door import Door, Identities
-from phems.gateway.pages import STYLE_PATH, style_sheet
+from phems.gateway.pages import STATIC, static_file
 from phems.gateway.problems import API_PATH
 from phems.gateway.replies import error_reply
 from phems.gateway.request_limits import BodyLimit, SecurityHeaders
 from phems.gateway.root_fields import READ, check
 from phems.gateway.settings import GatewaySettings
 from phems.gateway.sign_in import SignIn
+from phems.gateway.site.routes import site_routes
 
 if TYPE_CHECKING:
     from phems.gateway.api.use_cases import UseCases
@@ -55,9 +56,13 @@ def assemble(
     identities = Identities(accounts, settings.session_seconds, coordinators)
     pages = Starlette(
         routes=[
-            Route(STYLE_PATH, _style, methods=["GET"]),
+            *(Route(path, _static, methods=["GET"]) for path in STATIC),
             *SignIn(accounts, identities, settings).routes(),
-            *([Mount(API_PATH, app=LazyApi(cases))] if cases is not None else []),
+            *(
+                [Mount(API_PATH, app=LazyApi(cases)), *site_routes(cases, settings)]
+                if cases is not None
+                else []
+            ),
             Mount("/", app=ReadersOnly(inner, settings)),
         ],
         exception_handlers={PhemsError: _tell, HTTPException: _tell_http},
@@ -86,8 +91,8 @@ class ReadersOnly:
         await self._app(scope, receive, send)
 
 
-async def _style(_request: Request) -> Response:
-    return style_sheet()
+async def _static(request: Request) -> Response:
+    return static_file(request.scope["path"])
 
 
 async def _tell(request: Request, error: Exception) -> Response:

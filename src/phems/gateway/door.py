@@ -22,7 +22,7 @@ from phems.errors import PhemsError, RefusedError
 from phems.gateway.accounts import Accounts, CoordinatorTokens
 from phems.gateway.callers import Caller, Credential, calling
 from phems.gateway.origins import host_is_known, origin_is_own
-from phems.gateway.pages import STYLE_PATH
+from phems.gateway.pages import STATIC
 from phems.gateway.replies import error_reply, sign_in_first
 from phems.gateway.settings import GatewaySettings
 
@@ -30,7 +30,7 @@ SESSION_COOKIE = "phems_session"
 HEALTH_PATH = "/healthz"
 RELEASES_PATH = "/api/releases"
 """All that a coordinator's token opens: see `phems.gateway.api.releases`."""
-PUBLIC_PATHS = frozenset({"/login", STYLE_PATH})
+PUBLIC_PATHS = frozenset({"/login", *STATIC})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 WEBSOCKET_CHECK_SECONDS = 15.0
 SESSION_ENDED_CODE = 4401

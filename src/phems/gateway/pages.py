@@ -1,4 +1,4 @@
-"""The gateway's own pages: Jinja templates, one style sheet, no script, nothing from elsewhere."""
+"""The gateway's own pages: Jinja templates, one style sheet, one script, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 STYLE_PATH = "/static/phems.css"
+SCRIPT_PATH = "/static/phems.js"
+
+STATIC: Mapping[str, str] = {STYLE_PATH: "text/css", SCRIPT_PATH: "text/javascript"}
 
 PAGE_HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
 
@@ -23,18 +26,18 @@ def render(
     template: str, values: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A page of our own."""
-    text = _environment().get_template(template).render(style=STYLE_PATH, **values)
+    text = _environment().get_template(template).render(style=STYLE_PATH, script=SCRIPT_PATH, **values)
     return HTMLResponse(text, status_code=status, headers={**PAGE_HEADERS, **(headers or {})})
 
 
-def style_sheet() -> Response:
-    """The style sheet, public: the sign-in page needs it."""
-    return Response(_style(), media_type="text/css", headers={"Cache-Control": "public, max-age=300"})
+def static_file(path: str) -> Response:
+    """The style sheet or the script, public: the sign-in page needs them."""
+    return Response(_bytes(path), media_type=STATIC[path], headers={"Cache-Control": "public, max-age=300"})
 
 
 @cache
-def _style() -> bytes:
-    return resources.files("phems.gateway").joinpath("static", "phems.css").read_bytes()
+def _bytes(path: str) -> bytes:
+    return resources.files("phems.gateway").joinpath(path.lstrip("/")).read_bytes()
 
 
 @cache

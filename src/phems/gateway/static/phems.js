@@ -1,0 +1,27 @@
+// What the pages do better with a script than without: move to an error, and take in what changed meanwhile.
+"use strict";
+
+const summary = document.querySelector(".error-summary");
+if (summary) summary.focus();
+
+// A part marked data-live is fetched anew when the node says that something of its topic changed.
+const live = document.querySelectorAll("[data-live]");
+if (live.length && window.EventSource) {
+  let pending = null;
+  const refresh = async () => {
+    pending = null;
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const next = page.getElementById(part.id);
+      // What somebody is typing in is left alone.
+      if (next && !part.contains(document.activeElement)) part.replaceWith(next);
+    }
+  };
+  const source = new EventSource("/events");
+  source.addEventListener("changed", (event) => {
+    const topics = new Set([...document.querySelectorAll("[data-live]")].flatMap((part) => part.dataset.live.split(" ")));
+    if (topics.has(event.data) && pending === null) pending = setTimeout(refresh, 150);
+  });
+}
