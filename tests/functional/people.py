@@ -1,0 +1,83 @@
+"""People in front of a real browser: headless Chromium from the system, a context for each of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Chromium would otherwise look for its maker's hosts at every start.
+QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PASSWORD = "four plain words here"  # noqa: S105
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser. Chromium's own sandbox does not start for root; what it opens is this node alone."""
+    assert CHROMIUM is not None, "Chromium is missing. Remedy (as root): apt-get install chromium"
+    sandbox = ("--no-sandbox",) if os.getuid() == 0 else ()
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *sandbox])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Person:
+    """Somebody who has signed in with the form, and what their browser complained about."""
+
+    name: str
+    context: BrowserContext
+    page: Page
+    complaints: list[str]
+    pictures: Path | None
+
+    def picture(self, name: str) -> None:
+        """Keep what they see, for the documents, when a run is asked to (`PHEMS_PICTURES=FOLDER`)."""
+        if self.pictures is not None:
+            self.page.screenshot(path=self.pictures / f"{name}.png", full_page=True)
+
+    def open(self, path: str) -> Response:
+        """Go to a page; gives the answer."""
+        answer = self.page.goto(path, wait_until="load")
+        assert answer is not None
+        return answer
+
+    def reads(self) -> str:
+        """The text of the page."""
+        return self.page.inner_text("body")
+
+
+def sign_in(browser: Browser, url: str, name: str, **options: object) -> Person:
+    """Sign somebody in, by typing."""
+    pictures = Path(folder) if (folder := os.environ.get("PHEMS_PICTURES")) else None
+    context = browser.new_context(base_url=url, viewport=WIDE, **options)  # type: ignore[arg-type]
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+    page.on(
+        "console",
+        lambda told: complaints.append(f"{page.url}: {told.text}") if told.type == "error" else None,
+    )
+    page.goto("/login")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/")
+    return Person(name, context, page, complaints, pictures)
