@@ -62,7 +62,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def person(hospital: Hospital, browser: Browser) -> Iterator[Callable[..., Person]]:
-    """Signs people in; at the end nobody's browser may have complained (a script's error, a policy broken)."""
+    """Signs people in; at the end nobody's browser may have complained (an error, a policy broken)."""
     people: list[Person] = []
 
     def come(name: str, **options: object) -> Person:

@@ -22,7 +22,7 @@ QUIET = (
     "--disable-sync",
 )
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PASSWORD = "four plain words here"  # noqa: S105
+PASSWORD = "four plain words here"
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,6 @@ from phems.adapters.postgres.database import Database
 
 
 @pytest.fixture
-def site(database: Database, tmp_path: Path) -> Iterator[BrowsedSite]:
+def site(database: Database, tmp_path: Path) -> BrowsedSite:
     """The node's pages."""
-    yield BrowsedSite(tmp_path, database)
+    return BrowsedSite(tmp_path, database)

@@ -36,7 +36,7 @@ Act = Callable[[Ask], str]
 
 @dataclass(frozen=True)
 class Page:
-    """A page by its path (Starlette's form). `acts` are the forms on it, by the value of their `act` field."""
+    """A page by its path (Starlette's form). `acts` are its forms, by the value of their `act` field."""
 
     path: str
     show: Show
