@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from phems.gateway import spelling
+
 STYLE_PATH = "/static/phems.css"
 SCRIPT_PATH = "/static/phems.js"
 
@@ -42,6 +44,15 @@ def _bytes(path: str) -> bytes:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("phems.gateway", "templates"), autoescape=True, undefined=StrictUndefined
+    environment = Environment(
+        loader=PackageLoader("phems.gateway", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=spelling.shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters |= {
+        name: getattr(spelling, name) for name in ("moment", "size", "short", "count", "visible")
+    }
+    return environment
