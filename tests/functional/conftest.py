@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +78,16 @@ def person(hospital: Hospital, browser: Browser) -> Iterator[Callable[..., Perso
     assert complaints == []
 
 
+def _wait_for_hosts(node: DemoNode) -> None:
+    """Until both projects' code is loaded."""
+    deadline = time.monotonic() + 120
+    states: list[str] = []
+    while states != ["READY", "READY"]:
+        assert time.monotonic() < deadline, node.status()
+        threading.Event().wait(0.1)
+        states = [host["state"] for host in (node.status() or {}).get("hosts", ())]
+
+
 def _with_a_story(node: DemoNode) -> Hospital:
     def act(who: str, *words: str, typed: str = "") -> Any:
         code, said = node.act(who, *words, typed=typed)
@@ -88,6 +100,7 @@ def _with_a_story(node: DemoNode) -> Hospital:
     for author, owner, project in (("ana", "wei", HEART), ("ben", "ingrid", BREAST)):
         revision = act(author, "code", "submit", "--project", project)
         act(owner, "code", "approve", "--project", project, revision["commit"])
+    _wait_for_hosts(node)
     runs = [
         act(who, "run", "launch", project, job)
         for who, project, job in (("ana", HEART, "analysis"), ("ben", BREAST, "bootstrap_hormone_effect"))

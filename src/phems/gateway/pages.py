@@ -14,8 +14,13 @@ from phems.gateway import spelling
 
 STYLE_PATH = "/static/phems.css"
 SCRIPT_PATH = "/static/phems.js"
+ICON_PATH = "/static/phems.svg"
 
-STATIC: Mapping[str, str] = {STYLE_PATH: "text/css", SCRIPT_PATH: "text/javascript"}
+STATIC: Mapping[str, str] = {
+    STYLE_PATH: "text/css",
+    SCRIPT_PATH: "text/javascript",
+    ICON_PATH: "image/svg+xml",
+}
 
 PAGE_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -28,7 +33,11 @@ def render(
     template: str, values: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A page of our own."""
-    text = _environment().get_template(template).render(style=STYLE_PATH, script=SCRIPT_PATH, **values)
+    text = (
+        _environment()
+        .get_template(template)
+        .render(style=STYLE_PATH, script=SCRIPT_PATH, icon=ICON_PATH, **values)
+    )
     return HTMLResponse(text, status_code=status, headers={**PAGE_HEADERS, **(headers or {})})
 
 
