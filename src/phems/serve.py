@@ -17,13 +17,16 @@ from phems.adapters.node_lock import NodeLock
 from phems.adapters.open_files import allow_many
 from phems.adapters.postgres.dagster_storage import EVENT_CHANNEL
 from phems.adapters.postgres.notifications import Notifications
+from phems.adapters.postgres.stores.audit import CHANGED_CHANNEL
 from phems.adapters.runtime_dir import ensure_runtime_dir
 from phems.adapters.status_file import StatusFile
 from phems.bootstrap import Node, started_node
 from phems.bootstrap.control_plane import Record, build_control_plane, choose_sandbox
 from phems.bootstrap.served_code import ServedCode
+from phems.domain.live_changes import Changed
 from phems.engine.control_plane import ControlPlane
 from phems.engine.orchestrator import unfinished_runs
+from phems.engine.tags import PROJECT_TAG
 from phems.errors import PhemsError, UnavailableError
 from phems.nodespec import load_node, node_paths
 from phems.nodespec.governed import granted_anew
@@ -31,6 +34,7 @@ from phems.nodespec.governed import granted_anew
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from phems.gateway.live_changes import LiveChanges
     from phems.gateway.server import GatewayServer
     from phems.services.audit_anchors import Anchoring
 
@@ -40,6 +44,7 @@ RELEASE_CHANNEL = "phems_release"
 POLICY_CHANNEL = "phems_policy"
 STATUS_SECONDS = 1.0
 PUBLISH_AGAIN_SECONDS = 30.0
+KEPT_RUNS = 1000
 
 
 class ServingNode:
@@ -55,6 +60,8 @@ class ServingNode:
         self._code: ServedCode
         self._warnings: list[str] = []
         self._late = _LateApp()
+        self._live: LiveChanges | None = None
+        self._projects_of_runs: dict[str, str] = {}
         self._stack = ExitStack()
         self._stopping = threading.Event()
         self._publish = threading.Event()
@@ -125,7 +132,8 @@ class ServingNode:
         listener = Notifications(
             self.node.database.url("dagster"),
             {
-                EVENT_CHANNEL: self.control.event_written,
+                EVENT_CHANNEL: self._event_written,
+                CHANGED_CHANNEL: self._tell_changed,
                 CODE_CHANNEL: self._follow_code,
                 POLICY_CHANNEL: lambda _scope: self._follow_policies(),
                 RELEASE_CHANNEL: lambda _payload: self._publish.set(),
@@ -166,15 +174,43 @@ class ServingNode:
     def _start_gateway(self, gateway: GatewayServer) -> None:
         # Dagster's web server is the heaviest import of all: late, and here alone.
         from phems.gateway.app import create_app
+        from phems.gateway.live_changes import LiveChanges
         from phems.gateway.settings import settings_of
 
+        settings = settings_of(self.spec, lambda: self.node.spec)
+        self._live = live = LiveChanges(settings.membership)
+        self._stack.callback(live.close)
         self._late.app = create_app(
             self.control.workspace,
             self.node.users,
-            settings=settings_of(self.spec, lambda: self.node.spec),
+            settings=settings,
             cases=self.node,
+            live=live,
         )
         gateway.start()
+
+    def _event_written(self, payload: str) -> None:
+        self.control.event_written(payload)
+        if self._live is not None and self._live.has_listeners:
+            project = self._project_of(payload.rpartition("_")[0])
+            if project is not None:
+                self._live.tell(Changed("run", project, "run.list"))
+
+    def _project_of(self, run_id: str) -> str | None:
+        """By the stamp on a run, which is looked up once: a run writes thousands of events."""
+        if run_id not in self._projects_of_runs:
+            run = self.control.instance.get_run_by_id(run_id)
+            project = run.tags.get(PROJECT_TAG) if run else None
+            if project is None:
+                return None
+            if len(self._projects_of_runs) >= KEPT_RUNS:
+                self._projects_of_runs.clear()
+            self._projects_of_runs[run_id] = project
+        return self._projects_of_runs[run_id]
+
+    def _tell_changed(self, payload: str) -> None:
+        if self._live is not None:
+            self._live.told(payload)
 
     def _follow_code(self, project: str) -> None:
         if project in self.spec.projects:

@@ -21,6 +21,8 @@ from phems.errors import InputError, NotFoundError, PhemsError
 from phems.gateway.accounts import Accounts
 from phems.gateway.api.lazy import LazyApi
 from phems.gateway.door import Door, Identities
+from phems.gateway.events import events_route
+from phems.gateway.live_changes import LiveChanges
 from phems.gateway.pages import STATIC, static_file
 from phems.gateway.problems import API_PATH
 from phems.gateway.replies import error_reply
@@ -40,23 +42,33 @@ def create_app(
     *,
     settings: GatewaySettings,
     cases: UseCases | None = None,
+    live: LiveChanges | None = None,
 ) -> ASGIApp:
     """The gateway over a node's workspace. Slow the first time: it imports Dagster's web server."""
     from phems.gateway.dagster_ui import NodeWebserver
 
     inner = NodeWebserver(workspace, settings).create_asgi_app()
-    return assemble(inner, accounts, settings=settings, cases=cases)
+    return assemble(inner, accounts, settings=settings, cases=cases, live=live)
 
 
 def assemble(
-    inner: ASGIApp, accounts: Accounts, *, settings: GatewaySettings, cases: UseCases | None = None
+    inner: ASGIApp,
+    accounts: Accounts,
+    *,
+    settings: GatewaySettings,
+    cases: UseCases | None = None,
+    live: LiveChanges | None = None,
 ) -> ASGIApp:
-    """The door, our own pages and, given use cases, the API, around an application that shows projects."""
+    """The door, our own pages and, given use cases, the API, around an application that shows projects.
+
+    `live` is told by the caller of what changed; without one, pages are never told.
+    """
     coordinators = cases.coordinators if cases is not None else None
     identities = Identities(accounts, settings.session_seconds, coordinators)
     pages = Starlette(
         routes=[
             *(Route(path, _static, methods=["GET"]) for path in STATIC),
+            events_route(live or LiveChanges(settings.membership)),
             *SignIn(accounts, identities, settings).routes(),
             *(
                 [Mount(API_PATH, app=LazyApi(cases)), *site_routes(cases, settings)]

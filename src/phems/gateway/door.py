@@ -8,6 +8,7 @@ with our own Origin, since browsers send it by themselves; a token is never sent
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -28,6 +29,8 @@ from phems.gateway.settings import GatewaySettings
 
 SESSION_COOKIE = "phems_session"
 HEALTH_PATH = "/healthz"
+EVENTS_PATH = "/events"
+"""The one answer that does not end by itself: see `phems.gateway.events`."""
 RELEASES_PATH = "/api/releases"
 """All that a coordinator's token opens: see `phems.gateway.api.releases`."""
 PUBLIC_PATHS = frozenset({"/login", *STATIC})
@@ -104,8 +107,8 @@ class Door:
             await self._app(scope, receive, send)
         else:
             with calling(caller):
-                if scope["type"] == "websocket":
-                    send = _WatchedSend(send, lambda: self._identify(connection))
+                if scope["type"] == "websocket" or scope["path"] == EVENTS_PATH:
+                    send = _WatchedSend(send, lambda: self._identify(connection), _END[scope["type"]])
                 await self._app(scope, receive, send)
 
     def _foreign(self, connection: HTTPConnection) -> Response | None:
@@ -149,12 +152,22 @@ class Door:
         return Caller(actor, credential), None
 
 
-class _WatchedSend:
-    """What a WebSocket sends, as long as its session lasts: looked at now and then, not at each message."""
+_END: Mapping[str, Message] = {
+    "websocket": {"type": "websocket.close", "code": SESSION_ENDED_CODE, "reason": "session ended"},
+    "http": {"type": "http.response.body", "body": b"", "more_body": False},
+}
 
-    def __init__(self, send: Send, identify: Any) -> None:
+
+class _WatchedSend:
+    """What a WebSocket or stream sends while its session lasts: looked at now and then, not at each message.
+
+    A stream has its heartbeats, so that one where nothing happens ends too.
+    """
+
+    def __init__(self, send: Send, identify: Any, end: Message) -> None:
         self._send = send
         self._identify = identify
+        self._end = end
         self._checked = time.monotonic()
         self._ended = False
 
@@ -166,7 +179,7 @@ class _WatchedSend:
             _, refusal = await self._identify()
             if refusal is not None:
                 self._ended = True
-                message = {"type": "websocket.close", "code": SESSION_ENDED_CODE, "reason": "session ended"}
+                message = self._end
         await self._send(message)
 
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from phems.domain.actors import Actor
+from phems.domain.live_changes import WITHHELD
 from phems.domain.release_comments import commented
 from phems.domain.release_history import HistoryEvent, history_of
-from phems.domain.release_states import ReleaseAction, ReleaseState
+from phems.domain.release_states import UNDER_REVIEW, ReleaseAction, ReleaseState
 from phems.domain.release_views import ReleaseView, seen_at_turn
 from phems.domain.releases import CommentVisibility, ReleaseRequest, acted, shown_state
+from phems.domain.votes import ReviewPhase
 from phems.errors import RefusedError
 from phems.services.ports import Transaction
 from phems.services.release_acts import recorded
@@ -46,7 +48,8 @@ class Releases(AuthorActs, CheckerActs):
 
         def record(work: Transaction, request: ReleaseRequest, before: ReleaseRequest) -> None:
             # The text stays in the request: it may quote unreleased results, which the audit log must not.
-            recorded(work, actor, "release.comment", request, before, visibility=visibility.value)
+            withheld = {WITHHELD: True} if _is_withheld(request, actor) else {}
+            recorded(work, actor, "release.comment", request, before, visibility=visibility.value, **withheld)
 
         return self._change(actor, name, "release.comment", change, record)
 
@@ -103,3 +106,9 @@ class Releases(AuthorActs, CheckerActs):
                 )
             recorded(work, actor, "release.download", request, request)
         return self._zone.copy_to(name, target)
+
+
+def _is_withheld(request: ReleaseRequest, actor: Actor) -> bool:
+    """Whether what a checker says now is seen by nobody else, since checkers are blind to each other."""
+    blind = request.state in UNDER_REVIEW and request.phase() is ReviewPhase.INDEPENDENT
+    return blind and actor.name not in request.authors

@@ -19,9 +19,24 @@ if (live.length && window.EventSource) {
       if (next && !part.contains(document.activeElement)) part.replaceWith(next);
     }
   };
-  const source = new EventSource("/events");
-  source.addEventListener("changed", (event) => {
-    const topics = new Set([...document.querySelectorAll("[data-live]")].flatMap((part) => part.dataset.live.split(" ")));
-    if (topics.has(event.data) && pending === null) pending = setTimeout(refresh, 150);
-  });
+  const soon = () => { if (pending === null) pending = setTimeout(refresh, 150); };
+  let source = null;
+  // Listened to only while somebody looks: a browser opens few connections to one node.
+  const listen = () => {
+    if (document.hidden) {
+      if (source) source.close();
+      source = null;
+    } else if (!source) {
+      let isAgain = false;
+      source = new EventSource("/events");
+      // What changed during a gap was told to nobody.
+      source.addEventListener("open", () => { if (isAgain) soon(); isAgain = true; });
+      source.addEventListener("changed", (event) => {
+        const topics = new Set([...document.querySelectorAll("[data-live]")].flatMap((part) => part.dataset.live.split(" ")));
+        if (topics.has(event.data)) soon();
+      });
+    }
+  };
+  document.addEventListener("visibilitychange", () => { listen(); if (!document.hidden) soon(); });
+  listen();
 }

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 from phems.domain.actors import Actor
 from phems.domain.audit import EMPTY, Draft, Entry, Head, Linked, link
 from phems.domain.canonical import canonical, parse
+from phems.domain.live_changes import changes_by
 from phems.domain.merkle import Frontier, Leaf, leaf_hash
 from phems.errors import IntegrityError
 from phems.services.ports.clock import Clock
@@ -18,6 +19,7 @@ from phems.services.ports.clock import Clock
 # Any constant does, as long as nothing else takes the lock of that number.
 APPEND_LOCK = 0x7068656D73  # "phems"
 PAGE = 1000
+CHANGED_CHANNEL = "phems_changed"
 
 # details as text: a driver's own reading of jsonb would lose how numbers were written.
 _COLUMNS = (
@@ -86,9 +88,16 @@ class PostgresAuditStore:
         for draft in self._drafts:
             linked = link(head, draft, self._clock.now())
             self._connection.execute(_INSERT, _parameters(linked))
+            self._tell(draft)
             head = linked.head
         self._drafts.clear()
         return head
+
+    def _tell(self, draft: Draft) -> None:
+        """Tell open pages, once the transaction commits; the same told twice is told once by Postgres."""
+        for changed in changes_by(draft.action, draft.project, draft.result, draft.details):
+            told = {"channel": CHANGED_CHANNEL, "changed": changed.as_text()}
+            self._connection.execute(text("SELECT pg_notify(:channel, :changed)"), told)
 
     def head(self) -> Head:
         """The end of the log, this transaction's entries included."""
