@@ -104,7 +104,9 @@ class ServingNode:
     @property
     def url(self) -> str:
         """Where the gateway listens."""
-        return f"http://{self.spec.gateway.host}:{self.port}"
+        gateway = self.spec.gateway
+        host = f"[{gateway.host}]" if ":" in gateway.host.strip("[]") else gateway.host
+        return gateway.public_url or f"{'https' if gateway.tls else 'http'}://{host}:{self.port}"
 
     def stop(self) -> None:
         """Stop what runs, in the reverse order. Idempotent."""
@@ -164,9 +166,16 @@ class ServingNode:
 
     def _bind_gateway(self) -> GatewayServer:
         """Take the port before anything slow is started: one that is in use is told at once."""
+        from phems.adapters.tls_files import TlsFiles
+        from phems.gateway.http_protocol import connections_of
         from phems.gateway.server import GatewayServer
 
-        gateway = GatewayServer(self._late, self.spec.gateway.host, self.port)
+        asked = self.spec.gateway
+        files = None
+        if asked.tls is not None:
+            files = TlsFiles(self.paths.resolve(asked.tls.certificate), self.paths.resolve(asked.tls.key))
+        connections = connections_of(asked.connections, asked.trusted_proxies)
+        gateway = GatewayServer(self._late, asked.host, self.port, tls=files, connections=connections)
         gateway.bind()
         self._stack.callback(gateway.stop)
         return gateway

@@ -28,7 +28,7 @@ node: {{name: a}}
 controller: {{name: b}}
 data_dir: {data_dir}
 release_zone: releases
-gateway: {{host: "{host}", port: {port}, allow_remote: true}}
+gateway: {{host: "{host}", port: {port}, allow_remote: true, trusted_proxies: [192.0.2.9]}}
 data_sources:
   cohort:
     path: {path}

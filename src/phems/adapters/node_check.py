@@ -7,6 +7,7 @@ port. Nothing is written and no project code is run.
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import fcntl
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from phems.adapters.repo_check import repo_fault
 from phems.adapters.source_check import source_fault
+from phems.adapters.tls_files import tls_fault
 from phems.nodespec import Document, NodePaths, NodeSpec, Problem, inspect_text, node_paths, read_node_text
 from phems.nodespec.problems import dotted
 
@@ -44,6 +46,7 @@ def _faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]:
     yield from _folder_faults(paths)
     if not is_running(paths):
         yield from _port_faults(spec)
+    yield from _tls_faults(spec, paths)
     for name, source in spec.data_sources.items():
         file = paths.resolve(source.path)
         fault = source_fault(file, source.format)
@@ -111,6 +114,15 @@ def _overlaps(loc: Loc, file: Path, paths: NodePaths) -> Iterator[tuple[Loc, Fau
                     f"move the data out of {folder}",
                 ),
             )
+
+
+def _tls_faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]:
+    tls = spec.gateway.tls
+    if tls is None:
+        return
+    found = tls_fault(paths.resolve(tls.certificate), paths.resolve(tls.key), dt.datetime.now(dt.UTC))
+    if found is not None:
+        yield ("gateway", "tls", found[0]), found[1:]
 
 
 def _interpreter_faults(loc: Loc, python: Path) -> Iterator[tuple[Loc, Fault]]:

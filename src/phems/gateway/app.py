@@ -22,9 +22,12 @@ from phems.gateway.accounts import Accounts
 from phems.gateway.api.lazy import LazyApi
 from phems.gateway.door import Door, Identities
 from phems.gateway.events import events_route
+from phems.gateway.inbound_headers import InboundHeaders
 from phems.gateway.live_changes import LiveChanges
+from phems.gateway.open_requests import OpenRequests
 from phems.gateway.pages import STATIC, static_file
 from phems.gateway.problems import API_PATH
+from phems.gateway.rate_limits import RateLimiter
 from phems.gateway.replies import error_reply
 from phems.gateway.request_limits import BodyLimit, SecurityHeaders
 from phems.gateway.root_fields import READ, check
@@ -79,8 +82,13 @@ def assemble(
         ],
         exception_handlers={PhemsError: _tell, HTTPException: _tell_http},
     )
-    door = Door(pages, identities, settings)
-    return SecurityHeaders(BodyLimit(door, max_bytes=settings.max_body_bytes), tls=settings.tls)
+    limiter, opened = RateLimiter(settings.rate_limits), OpenRequests(settings.connections)
+    door = Door(pages, identities, settings, limiter, opened)
+    limited = BodyLimit(door, max_bytes=settings.max_body_bytes)
+    inbound = InboundHeaders(
+        limited, trusted=settings.trusted_proxies, https=settings.tls, public_url=settings.public_url
+    )
+    return SecurityHeaders(inbound, tls=settings.tls)
 
 
 class ReadersOnly:

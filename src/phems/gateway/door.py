@@ -15,16 +15,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
 
 from phems.domain.actors import Actor
 from phems.domain.coordinators import COORDINATOR_TOKEN_PREFIX
 from phems.errors import PhemsError, RefusedError
 from phems.gateway.accounts import Accounts, CoordinatorTokens
 from phems.gateway.callers import Caller, Credential, calling
+from phems.gateway.open_requests import OpenRequests
 from phems.gateway.origins import host_is_known, origin_is_own
 from phems.gateway.pages import STATIC
-from phems.gateway.replies import error_reply, sign_in_first
+from phems.gateway.rate_limits import RateLimiter
+from phems.gateway.replies import error_reply, refuse, sign_in_first
 from phems.gateway.settings import GatewaySettings
 
 SESSION_COOKIE = "phems_session"
@@ -84,10 +85,19 @@ class Identities:
 class Door:
     """ASGI middleware around everything that the gateway serves."""
 
-    def __init__(self, app: ASGIApp, identities: Identities, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        identities: Identities,
+        settings: GatewaySettings,
+        limiter: RateLimiter | None = None,
+        opened: OpenRequests | None = None,
+    ) -> None:
         self._app = app
         self._identities = identities
         self._settings = settings
+        self._limiter = limiter or RateLimiter(None)
+        self._opened = opened or OpenRequests(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, refuse, or let through with the caller's name in the context."""
@@ -101,12 +111,18 @@ class Door:
         caller: Caller | None = None
         if refusal is None and not _is_public(connection):
             caller, refusal = await self._identify(connection)
+            if refusal is not None:
+                refusal = self._limiter.stranger(connection) or refusal
+        if refusal is None:
+            refusal = self._limiter.request(connection, caller)
+        if refusal is None and caller is not None:
+            refusal = self._opened.one_too_many(connection, caller)
         if refusal is not None:
-            await _refuse(refusal, scope, receive, send)
+            await refuse(refusal, scope, receive, send)
         elif caller is None:
             await self._app(scope, receive, send)
         else:
-            with calling(caller):
+            with calling(caller), self._opened.open(connection, caller):
                 if scope["type"] == "websocket" or scope["path"] == EVENTS_PATH:
                     send = _WatchedSend(send, lambda: self._identify(connection), _END[scope["type"]])
                 await self._app(scope, receive, send)
@@ -212,14 +228,3 @@ def _is_for_coordinators(connection: HTTPConnection) -> bool:
 def _is_public(connection: HTTPConnection) -> bool:
     # The path of the scope, which is what is routed; that of the URL is made with the Host header.
     return connection.scope["type"] == "http" and connection.scope["path"] in PUBLIC_PATHS
-
-
-async def _refuse(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "http":
-        await refusal(scope, receive, send)
-        return
-    socket = WebSocket(scope, receive, send)
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await socket.send_denial_response(refusal)
-    else:
-        await socket.close()

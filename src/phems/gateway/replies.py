@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from phems.errors import PhemsError, RefusedError
 from phems.gateway.pages import render
@@ -17,8 +19,10 @@ def wants_page(connection: HTTPConnection) -> bool:
     """Whether a person looks at the answer: a browser going to a page."""
     if is_api(connection.scope["path"]):
         return False
-    is_get = connection.scope.get("method") in {"GET", "HEAD"}
-    return is_get and "text/html" in connection.headers.get("accept", "")
+    # A form that was sent by hand is answered by a page, too.
+    form = connection.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    asks = connection.scope.get("method") in {"GET", "HEAD"} or form
+    return asks and "text/html" in connection.headers.get("accept", "")
 
 
 def error_fields(error: PhemsError) -> dict[str, str]:
@@ -44,7 +48,7 @@ def error_reply(
 
 def sign_in_first(connection: HTTPConnection, why: str) -> Response:
     """A browser is led to the sign-in page and back; a program is told how to sign in."""
-    if wants_page(connection):
+    if wants_page(connection) and connection.scope["method"] != "POST":
         query = connection.scope["query_string"].decode("latin-1")
         here = connection.scope["path"] + (f"?{query}" if query else "")
         return RedirectResponse(f"/login?next={quote(here, safe='')}", status_code=303)
@@ -55,3 +59,15 @@ def sign_in_first(connection: HTTPConnection, why: str) -> Response:
         "phems user token NAME. Or sign in at /login.",
     )
     return error_reply(connection, error, status=401, headers={"WWW-Authenticate": 'Bearer realm="phems"'})
+
+
+async def refuse(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a refusal, to a request for a WebSocket too."""
+    if scope["type"] == "http":
+        await refusal(scope, receive, send)
+        return
+    socket = WebSocket(scope, receive, send)
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await socket.send_denial_response(refusal)
+    else:
+        await socket.close()

@@ -15,11 +15,16 @@ from collections.abc import Mapping
 import uvicorn
 from starlette.types import ASGIApp
 
+from phems.adapters.tls_files import TlsFiles
 from phems.errors import UnavailableError
+from phems.gateway.http_protocol import HEADER_BYTES, OpenConnections, guarded_by
 
 START_SECONDS = 20.0
 STOP_SECONDS = 3
 MAX_WEBSOCKET_BYTES = 1024 * 1024
+KEEP_ALIVE_SECONDS = 15
+TICKS_PER_LOOK = 20
+"""How many of uvicorn's ticks (0.1 s) pass until the TLS files are looked at again."""
 
 _BIND_REMEDIES: Mapping[int | None, tuple[str, str]] = {
     errno.EADDRINUSE: ("Another program, maybe this node itself, listens there.", "Choose another"),
@@ -31,13 +36,26 @@ _BIND_REMEDIES: Mapping[int | None, tuple[str, str]] = {
 class GatewayServer:
     """One listening gateway. `start` and `stop` once each."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        tls: TlsFiles | None = None,
+        connections: OpenConnections | None = None,
+    ) -> None:
         self._host = host
         self._port = port
+        self._tls = tls
         self._socket: socket.socket | None = None
         self._server = _ThreadedServer(
             uvicorn.Config(
                 app,
+                http=guarded_by(connections or OpenConnections()),
+                h11_max_incomplete_event_size=HEADER_BYTES,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                ssl_context_factory=(lambda _config, _default: tls.context) if tls is not None else None,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -45,7 +63,8 @@ class GatewayServer:
                 proxy_headers=False,
                 ws_max_size=MAX_WEBSOCKET_BYTES,
                 timeout_graceful_shutdown=STOP_SECONDS,
-            )
+            ),
+            tls,
         )
         self._thread = threading.Thread(target=self._serve, name="phems-gateway", daemon=True)
         self._failure: BaseException | None = None
@@ -57,7 +76,8 @@ class GatewayServer:
         if self._socket is not None:
             port = self._socket.getsockname()[1]
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
-        return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
     def bind(self) -> None:
         """Take the port, before anything slow is started; UnavailableError when it is taken already."""
@@ -95,16 +115,23 @@ class GatewayServer:
 
 
 class _ThreadedServer(uvicorn.Server):
-    """Uvicorn that says when it accepts connections."""
+    """Uvicorn that says when it accepts connections, and looks after its TLS files."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, tls: TlsFiles | None) -> None:
         super().__init__(config)
+        self._tls = tls
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets=sockets)
         self.ready.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """See uvicorn; now and then the TLS files are looked at again."""
+        if self._tls is not None and counter % TICKS_PER_LOOK == 0:
+            self._tls.look_again()
+        return await super().on_tick(counter)
 
 
 def _listen(host: str, port: int) -> socket.socket:

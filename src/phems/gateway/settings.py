@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from phems.domain.permissions import Role, Verb, may, roles_of
 from phems.nodespec import NodeSpec
+from phems.nodespec.gateway import Connections, RateLimits
 
 MIB = 1024 * 1024
 
@@ -50,6 +52,16 @@ class GatewaySettings:
     """Names it answers to, beside the loopback's and plain addresses: small letters, no port."""
     tls: bool = False
     """Whether people reach it by https: cookies are then Secure, and their origin starts with https."""
+    public_url: str | None = None
+    """The address that people use, when it is not that of host and port."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose word on who connects to them counts."""
+    rate_limits: RateLimits | None = None
+    """How often one person may ask; None: as often as they like."""
+    connections: Connections | None = None
+    """How much may be open at once; None: as much as the machine takes."""
+    metrics_token: str | None = None
+    """What opens /metrics to a program; None: being on this machine does."""
     max_body_bytes: int = 4 * MIB
     session_seconds: float = 2.0
     """For how long an answer about a session is kept; revoking one is felt after that."""
@@ -84,9 +96,20 @@ class MembershipInForce(Membership):
 
 
 def settings_of(spec: NodeSpec, in_force: Callable[[], NodeSpec] | None = None) -> GatewaySettings:
-    """The settings that a node spec amounts to; with `in_force`, membership follows what that gives."""
+    """The settings that a node spec amounts to; with `in_force`, membership follows what that gives.
+
+    InputError when the environment lacks the token that node.yaml names.
+    """
+    gateway = spec.gateway
+    names = {gateway.host, gateway.public_host or gateway.host, socket.gethostname()}
     return GatewaySettings(
         membership=MembershipInForce(in_force or (lambda: spec)),
         title=spec.node.title or spec.node.name,
-        host_names=frozenset({spec.gateway.host.lower(), socket.gethostname().lower()}),
+        host_names=frozenset(name.lower() for name in names),
+        tls=gateway.is_https,
+        public_url=gateway.public_url,
+        trusted_proxies=gateway.trusted_proxies,
+        rate_limits=gateway.rate_limits,
+        connections=gateway.connections,
+        metrics_token=gateway.metrics.secret(os.environ),
     )

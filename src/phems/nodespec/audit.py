@@ -8,13 +8,12 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from phems.nodespec.base import Section
-from phems.nodespec.names import Name, PathText, StrictInt, refuse
+from phems.nodespec.names import FromEnvironment, Name, PathText, StrictInt, refuse
 
 _ORIGIN = r"[^\s+\x00-\x1f]{1,200}"
 _URL = r"https?://[^\s\x00-\x1f]{1,1000}"
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _PREFIX = r"([A-Za-z0-9!_.*'()-]+/)*"
-_FROM_ENVIRONMENT = r"env:[A-Za-z_][A-Za-z0-9_]{0,126}"
 
 
 def _origin(value: str) -> str:
@@ -57,16 +56,6 @@ def _prefix(value: str) -> str:
     return value
 
 
-def _token(value: str) -> str:
-    if re.fullmatch(_FROM_ENVIRONMENT, value) is None:
-        raise refuse(
-            "the token stands in node.yaml",
-            why="node.yaml is kept in Git, and is no place for secrets",
-            remedy="write env:NAME, and set NAME where the node runs",
-        )
-    return value
-
-
 Origin = Annotated[str, AfterValidator(_origin), Field(json_schema_extra={"pattern": f"^{_ORIGIN}$"})]
 
 
@@ -82,7 +71,7 @@ class WebhookAnchor(Section):
     url: Annotated[
         str, AfterValidator(_url), Field(description="Where each checkpoint is sent, by POST, as text.")
     ]
-    token: Annotated[str, AfterValidator(_token)] | None = Field(
+    token: FromEnvironment | None = Field(
         default=None, description="env:NAME of the variable that holds the bearer token; unset: none."
     )
 

@@ -15,7 +15,8 @@ from pydantic import Field, PrivateAttr, model_validator
 from phems.errors import InputError, NotFoundError
 from phems.nodespec.audit import Audit
 from phems.nodespec.base import Section
-from phems.nodespec.names import Name, PathText, Person, StrictBool, StrictInt, Title
+from phems.nodespec.gateway import Gateway
+from phems.nodespec.names import Name, PathText, Person, Title
 from phems.nodespec.policies import Policy
 from phems.nodespec.projects import Project
 
@@ -34,17 +35,6 @@ class Controller(Section):
 
     name: Title = Field(description="The organisation, as in a contract.")
     contact: Title | None = Field(default=None, description="Whom to write to, such as a mail address.")
-
-
-class Gateway(Section):
-    """Where people reach the node."""
-
-    host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
-    port: StrictInt = Field(default=3000, ge=1, le=65_535, description="The port to listen on.")
-    allow_remote: StrictBool = Field(
-        default=False,
-        description="Must be true for an address that other machines can reach: put TLS in front.",
-    )
 
 
 class Database(Section):

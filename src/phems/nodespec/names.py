@@ -18,6 +18,7 @@ __all__ = [
     "Branch",
     "Day",
     "FolderInRepo",
+    "FromEnvironment",
     "Module",
     "Name",
     "PathText",
@@ -34,6 +35,7 @@ NAME = r"[a-z][a-z0-9-]{0,62}"
 PERSON = r"[a-z0-9][a-z0-9._@+-]{0,126}"
 MODULE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
 VARIABLE = r"[A-Z_][A-Z0-9_]{0,126}"
+FROM_ENVIRONMENT = r"env:[A-Za-z_][A-Za-z0-9_]{0,126}"
 # git's rules for a branch (git-check-ref-format), less the exotic: no leading dash, so that a name
 # can never be read as an option of git.
 BRANCH = r"(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,199}"
@@ -152,6 +154,19 @@ Title = Annotated[str, Field(min_length=1, max_length=200)]
 
 PathText = Annotated[str, AfterValidator(_path)]
 """A path, relative to the folder of node.yaml unless it starts with a slash."""
+
+FromEnvironment = Annotated[
+    str,
+    AfterValidator(
+        _matches(
+            FROM_ENVIRONMENT,
+            what="the token stands in node.yaml",
+            why="node.yaml is kept in Git, and is no place for secrets",
+            remedy="write env:NAME, and set NAME where the node runs",
+        )
+    ),
+]
+"""A secret, by the environment variable that holds it."""
 
 FolderInRepo = Annotated[str, AfterValidator(_folder_in_repo)]
 RepoAddress = Annotated[str, AfterValidator(_repo)]

@@ -6,30 +6,19 @@ of them could not be read, the finding would be a guess, and `phems.nodespec.che
 
 from __future__ import annotations
 
-import ipaddress
 import os.path
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 
 from phems.nodespec.document import Loc
+from phems.nodespec.findings import Finding
+from phems.nodespec.gateway_rules import public_address_is_served, remote_gateway_is_meant
 from phems.nodespec.models import DEFAULT_POLICY, NodeSpec
 from phems.nodespec.policies import Policy
 from phems.nodespec.projects import Members
 
 Listed = tuple[Loc, Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule that a spec breaks."""
-
-    loc: Loc
-    what: str
-    why: str
-    remedy: str
-    reads: tuple[Loc, ...] = ()
 
 
 def broken_rules(spec: NodeSpec) -> list[Finding]:
@@ -208,17 +197,6 @@ def folders_are_apart(spec: NodeSpec) -> Iterator[Finding]:
         )
 
 
-def remote_gateway_is_meant(spec: NodeSpec) -> Iterator[Finding]:
-    if not spec.gateway.allow_remote and not is_loopback(spec.gateway.host):
-        yield Finding(
-            ("gateway", "host"),
-            f"{spec.gateway.host} can be reached from other machines",
-            "the gateway speaks plain HTTP, and gateway.allow_remote is not true",
-            "write 127.0.0.1, or put TLS in front and add gateway.allow_remote: true",
-            (("gateway", "allow_remote"),),
-        )
-
-
 def auditors_only_audit(spec: NodeSpec) -> Iterator[Finding]:
     auditors = set(spec.roles.auditor)
     for loc, people in _people(spec):
@@ -253,14 +231,6 @@ def database_fits(spec: NodeSpec) -> Iterator[Finding]:
         )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _overlap(one: str, other: str) -> bool:
     # A relative path and an absolute one are told apart on disk alone: adapters.node_check does.
     first, second = PurePosixPath(one), PurePosixPath(other)
@@ -278,6 +248,7 @@ RULES: Sequence[Callable[[NodeSpec], Iterator[Finding]]] = (
     projects_have_code_of_their_own,
     folders_are_apart,
     remote_gateway_is_meant,
+    public_address_is_served,
     auditors_only_audit,
     database_fits,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,11 +13,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from phems.adapters.tls_files import TlsFiles
 from phems.domain.actors import Actor
 from phems.domain.permissions import Role
 from phems.engine.admission_point import requester
 from phems.errors import RefusedError
 from phems.gateway.app import assemble
+from phems.gateway.client_address import client_of
+from phems.gateway.http_protocol import OpenConnections
 from phems.gateway.server import GatewayServer
 from phems.gateway.settings import GatewaySettings, Membership
 
@@ -73,15 +77,22 @@ class Site:
         return self.server.url
 
 
-def start_site(*, tls: bool = False) -> Site:
+def start_site(
+    *,
+    tls: bool = False,
+    files: TlsFiles | None = None,
+    connections: OpenConnections | None = None,
+    **settings_of_it: Any,
+) -> Site:
     """A door that listens; stop its `server` at the end."""
     accounts = Accounts({"ana": "pass", "nobody": "pass"}, {"phems_ana": "ana", "phems_nobody": "nobody"})
     settings = GatewaySettings(
         membership=Membership(node={}, projects={"heart-attack": {Role.DATA_ANALYST: ["ana"]}}),
         host_names=frozenset({"node.example"}),
-        tls=tls,
+        tls=tls or files is not None,
         max_body_bytes=1000,
         session_seconds=0.0,
+        **settings_of_it,
     )
     inner = Starlette(
         routes=[
@@ -90,14 +101,24 @@ def start_site(*, tls: bool = False) -> Site:
             Route("/{path:path}", _who, methods=["GET", "POST"]),
         ]
     )
-    server = GatewayServer(assemble(inner, accounts, settings=settings), "127.0.0.1", 0)
+    app = assemble(inner, accounts, settings=settings)
+    server = GatewayServer(app, "127.0.0.1", 0, tls=files, connections=connections)
     server.start()
     return Site(server, accounts)
 
 
 async def _who(request: Request) -> JSONResponse:
     body = await request.body()
-    return JSONResponse({"who": requester.get(), "path": request.url.path, "length": len(body)})
+    return JSONResponse(
+        {
+            "who": requester.get(),
+            "path": request.url.path,
+            "length": len(body),
+            "client": client_of(request),
+            "scheme": request.url.scheme,
+            "headers": sorted(request.headers.keys()),
+        }
+    )
 
 
 async def _echo(websocket: WebSocket) -> None:

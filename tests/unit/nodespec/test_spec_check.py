@@ -170,10 +170,74 @@ def test_this_machine_alone_needs_no_acknowledgement(problems_of: Problems, host
     assert problems_of(("host: 127.0.0.1", f"host: {host}")) == []
 
 
-def test_a_remote_gateway_that_is_meant_is_taken(problems_of: Problems) -> None:
-    assert (
-        problems_of(("host: 127.0.0.1", "host: 0.0.0.0"), ("allow_remote: false", "allow_remote: true")) == []
+@pytest.mark.parametrize(
+    "by", ["tls: {certificate: tls/node.crt, key: tls/node.key}", "trusted_proxies: [10.0.0.7, 10.1.0.0/29]"]
+)
+def test_a_remote_gateway_that_is_meant_and_speaks_tls_is_taken(problems_of: Problems, by: str) -> None:
+    changes = ("host: 127.0.0.1", "host: 0.0.0.0"), ("allow_remote: false", f"allow_remote: true\n  {by}")
+    assert problems_of(*changes) == []
+
+
+def test_a_remote_gateway_in_the_clear_is_refused(problems_of: Problems) -> None:
+    """Passwords and results would cross the hospital's network for everyone to read."""
+    (problem,) = problems_of(
+        ("host: 127.0.0.1", "host: 0.0.0.0"), ("allow_remote: false", "allow_remote: true")
     )
+    assert (problem.key, "plain HTTP" in problem.what) == ("gateway.host", True)
+    assert "gateway.tls" in problem.remedy
+    assert "trusted_proxies" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("public_url: https://node.example", "nothing speaks it"),
+        ("public_url: http://node.example\n  tls: {certificate: a, key: b}", "is plain HTTP"),
+    ],
+)
+def test_the_public_address_is_one_that_something_serves(
+    problems_of: Problems, lines: str, words: str
+) -> None:
+    """Cookies would be made for a scheme that nobody uses: nobody could sign in."""
+    (problem,) = problems_of(("allow_remote: false", f"allow_remote: false\n  {lines}"))
+    assert (problem.key, words in problem.what) == ("gateway.public_url", True)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "public_url: https://node.example\n  trusted_proxies: [127.0.0.1]",
+        "public_url: https://node.example:8443\n  tls: {certificate: a, key: b}",
+        'public_url: "http://[::1]:3000"',
+        "rate_limits: {graphql: 20/second, sign_in: 5/hour}\n  connections: {per_address: 10}",
+        "metrics: {token: env:PHEMS_METRICS_TOKEN}",
+    ],
+)
+def test_what_a_gateway_may_be_told_is_taken(problems_of: Problems, lines: str) -> None:
+    assert problems_of(("allow_remote: false", f"allow_remote: false\n  {lines}")) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "words"),
+    [
+        ("public_url: https://node.example/", "gateway.public_url", "not the address of a site"),
+        ("public_url: https://ana@node.example", "gateway.public_url", "not the address of a site"),
+        ("trusted_proxies: [0.0.0.0/0]", "gateway.trusted_proxies[0]", "is everybody"),
+        ('trusted_proxies: [10.0.0.1, "::/0"]', "gateway.trusted_proxies[1]", "is everybody"),
+        ("trusted_proxies: [proxy.example]", "gateway.trusted_proxies[0]", "not an address or a network"),
+        ("trusted_proxies: [10.0.0.9/29]", "gateway.trusted_proxies[0]", "not an address or a network"),
+        ("rate_limits: {graphql: often}", "gateway.rate_limits.graphql", "is not a rate"),
+        ("rate_limits: {graphql: 0/minute}", "gateway.rate_limits.graphql", "is not a rate"),
+        ("metrics: {token: s3cret}", "gateway.metrics.token", "stands in node.yaml"),
+        ("tls: {certificate: a}", "gateway.tls.key", "missing"),
+    ],
+)
+def test_a_mistake_about_the_gateway_is_named(
+    problems_of: Problems, lines: str, key: str, words: str
+) -> None:
+    problems = problems_of(("allow_remote: false", f"allow_remote: false\n  {lines}"))
+    assert key in [problem.key for problem in problems], problems
+    assert words in " ".join(map(str, problems))
 
 
 def test_every_mistake_is_reported_at_once_in_the_order_of_the_file(problems_of: Problems) -> None:
