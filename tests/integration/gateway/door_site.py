@@ -98,6 +98,7 @@ def start_site(
         routes=[
             WebSocketRoute("/echo", _echo),
             WebSocketRoute("/ticks", _tick),
+            Route("/came", _came),
             Route("/{path:path}", _who, methods=["GET", "POST"]),
         ]
     )
@@ -109,11 +110,13 @@ def start_site(
 
 async def _who(request: Request) -> JSONResponse:
     body = await request.body()
+    return JSONResponse({"who": requester.get(), "path": request.url.path, "length": len(body)})
+
+
+async def _came(request: Request) -> JSONResponse:
     return JSONResponse(
         {
             "who": requester.get(),
-            "path": request.url.path,
-            "length": len(body),
             "client": client_of(request),
             "scheme": request.url.scheme,
             "headers": sorted(request.headers.keys()),

@@ -32,10 +32,10 @@ def behind() -> Iterator[Site]:
 def test_the_address_of_who_asks_comes_through(behind: Site) -> None:
     """Else one person's wrong passwords would lock out everybody behind the proxy."""
     with second_hop(behind.port) as hop:
-        answer = send(hop.port, "GET", "/x", ANA).json()
+        answer = send(hop.port, "GET", "/came", ANA).json()
         assert (answer["who"], answer["client"], answer["scheme"]) == ("ana", "127.0.0.1", "https")
         forged = {**ANA, "X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Remote-User": "olga"}
-        answer = send(hop.port, "GET", "/x", forged).json()
+        answer = send(hop.port, "GET", "/came", forged).json()
     assert (answer["who"], answer["client"]) == ("ana", "127.0.0.1")
     assert not {"x-forwarded-for", "x-real-ip", "remote-user"} & set(answer["headers"])
 
