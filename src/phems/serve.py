@@ -22,6 +22,7 @@ from phems.adapters.runtime_dir import ensure_runtime_dir
 from phems.adapters.status_file import StatusFile
 from phems.bootstrap import Node, started_node
 from phems.bootstrap.control_plane import Record, build_control_plane, choose_sandbox
+from phems.bootstrap.control_roles import control_roles
 from phems.bootstrap.served_code import ServedCode
 from phems.domain.live_changes import Changed
 from phems.engine.control_plane import ControlPlane
@@ -275,10 +276,11 @@ class ServingNode:
                 return
 
     def _write_status(self) -> None:
-        status = StatusFile(self.paths.data_dir / "status.json")
+        status = StatusFile(self.paths.status)
         while not self._stopping.wait(STATUS_SECONDS):
             with contextlib.suppress(OSError):
-                status.write(self.control, self.url, self.control.hosts.launcher.describe(), self._warnings)
+                roles = control_roles(self.control, without=() if self._with_gateway else ("gateway",))
+                status.write(self.control, self.url, self._warnings, roles)
         status.remove()
 
 

@@ -12,35 +12,75 @@ from typing import Any
 
 from phems.adapters.durable_files import replace
 from phems.engine.control_plane import ControlPlane
+from phems.services.ports.node_health import ControlRole, ProjectHost, RunningNode, StepQueueDepth
+
+_SAID_AGAIN_SECONDS = 5.0
 
 
 class StatusFile:
-    """Writes the node's status; for the node's user alone, because it may hold project code's text."""
+    """The node's status; for the node's user alone, because it may hold project code's text."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last = ""
+        self._said_at = 0.0
 
-    def write(self, control: ControlPlane, url: str, sandbox: str, warnings: Sequence[str] = ()) -> None:
-        """Write it when it has changed."""
+    def write(
+        self,
+        control: ControlPlane,
+        url: str,
+        warnings: Sequence[str] = (),
+        roles: Sequence[ControlRole] = (),
+    ) -> None:
+        """Write it when it has changed; touch it now and then, so that its age says that the node is well."""
+        launcher = control.hosts.launcher
         hosts = [{**asdict(host), "state": host.state.value} for host in control.hosts.status()]
         status: dict[str, Any] = {
             "pid": os.getpid(),
             "url": url,
-            "sandbox": sandbox,
+            "sandbox": launcher.describe(),
+            "is_isolating": launcher.is_isolating,
+            "roles": [asdict(role) for role in roles],
             "hosts": hosts,
             "queues": {name: {"waiting": w, "running": r} for name, (w, r) in control.queue.depths().items()},
             "runs": control.orchestrator.driving(),
             "warnings": list(warnings),
         }
         text = json.dumps(status, indent=1)
+        now = time.monotonic()
         if text != self._last:
             replace(self._path, text.encode(), mode=0o600)
-            self._last = text
+            self._last, self._said_at = text, now
+        elif now - self._said_at >= _SAID_AGAIN_SECONDS:
+            os.utime(self._path)
+            self._said_at = now
 
     def remove(self) -> None:
         """The node has stopped."""
         self._path.unlink(missing_ok=True)
+
+    def running(self) -> RunningNode | None:
+        """What the running node last said; None when none runs."""
+        found = read_status(self._path)
+        if found is None:
+            return None
+        try:
+            return RunningNode(
+                pid=found["pid"],
+                url=found["url"],
+                sandbox=found["sandbox"],
+                is_isolating=found["is_isolating"],
+                roles=tuple(ControlRole(**role) for role in found["roles"]),
+                hosts=tuple(ProjectHost(**host) for host in found["hosts"]),
+                queues=tuple(
+                    StepQueueDepth(project=name, **depth) for name, depth in found["queues"].items()
+                ),
+                runs=found["runs"],
+                warnings=tuple(found["warnings"]),
+                age_seconds=found["age"],
+            )
+        except (KeyError, TypeError):  # written by another version of the node
+            return None
 
 
 def read_status(path: Path) -> dict[str, Any] | None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
+    from phems.services.node_health import NodeHealth
     from phems.services.outbox import Outbox
     from phems.services.output_checks import OutputChecks
     from phems.services.outputs import Outputs
@@ -344,6 +345,25 @@ class Node:
 
         zone = FolderReleaseZone(self.paths.release_zone)
         return Deliveries(self.governance, zone, self.coordinators.projects)
+
+    @cached_property
+    def health(self) -> NodeHealth:
+        """How the node is: processes, disks, database, rules, anchors."""
+        from phems.adapters.files.disk_space import LocalDisks
+        from phems.adapters.postgres.server_facts import PostgresServer
+        from phems.adapters.software import versions
+        from phems.adapters.status_file import StatusFile
+        from phems.services.node_health import NodeHealth
+
+        return NodeHealth(
+            self.spec.node.name,
+            status=StatusFile(self.paths.status),
+            disks=LocalDisks({"Data": self.paths.data_dir, "Release zone": self.paths.release_zone}),
+            database=PostgresServer(self.database.engine("governance")),
+            policies=self.policies,
+            anchoring=self.anchoring,
+            versions=versions,
+        )
 
     def roles_in(self, name: str, project: str | None = None) -> frozenset[Role]:
         """The roles of a person by the node spec: node-wide ones, and those of a project when it is named."""

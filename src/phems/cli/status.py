@@ -18,7 +18,7 @@ def status() -> None:
     from phems.adapters.status_file import read_status
 
     _, paths = session.load_node()
-    found = read_status(paths.data_dir / "status.json")
+    found = read_status(paths.status)
     if found is None:
         raise UnavailableError(
             "The node does not run.", why=f"Nothing serves {paths.data_dir}.", remedy="phems serve"

@@ -62,6 +62,11 @@ class NodePaths:
         return self.audit / "anchors" / name
 
     @property
+    def status(self) -> Path:
+        """What the running node says of itself."""
+        return self.data_dir / "status.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one node that uses data_dir."""
         return self.data_dir / "lock"

@@ -22,6 +22,7 @@ from phems.gateway.api import (
     release_reviews,
     releases,
     runs,
+    status,
     user_keys,
     users,
 )
@@ -53,6 +54,7 @@ NOUNS = (
     releases,
     keys,
     audit,
+    status,
     users,
     user_keys,
     coordinators,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
+    from phems.services.node_health import NodeHealth
     from phems.services.outbox import Outbox
     from phems.services.output_checks import OutputChecks
     from phems.services.outputs import Outputs
@@ -80,6 +81,9 @@ class UseCases(Protocol):
 
     @property
     def deliveries(self) -> Deliveries: ...
+
+    @property
+    def health(self) -> NodeHealth: ...
 
     @property
     def outbox(self) -> Outbox: ...
