@@ -42,6 +42,7 @@ _TITLES: Mapping[str, str] = {
     "run": "Runs",
     "release": "Outputs and releases",
     "audit": "The audit log",
+    "node": "The node",
     "user": "Users",
     "coordinator": "Federation coordinators, managed",
 }

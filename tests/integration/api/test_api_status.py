@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.integration.api.api_site import ApiSite
 
 from phems.domain.actors import Actor
+from phems.nodespec import NodeSpec
 
 
 def test_a_node_that_does_not_run_is_told_first(site: ApiSite) -> None:
@@ -26,11 +27,12 @@ def test_the_database_and_the_disks_are_told(site: ApiSite) -> None:
 
 def test_rules_that_wait_for_a_second_person_are_told(site: ApiSite) -> None:
     """Otherwise node.yaml says one thing, the node does another, and nobody knows."""
-    spec = site.node.spec
-    site.node.take_up(Actor("olga"), spec)
-    looser = spec.model_copy(update={"roles": spec.roles.model_copy(update={"auditor": ["aud", "oda"]})})
-    site.node.take_up(Actor("olga"), looser)
+    olga = Actor("olga")
+    site.node.take_up(olga, site.node.spec)
+    declared = site.node.spec.model_dump(mode="json")
+    declared["projects"]["heart-attack"]["members"]["output_checker"].append("ben")
+    site.node.take_up(olga, NodeSpec.model_validate(declared))
     found = site.get("olga", "/status").json()
-    assert [each["scope"] for each in found["policies_waiting"]] == [""]
+    assert [each["scope"] for each in found["policies_waiting"]] == ["heart-attack"]
     assert "not in force until a second person confirms" in found["warnings"][-1]
     assert set(found["policies_in_force"]) == {"", "heart-attack", "breast-cancer"}
