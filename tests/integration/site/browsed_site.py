@@ -28,7 +28,7 @@ class Browser:
         """Open a page."""
         return self.client.get(path, headers=HTML)
 
-    def send(self, path: str, act: str, **fields: Any) -> Any:
+    def send(self, path: str, act: str, /, **fields: Any) -> Any:
         """Send one of a page's forms as the page would, and go where it leads."""
         data = {"csrf": csrf_of(self.session), "act": act, **fields}
         return self.client.post(path, data=data, headers={**HTML, **ORIGIN})

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from phems.gateway.settings import GatewaySettings
-from phems.gateway.site import home
+from phems.gateway.site import home, releases
 
 if TYPE_CHECKING:
     from phems.gateway.api.use_cases import UseCases
 
-SUBJECTS = (home,)
+SUBJECTS = (home, releases)
 
 
 def site_routes(cases: UseCases, settings: GatewaySettings) -> list[Route]:
