@@ -187,7 +187,7 @@ class ServingNode:
         from phems.gateway.live_changes import LiveChanges
         from phems.gateway.settings import settings_of
 
-        settings = settings_of(self.spec, lambda: self.node.spec)
+        settings = settings_of(self.spec, lambda: self.node.spec, self.node.roles_in)
         self._live = live = LiveChanges(settings.membership)
         self._stack.callback(live.close)
         self._late.app = create_app(

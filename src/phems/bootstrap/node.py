@@ -17,10 +17,11 @@ from phems.adapters.postgres.database import Database, open_database
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
 from phems.adapters.signing import RELEASE_KEY, SigningKey, load_or_create_key, signature_matches
 from phems.domain.actors import LOCAL_OPERATOR, Actor
-from phems.domain.permissions import Role, roles_of
+from phems.domain.permissions import Role
 from phems.errors import PhemsError, UnavailableError
 from phems.nodespec import NodePaths, NodeSpec, load_node, node_paths
 from phems.services.checkpoints import CheckpointKeeper
+from phems.services.membership import RolesInForce, acting, current_authority
 
 if TYPE_CHECKING:
     from phems.adapters.approver_keys import FolderApproverKeys
@@ -148,10 +149,15 @@ class Node:
 
     @cached_property
     def users(self) -> Users:
-        """Local users."""
+        """Users, their tokens and sessions."""
         from phems.services.users import Users
 
-        return Users(self.governance, clock=self.clock, passwords=Argon2Hasher())
+        return Users(
+            self.governance,
+            clock=self.clock,
+            passwords=Argon2Hasher(),
+            identity=lambda: self.spec.identity,
+        )
 
     @cached_property
     def coordinators(self) -> Coordinators:
@@ -365,21 +371,14 @@ class Node:
             versions=versions,
         )
 
+    @cached_property
+    def membership(self) -> RolesInForce:
+        """Who holds which roles, by name and by group."""
+        return RolesInForce(lambda: self.spec)
+
     def roles_in(self, name: str, project: str | None = None) -> frozenset[Role]:
-        """The roles of a person by the node spec: node-wide ones, and those of a project when it is named."""
-        node_wide = {Role.OPERATOR: self.spec.roles.operator, Role.AUDITOR: self.spec.roles.auditor}
-        if project is None or project not in self.spec.projects:
-            return roles_of(name, node_wide)
-        members = self.spec.projects[project].members
-        return roles_of(
-            name,
-            node_wide,
-            {
-                Role.DATA_ANALYST: members.data_analyst,
-                Role.OUTPUT_CHECKER: members.output_checker,
-                Role.INFORMATION_ASSET_OWNER: members.information_asset_owner,
-            },
-        )
+        """The roles of a person: node-wide ones, and those of a project when it is named."""
+        return self.membership.roles(name, project)
 
     def roles_in_scope(self, name: str, scope: str) -> frozenset[Role]:
         """The roles of a person in the scope of a policy version: a project, or (empty) the whole node."""
@@ -409,8 +408,10 @@ class Node:
         self.policy_versions = {scope: found.label for scope, found in versions.items()}
 
     def actor_from_token(self, token: str) -> Actor:
-        """Who acts, by an API token."""
-        return self.users.authenticate_token(token)
+        """Who acts, by an API token: from now on, and as far as its scope goes."""
+        authority = self.users.authenticate_token(token)
+        current_authority.set(authority)
+        return authority.actor
 
 
 @contextmanager
@@ -421,16 +422,17 @@ def open_node(folder: Path) -> Iterator[Node]:
     """
     spec = load_node(folder)
     paths = node_paths(spec, folder)
-    try:
-        database = open_database(spec, paths, start=False)
-    except UnavailableError:
-        with NodeLock(paths.lock), started_node(spec, paths) as node:
+    with acting(None):  # whoever comes to act with a token acts until the end of the block
+        try:
+            database = open_database(spec, paths, start=False)
+        except UnavailableError:
+            with NodeLock(paths.lock), started_node(spec, paths) as node:
+                yield node
+            return
+        with database:
+            node = Node(spec, paths, database)
+            node.follow_policies()
             yield node
-        return
-    with database:
-        node = Node(spec, paths, database)
-        node.follow_policies()
-        yield node
 
 
 @contextmanager

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phems.cli import local_operator, output, session
+from phems.cli import local_operator, output, session, user_access
 from phems.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,19 +80,7 @@ def password(name: _NAME, password_stdin: _STDIN = False) -> None:
     output.done({"name": name}, f"Set the password of {name}; their sessions are ended.")
 
 
-@app.command("token")
-def token(
-    name: _NAME,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Days until it expires.")] = 90,
-) -> None:
-    """Make an API token for a user and print it: the one time it is shown."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        actor = local_operator.acting(node, "user.manage")
-        made = node.users.issue_token(actor, name, lifetime=timedelta(days=days))
-    # The token alone: export PHEMS_TOKEN=$(phems user token ada)
-    output.done({"token": made.secret, "user": name, "expires_at": made.expires_at}, made.secret)
+user_access.register(app)
 
 
 @app.command("key")
@@ -151,9 +138,12 @@ def key(
 
 def _register(node: Node, name: str, file: Path) -> ApproverKey:
     from phems.adapters.signing import load_public_key
+    from phems.domain.authority import check_unlimited
+    from phems.services.membership import current_authority
 
     public_key = load_public_key(file)
     if local_operator.has_token() and (actor := node.actor_from_token(session.token())).name == name:
+        check_unlimited(current_authority.get(), "register a key")
         return node.approver_keys.register_first(actor, public_key)
     return node.approver_keys.register(local_operator.acting(node, "user.manage"), name, public_key)
 

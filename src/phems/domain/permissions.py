@@ -6,9 +6,10 @@ excluded from approving and from voting whatever their roles are): both stand wi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal, Self
 
 from phems.errors import RefusedError
 
@@ -102,8 +103,76 @@ PERMISSIONS: Mapping[Verb, frozenset[Role]] = {
 }
 
 
+READING: frozenset[Verb] = frozenset(
+    {
+        "audit.read",
+        "capsule.list",
+        "code.list",
+        "policy.list",
+        "project.read",
+        "release.download",
+        "release.list",
+        "run.list",
+        "run.logs",
+    }
+)
+"""The verbs that change nothing: all that a read-only token is good for."""
+
+
+class ScopedRoles(frozenset[Role]):
+    """Roles as a token with a scope has them: they allow its verbs alone.
+
+    A frozenset like any other, so that who asks for roles need not know of scopes; `may` does. What is made
+    of it by set operations keeps the scope, lest a union somewhere let a token do more.
+    """
+
+    verbs: frozenset[Verb]
+
+    def __new__(cls, roles: Iterable[Role], verbs: Iterable[Verb]) -> Self:
+        """These roles, for these verbs."""
+        made = super().__new__(cls, roles)
+        made.verbs = frozenset(verbs)
+        return made
+
+    def union(self, *others: Iterable[Any]) -> ScopedRoles:
+        """More roles, for the same verbs."""
+        return ScopedRoles(frozenset(self).union(*others), self.verbs)
+
+    def intersection(self, *others: Iterable[Any]) -> ScopedRoles:
+        """Those that the others have too."""
+        return ScopedRoles(frozenset(self).intersection(*others), self.verbs)
+
+    def difference(self, *others: Iterable[Any]) -> ScopedRoles:
+        """Those that the others do not have."""
+        return ScopedRoles(frozenset(self).difference(*others), self.verbs)
+
+    __or__ = __ror__ = union
+    __and__ = __rand__ = intersection
+    __sub__ = difference
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRole:
+    """A role that somebody has, and why."""
+
+    role: Role
+    project: str | None
+    """Where it holds; None for the whole node."""
+    source: str
+    """Where it comes from: a list in node.yaml, or a group of the identity provider."""
+
+
+def verbs_held(held: Iterable[HeldRole], project: str | None) -> Mapping[Verb, tuple[HeldRole, ...]]:
+    """What somebody may do in a project (None: on the whole node): each verb, with the roles that give it."""
+    here = [one for one in held if one.project in {None, project}]
+    found = {verb: tuple(one for one in here if one.role in roles) for verb, roles in PERMISSIONS.items()}
+    return {verb: reasons for verb, reasons in found.items() if reasons}
+
+
 def may(roles: Collection[Role], verb: Verb) -> bool:
-    """Whether any of the roles allows it."""
+    """Whether any of the roles allows it, and the scope of the token that has them."""
+    if isinstance(roles, ScopedRoles) and verb not in roles.verbs:
+        return False
     return not PERMISSIONS[verb].isdisjoint(roles)
 
 
@@ -113,6 +182,12 @@ def check_may(actor_name: str, roles: Collection[Role], verb: Verb, project: str
         return
     needed = sorted(PERMISSIONS[verb])
     where = f" in {project}" if project is not None else ""
+    if not PERMISSIONS[verb].isdisjoint(roles):
+        raise RefusedError(
+            f"{actor_name} may not do {verb}{where} with this token.",
+            why=f"the token is for {', '.join(sorted(getattr(roles, 'verbs', ())))} alone.",
+            remedy="Use another token of yours, or sign in at the node's own pages.",
+        )
     lists = [
         f"projects.{project}.members.{role}" if role in PROJECT_ROLES else f"roles.{role}" for role in needed
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import datetime, timedelta
 
@@ -16,10 +17,15 @@ LONGEST_PASSWORD = 1024  # hashing a megabyte would be a way to keep the node bu
 
 TOKEN_PREFIX = "phems_"  # noqa: S105 (it marks a token as one, for people and for secret scanners)
 TOKEN_LIFETIME = timedelta(days=90)
-SESSION_LIFETIME = timedelta(hours=12)
+LONGEST_TOKEN_LABEL = 100
+SEEN_EVERY = timedelta(minutes=1)
+"""How exactly it is written down when a session or token was last used."""
 
 FREE_FAILURES = 5
 LONGEST_WAIT = timedelta(minutes=5)
+# A hospital's people may all come from one address: more tries are free, and it is waited for less long.
+FREE_ADDRESS_FAILURES = 50
+LONGEST_ADDRESS_WAIT = timedelta(minutes=1)
 
 
 def check_name(name: str) -> str:
@@ -45,11 +51,47 @@ def check_password(password: str) -> str:
     return password
 
 
+def check_label(label: str) -> str:
+    """What a token may be called; InputError otherwise."""
+    label = label.strip()
+    if len(label) > LONGEST_TOKEN_LABEL or not label.isprintable():
+        raise InputError(
+            "The token cannot be called that.",
+            why=f"what it is called is one line of at most {LONGEST_TOKEN_LABEL} characters.",
+            remedy='Say what it is for, such as "nightly export".',
+        )
+    return label
+
+
 def wait_after(failures: int, last_at: datetime, now: datetime) -> timedelta:
-    """How long the next try has to wait: nothing for the first few, then twice as long after each."""
-    if failures < FREE_FAILURES:
+    """How long the next try under a name has to wait: nothing for the first few, then twice as long each."""
+    return _wait(failures - FREE_FAILURES, LONGEST_WAIT, last_at, now)
+
+
+def address_wait_after(failures: int, last_at: datetime, now: datetime) -> timedelta:
+    """How long the next try from an address has to wait, under whatever name."""
+    return _wait(failures - FREE_ADDRESS_FAILURES, LONGEST_ADDRESS_WAIT, last_at, now)
+
+
+def address_key(address: str) -> str:
+    """What tries from an address are counted under: no name looks like it.
+
+    Of an IPv6 address the network counts: one machine has 2^64 addresses to come from.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "address unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return f"address {parsed.ipv4_mapped}"
+        return f"address {ipaddress.IPv6Network((int(parsed), 64), strict=False)}"
+    return f"address {parsed}"
+
+
+def _wait(beyond: int, longest: timedelta, last_at: datetime, now: datetime) -> timedelta:
+    if beyond < 0:
         return timedelta(0)
     # Capped before the power: an int of any size is fine, a timedelta is not.
-    doubling = min(failures - FREE_FAILURES, 10)
-    pause = min(timedelta(seconds=2**doubling), LONGEST_WAIT)
+    pause = min(timedelta(seconds=2 ** min(beyond, 10)), longest)
     return max(last_at + pause - now, timedelta(0))

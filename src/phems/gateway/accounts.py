@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from phems.domain.actors import Actor
+from phems.domain.authority import Authority, TokenScope
+from phems.services.ports.users import ApiToken, Session
+from phems.services.user_sessions import Client
 
 
 class OpenedSession(Protocol):
-    """A session just opened: the one time its secret is known."""
+    """A session or token just made: the one time its secret is known."""
 
     @property
     def secret(self) -> str: ...
@@ -21,24 +26,50 @@ class OpenedSession(Protocol):
 class Accounts(Protocol):
     """Who signs in. The methods block (a database, a password hash): the gateway calls them in threads."""
 
-    def authenticate_password(self, name: str, password: str) -> Actor:
+    def authenticate_password(self, name: str, password: str, address: str) -> Actor:
         """The person with that name and password; RefusedError does not say which of the two was wrong."""
         ...
 
-    def authenticate_token(self, token: str) -> Actor:
-        """The person an API token stands for; RefusedError when it is unknown, expired or revoked."""
+    def authenticate_token(self, token: str) -> Authority:
+        """Whom an API token stands for; RefusedError when it is unknown, expired or revoked."""
         ...
 
-    def open_session(self, actor: Actor) -> OpenedSession:
+    def open_session(self, actor: Actor, client: Client) -> OpenedSession:
         """A session for who has just signed in."""
         ...
 
-    def session_user(self, session: str) -> Actor | None:
+    def session_user(self, session: str) -> Authority | None:
         """Whose session it is; None when it is unknown, expired or closed."""
         ...
 
     def close_session(self, session: str) -> None:
         """Sign out; nothing happens when the session is not open."""
+        ...
+
+    def list_sessions(self, name: str) -> Sequence[Session]:
+        """A person's open sessions, newest first."""
+        ...
+
+    def end_session(self, actor: Actor, name: str, session_id: str) -> None:
+        """End one session of a person."""
+        ...
+
+    def end_sessions(self, actor: Actor, name: str) -> int:
+        """Sign a person out everywhere; how many sessions that ended."""
+        ...
+
+    def list_tokens(self, name: str) -> Sequence[ApiToken]:
+        """A person's tokens that let somebody in, newest first."""
+        ...
+
+    def issue_token(
+        self, actor: Actor, name: str, *, lifetime: timedelta, label: str, scope: TokenScope
+    ) -> OpenedSession:
+        """A new API token of a person."""
+        ...
+
+    def revoke_token(self, actor: Actor, name: str, token_id: str) -> ApiToken:
+        """End a token."""
         ...
 
 

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket
 
 from phems.engine._dagster import WorkspaceProcessContext
 from phems.errors import InputError, NotFoundError, PhemsError
+from phems.gateway.account import AccountPage
 from phems.gateway.accounts import Accounts
 from phems.gateway.api.lazy import LazyApi
 from phems.gateway.door import Door, Identities
@@ -73,6 +74,7 @@ def assemble(
             *(Route(path, _static, methods=["GET"]) for path in STATIC),
             events_route(live or LiveChanges(settings.membership)),
             *SignIn(accounts, identities, settings).routes(),
+            *AccountPage(accounts, identities, settings).routes(),
             *(
                 [Mount(API_PATH, app=LazyApi(cases)), *site_routes(cases, settings)]
                 if cases is not None

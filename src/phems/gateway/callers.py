@@ -1,8 +1,9 @@
 """Who makes the request that is being answered, for everything that happens on its behalf.
 
-`calling` sets two context variables: the gateway's own, and the engine's `requester`, which stamps the
-runs that Dagster submits. Threads and tasks that a request starts inherit both (anyio and asyncio copy
-the context). Code that finds no caller must refuse.
+`calling` sets three context variables: the gateway's own, the engine's `requester`, which stamps the runs
+that Dagster submits, and the authority by which everything that asks for the caller's roles is answered.
+Threads and tasks that a request starts inherit them (anyio and asyncio copy the context). Code that finds
+no caller must refuse.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from phems.domain.actors import Actor
+from phems.domain.authority import Authority
 from phems.engine.admission_point import requester
+from phems.services.membership import acting
 
 
 class Credential(Enum):
@@ -34,6 +37,8 @@ class Caller:
 
     actor: Actor
     credential: Credential
+    authority: Authority | None = None
+    """The groups and the scope that a person comes with; None for a coordinator."""
 
     @property
     def name(self) -> str:
@@ -50,7 +55,8 @@ def calling(caller: Caller) -> Iterator[None]:
     caller_before = current_caller.set(caller)
     requester_before = requester.set(caller.name)
     try:
-        yield
+        with acting(caller.authority):
+            yield
     finally:
         requester.reset(requester_before)
         current_caller.reset(caller_before)

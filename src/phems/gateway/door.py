@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phems.domain.actors import Actor
+from phems.domain.authority import Authority
 from phems.domain.coordinators import COORDINATOR_TOKEN_PREFIX
 from phems.errors import PhemsError, RefusedError
 from phems.gateway.accounts import Accounts, CoordinatorTokens
@@ -50,14 +50,14 @@ class Identities:
         self._accounts = accounts
         self._coordinators = coordinators
         self._keep_seconds = keep_seconds
-        self._recent: dict[tuple[Credential, str], tuple[Actor, float]] = {}
+        self._recent: dict[tuple[Credential, str], tuple[Authority, float]] = {}
 
-    async def who(self, credential: Credential, secret: str) -> Actor | None:
+    async def who(self, credential: Credential, secret: str) -> Authority | None:
         """The person, or None; PhemsError when that cannot be found out."""
         key = (credential, secret)
-        actor, until = self._recent.get(key, (None, 0.0))
-        if actor is not None and time.monotonic() < until:
-            return actor
+        known, until = self._recent.get(key, (None, 0.0))
+        if known is not None and time.monotonic() < until:
+            return known
         found = await run_in_threadpool(self._ask, credential, secret)
         if found is None:
             self._recent.pop(key, None)
@@ -71,11 +71,16 @@ class Identities:
         """Ask anew next time."""
         self._recent.pop((credential, secret), None)
 
-    def _ask(self, credential: Credential, secret: str) -> Actor | None:
+    def forget_everybody(self) -> None:
+        """Ask anew about each: a session or token was ended by its name."""
+        self._recent.clear()
+
+    def _ask(self, credential: Credential, secret: str) -> Authority | None:
         if credential is Credential.SESSION:
             return self._accounts.session_user(secret)
         if credential is Credential.COORDINATOR:
-            return self._coordinators.authenticate(secret) if self._coordinators is not None else None
+            actor = self._coordinators.authenticate(secret) if self._coordinators is not None else None
+            return None if actor is None else Authority(actor)
         try:
             return self._accounts.authenticate_token(secret)
         except RefusedError:
@@ -157,15 +162,15 @@ class Door:
         if not secret:
             return None, sign_in_first(connection, "The request has neither a session nor a token.")
         try:
-            actor = await self._identities.who(credential, secret)
+            authority = await self._identities.who(credential, secret)
         except PhemsError as error:
             return None, error_reply(connection, error)
-        if actor is None:
+        if authority is None:
             why = f"The {credential.value} is unknown, expired or revoked."
             return None, sign_in_first(connection, why)
         if credential is Credential.COORDINATOR and not _is_for_coordinators(connection):
             return None, error_reply(connection, for_people())
-        return Caller(actor, credential), None
+        return Caller(authority.actor, credential, authority), None
 
 
 _END: Mapping[str, Message] = {

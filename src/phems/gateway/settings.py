@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from phems.domain.permissions import Role, Verb, may, roles_of
 from phems.nodespec import NodeSpec
 from phems.nodespec.gateway import Connections, RateLimits
+from phems.services.membership import RolesInForce, within_scope
 
 MIB = 1024 * 1024
 
@@ -24,17 +25,17 @@ class Membership:
     projects: Mapping[str, Assignments]
 
     def roles(self, name: str, project: str | None = None) -> frozenset[Role]:
-        """Node-wide roles, with those in a project when one is named."""
-        return roles_of(name, self.node, self.projects.get(project, {}) if project else {})
+        """Node-wide roles, with those in a project when one is named, as far as the caller's token goes."""
+        held = roles_of(name, self.node, self.projects.get(project, {}) if project else {})
+        return within_scope(name, project, held)
 
     def roles_anywhere(self, name: str) -> frozenset[Role]:
         """The roles on the node and in any project."""
-        return roles_of(name, self.node, *self.projects.values())
+        return self.roles(name).union(*(self.roles(name, project) for project in self.projects))
 
     def may_somewhere(self, name: str, *verbs: Verb) -> bool:
         """Whether one of the verbs is allowed, on the node or in some project."""
-        roles = self.roles_anywhere(name)
-        return any(may(roles, verb) for verb in verbs)
+        return any(self.may_in(name, project, *verbs) for project in (None, *self.projects))
 
     def may_in(self, name: str, project: str | None, *verbs: Verb) -> bool:
         """Whether one of the verbs is allowed in a project (None: on the whole node)."""
@@ -67,24 +68,33 @@ class GatewaySettings:
     """For how long an answer about a session is kept; revoking one is felt after that."""
 
 
+RolesIn = Callable[[str, str | None], frozenset[Role]]
+
+
 class MembershipInForce(Membership):
     """The roles of people by the node spec of the moment: other policies may come into force meanwhile."""
 
-    __slots__ = ("_spec",)
+    __slots__ = ("_roles_in", "_spec")
     _spec: Callable[[], NodeSpec]
+    _roles_in: RolesIn
 
-    def __init__(self, spec: Callable[[], NodeSpec]) -> None:
+    def __init__(self, spec: Callable[[], NodeSpec], roles_in: RolesIn) -> None:
         object.__setattr__(self, "_spec", spec)
+        object.__setattr__(self, "_roles_in", roles_in)
+
+    def roles(self, name: str, project: str | None = None) -> frozenset[Role]:
+        """What the node answers to everything that asks for roles."""
+        return self._roles_in(name, project)
 
     @property
     def node(self) -> Assignments:
-        """Who holds a role on the node."""
+        """Who is listed for a role on the node."""
         roles = self._spec().roles
         return {Role.OPERATOR: roles.operator, Role.AUDITOR: roles.auditor}
 
     @property
     def projects(self) -> Mapping[str, Assignments]:
-        """Who holds a role in each project."""
+        """Who is listed for a role in each project."""
         return {
             name: {
                 Role.DATA_ANALYST: project.members.data_analyst,
@@ -95,15 +105,18 @@ class MembershipInForce(Membership):
         }
 
 
-def settings_of(spec: NodeSpec, in_force: Callable[[], NodeSpec] | None = None) -> GatewaySettings:
+def settings_of(
+    spec: NodeSpec, in_force: Callable[[], NodeSpec] | None = None, roles_in: RolesIn | None = None
+) -> GatewaySettings:
     """The settings that a node spec amounts to; with `in_force`, membership follows what that gives.
 
     InputError when the environment lacks the token that node.yaml names.
     """
     gateway = spec.gateway
+    spec_now = in_force or (lambda: spec)
     names = {gateway.host, gateway.public_host or gateway.host, socket.gethostname()}
     return GatewaySettings(
-        membership=MembershipInForce(in_force or (lambda: spec)),
+        membership=MembershipInForce(spec_now, roles_in or RolesInForce(spec_now).roles),
         title=spec.node.title or spec.node.name,
         host_names=frozenset(name.lower() for name in names),
         tls=gateway.is_https,

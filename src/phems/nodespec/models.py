@@ -16,6 +16,7 @@ from phems.errors import InputError, NotFoundError
 from phems.nodespec.audit import Audit
 from phems.nodespec.base import Section
 from phems.nodespec.gateway import Gateway
+from phems.nodespec.identity import Identity
 from phems.nodespec.names import Name, PathText, Person, Title
 from phems.nodespec.policies import Policy
 from phems.nodespec.projects import Project
@@ -99,6 +100,7 @@ class NodeSpec(Section):
     )
     gateway: Gateway = Field(default=Gateway(), description="Where people reach the node.")
     database: Database = Field(default=Database(), description="Where metadata lives.")
+    identity: Identity = Field(default=Identity(), description="Who people are, and how they sign in.")
     audit: Audit = Field(default=Audit(), description="The audit log, and who keeps its checkpoints.")
     roles: NodeRoles = Field(default=NodeRoles(), description="Roles that hold for the whole node.")
     organisations: dict[Name, tuple[Person, ...]] = Field(

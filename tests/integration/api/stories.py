@@ -73,6 +73,8 @@ def told(site: ApiSite) -> Story:
             "name": "ana",
             "coordinator": HUB,
             "key_id": "0" * 16,
+            "token_id": "0" * 16,
+            "session_id": "0" * 16,
             "request": request["id"],
             "scope": PROJECT,
             "number": "1",

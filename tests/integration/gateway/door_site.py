@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from phems.adapters.tls_files import TlsFiles
 from phems.domain.actors import Actor
+from phems.domain.authority import Authority
 from phems.domain.permissions import Role
 from phems.engine.admission_point import requester
 from phems.errors import RefusedError
@@ -23,6 +24,7 @@ from phems.gateway.client_address import client_of
 from phems.gateway.http_protocol import OpenConnections
 from phems.gateway.server import GatewayServer
 from phems.gateway.settings import GatewaySettings, Membership
+from phems.services.users import Client
 
 
 @dataclass
@@ -33,27 +35,33 @@ class Accounts:
     tokens: dict[str, str]
     sessions: dict[str, str] = field(default_factory=dict)
 
-    def authenticate_password(self, name: str, password: str) -> Actor:
+    def authenticate_password(self, name: str, password: str, address: str) -> Actor:
         if self.passwords.get(name) != password:
             raise RefusedError("Signing in failed.", why="the name or the password is wrong.")
         return Actor(name)
 
-    def authenticate_token(self, token: str) -> Actor:
+    def authenticate_token(self, token: str) -> Authority:
         if token not in self.tokens:
             raise RefusedError("Signing in failed.", why="the token is unknown, expired or revoked.")
-        return Actor(self.tokens[token])
+        return Authority(Actor(self.tokens[token]))
 
-    def open_session(self, actor: Actor) -> Session:
+    def open_session(self, actor: Actor, client: Client) -> Session:
         session = Session(secrets.token_urlsafe(8))
         self.sessions[session.secret] = actor.name
         return session
 
-    def session_user(self, session: str) -> Actor | None:
+    def session_user(self, session: str) -> Authority | None:
         name = self.sessions.get(session)
-        return Actor(name) if name else None
+        return Authority(Actor(name), kind="session") if name else None
 
     def close_session(self, session: str) -> None:
         self.sessions.pop(session, None)
+
+    def list_sessions(self, name: str) -> list[Any]:
+        return []
+
+    def list_tokens(self, name: str) -> list[Any]:
+        return []
 
 
 @dataclass

@@ -10,8 +10,10 @@ from sqlalchemy import text
 
 from phems.adapters.passwords import Argon2Hasher
 from phems.domain.actors import LOCAL_OPERATOR, Actor
+from phems.domain.authority import EVERYTHING, TokenScope
+from phems.domain.permissions import READING
 from phems.errors import InputError, NotFoundError, RefusedError
-from phems.services.users import Users
+from phems.services.users import Client, Users
 
 from .conftest import AuditedNode, SetClock
 
@@ -36,7 +38,9 @@ def test_a_user_signs_in_with_their_password_and_each_step_is_audited(
     users.add_user(LOCAL_OPERATOR, "ada", PASSWORD)
     actor = users.authenticate_password("ada", PASSWORD)
     session = users.open_session(actor)
-    assert users.session_user(session.secret) == Actor("ada")
+    opened = users.session_user(session.secret)
+    assert opened is not None
+    assert opened.actor == Actor("ada")
     users.close_session(session.secret)
     users.close_session(session.secret)
     assert users.session_user(session.secret) is None
@@ -136,17 +140,87 @@ def test_a_token_stands_for_its_user_until_it_expires(users: Users, clock: SetCl
     users.add_user(LOCAL_OPERATOR, "ada")
     token = users.issue_token(LOCAL_OPERATOR, "ada", lifetime=timedelta(days=1))
     assert token.secret.startswith("phems_")
-    assert users.authenticate_token(token.secret) == Actor("ada")
+    assert users.authenticate_token(token.secret).actor == Actor("ada")
     clock.advance(timedelta(days=1))
     with pytest.raises(RefusedError, match="expired"):
         users.authenticate_token(token.secret)
 
 
-def test_a_session_ends_by_itself(users: Users, clock: SetClock) -> None:
+def test_a_session_ends_by_itself_however_much_it_is_used(users: Users, clock: SetClock) -> None:
     users.add_user(LOCAL_OPERATOR, "ada", PASSWORD)
     session = users.open_session(Actor("ada"))
-    clock.advance(timedelta(hours=12))
+    for _ in range(23):
+        clock.advance(timedelta(minutes=30))
+        assert users.session_user(session.secret) is not None
+    clock.advance(timedelta(minutes=30))
     assert users.session_user(session.secret) is None
+
+
+def test_a_session_that_is_left_alone_ends(users: Users, clock: SetClock) -> None:
+    """Somebody who goes home without signing out leaves the browser to whoever comes next."""
+    users.add_user(LOCAL_OPERATOR, "ada", PASSWORD)
+    session = users.open_session(Actor("ada"))
+    clock.advance(timedelta(minutes=59))
+    assert users.session_user(session.secret) is not None
+    clock.advance(timedelta(minutes=60))
+    assert users.session_user(session.secret) is None
+    assert users.list_sessions("ada") == []
+
+
+def test_people_see_their_sessions_and_end_one_or_all(users: Users, node: AuditedNode) -> None:
+    users.add_user(LOCAL_OPERATOR, "ada", PASSWORD)
+    ada = Actor("ada")
+    one, two, three = (users.open_session(ada, Client("10.0.0.7", f"Browser {n}")) for n in range(3))
+    seen = users.list_sessions("ada")
+    assert {(session.address, session.agent) for session in seen} == {
+        ("10.0.0.7", f"Browser {n}") for n in range(3)
+    }
+    first = users.session_user(one.secret)
+    assert first is not None
+    users.end_session(ada, "ada", first.id)
+    assert users.session_user(one.secret) is None
+    assert users.session_user(two.secret) is not None
+    with pytest.raises(NotFoundError):
+        users.end_session(ada, "ada", first.id)
+    assert users.end_sessions(ada, "ada") == 2
+    assert users.session_user(three.secret) is None
+    assert ("ada", "session.close_all", "ada", "done") in acts(node)
+
+
+def test_people_see_their_tokens_with_their_last_use_and_revoke_one(
+    users: Users, node: AuditedNode, clock: SetClock
+) -> None:
+    users.add_user(LOCAL_OPERATOR, "ada")
+    scope = TokenScope(frozenset({"heart-attack"}), READING)
+    made = users.issue_token(LOCAL_OPERATOR, "ada", label="nightly export", scope=scope)
+    other = users.issue_token(LOCAL_OPERATOR, "ada")
+    clock.advance(timedelta(minutes=5))
+    assert users.authenticate_token(made.secret).scope == scope
+    token = next(token for token in users.list_tokens("ada") if token.label)
+    assert (token.label, token.scope, token.created_by) == ("nightly export", scope, "local-operator")
+    assert token.last_used_at == clock.now()
+    users.revoke_token(Actor("ada"), "ada", token.id)
+    with pytest.raises(RefusedError):
+        users.authenticate_token(made.secret)
+    assert users.authenticate_token(other.secret).scope == EVERYTHING
+    assert len(users.list_tokens("ada")) == 1
+    with pytest.raises(NotFoundError):
+        users.revoke_token(Actor("ada"), "ada", token.id)
+    with pytest.raises(InputError, match="called"):
+        users.issue_token(LOCAL_OPERATOR, "ada", label="two\nlines")
+
+
+def test_guessing_under_many_names_from_one_address_is_slowed_down(users: Users, clock: SetClock) -> None:
+    """A list of names and one common password gets into some account, a try for each name."""
+    users.add_user(LOCAL_OPERATOR, "ada", PASSWORD)
+    for number in range(50):
+        with pytest.raises(RefusedError, match="wrong"):
+            users.authenticate_password(f"name{number}", "guess", "10.0.0.7")
+    with pytest.raises(RefusedError, match="from this address"):
+        users.authenticate_password("ada", PASSWORD, "10.0.0.7")
+    assert users.authenticate_password("ada", PASSWORD, "10.0.0.8") == Actor("ada")
+    clock.advance(timedelta(seconds=2))
+    assert users.authenticate_password("ada", PASSWORD, "10.0.0.7") == Actor("ada")
 
 
 def test_a_session_is_no_token_and_a_token_no_session(users: Users) -> None:

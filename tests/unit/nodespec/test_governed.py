@@ -35,6 +35,8 @@ OPERATORS_OWN = {
     *("version", "node", "controller", "profile", "data_dir", "release_zone", "gateway", "database"),
     # An anchor that is told nothing any more is itself the witness of that.
     "audit",
+    # How long a sign-in lasts loosens nothing that a token does not do already.
+    "identity",
 }
 GOVERNED = {"roles", "organisations", "policies", "data_sources", "projects"}
 OF_A_PROJECT = {"policy", "members", "data_grants", "code"}

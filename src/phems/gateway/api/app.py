@@ -23,6 +23,7 @@ from phems.gateway.api import (
     releases,
     runs,
     status,
+    user_access,
     user_keys,
     users,
 )
@@ -56,6 +57,7 @@ NOUNS = (
     audit,
     status,
     users,
+    user_access,
     user_keys,
     coordinators,
 )

@@ -12,7 +12,8 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Path, Request
 
 from phems.domain.actors import Actor
-from phems.domain.permissions import Verb, check_may
+from phems.domain.authority import check_unlimited
+from phems.domain.permissions import Verb, check_may, may
 from phems.errors import NotFoundError, RefusedError
 from phems.gateway.api.use_cases import UseCases
 from phems.gateway.callers import Caller, Credential, current_caller
@@ -69,6 +70,20 @@ def permitted(verb: Verb) -> Callable[[Cases, Person], Actor]:
         return person
 
     return check
+
+
+def check_own(cases: UseCases, person: Actor, name: str) -> None:
+    """Raise `RefusedError` unless it is the person's own, or they manage users."""
+    if person.name != name:
+        check_may(person.name, cases.roles_in(person.name), "user.manage")
+
+
+def check_changes_own(cases: UseCases, person: Actor, name: str, what: str) -> None:
+    """`check_own`, for a change: a token with a scope is no way to change one's own account."""
+    if person.name == name and not may(cases.roles_in(name), "user.manage"):
+        check_unlimited(_caller().authority, what)
+        return
+    check_may(person.name, cases.roles_in(person.name), "user.manage")
 
 
 def check_knows(cases: UseCases, person: Actor, project: str) -> None:

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from phems.domain.actors import Actor
 from phems.domain.approver_keys import ApproverKey
-from phems.domain.permissions import check_may, may
+from phems.domain.permissions import may
 from phems.errors import InputError
-from phems.gateway.api.asking import OWN, Cases, Person, row
+from phems.gateway.api.asking import OWN, Cases, Person, check_changes_own, check_own, row
 from phems.gateway.api.bodies import Body, Nothing, Reason
 from phems.gateway.api.use_cases import UseCases
 from phems.gateway.api.users import Manager, UserName
@@ -38,8 +38,7 @@ class KeyRevocation(Body):
 @router.get("", **row("user.key", OWN))
 def list_(cases: Cases, person: Person, name: UserName) -> list[ApproverKey]:
     """List a user's keys, newest first: your own, or anybody's as one who manages users."""
-    if person.name != name:
-        check_may(person.name, cases.roles_in(person.name), "user.manage")
+    check_own(cases, person, name)
     return list(cases.approver_keys.list(name))
 
 
@@ -50,8 +49,7 @@ def register(cases: Cases, person: Person, name: UserName, body: PublicKey) -> A
     Users register their first themselves. Another one, or somebody else's, takes one who manages users.
     """
     own = person.name == name and not _manages(cases, person)
-    if not own:
-        check_may(person.name, cases.roles_in(person.name), "user.manage")
+    check_changes_own(cases, person, name, "register a key")
     _check_key(body.public_key)
     if own:
         return cases.approver_keys.register_first(person, body.public_key)

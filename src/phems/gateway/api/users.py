@@ -1,8 +1,8 @@
-"""Local users: adding them, their passwords and tokens. Roles stand in node.yaml."""
+"""Users: adding them, and their passwords. Roles stand in node.yaml."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
@@ -48,20 +48,6 @@ class Password(Body):
     password: SecretStr = Field(max_length=1024)
 
 
-class TokenWish(Body):
-    """A token to make."""
-
-    days: int = Field(default=90, ge=1, le=3650, description="Days until it expires.")
-
-
-class UserToken(BaseModel):
-    """A token just made: the one time it is shown."""
-
-    token: str
-    user: str
-    expires_at: datetime
-
-
 @router.get("", **row("user.list", "user.manage"))
 def list_(
     cases: Cases, _manager: Manager, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
@@ -81,13 +67,6 @@ def add(cases: Cases, manager: Manager, body: NewUser) -> UserRow:
 def password(cases: Cases, manager: Manager, name: UserName, body: Password) -> None:
     """Set a user's password and end their sessions."""
     cases.users.set_password(manager, name, body.password.get_secret_value())
-
-
-@router.post("/{name}/tokens", **row("user.token", "user.manage", status_code=201))
-def token(cases: Cases, manager: Manager, name: UserName, body: TokenWish) -> UserToken:
-    """Make an API token for a user."""
-    made = cases.users.issue_token(manager, name, lifetime=timedelta(days=body.days))
-    return UserToken(token=made.secret, user=made.user_name, expires_at=made.expires_at)
 
 
 def _said(password: SecretStr | None) -> str | None:

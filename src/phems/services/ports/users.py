@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from phems.domain.authority import EVERYTHING, TokenScope
+
+ID_LENGTH = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
@@ -22,7 +26,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """An API token or a session: who it stands for and until when."""
+    """What an API token and a session share: who it stands for and until when."""
 
     secret_hash: str
     """SHA-256 of the secret, 64 hex digits."""
@@ -30,6 +34,31 @@ class Grant:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """The name that people call it by: it lets nobody in."""
+        return self.secret_hash[:ID_LENGTH]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiToken(Grant):
+    """An API token."""
+
+    created_by: str = ""
+    label: str = ""
+    scope: TokenScope = EVERYTHING
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session(Grant):
+    """A session of the gateway: from where it was opened, how, and when it was last used."""
+
+    last_seen_at: datetime
+    method: str = "password"
+    address: str = ""
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +84,29 @@ class UserStore(Protocol):
 
     def set_password_hash(self, name: str, password_hash: str) -> None: ...
 
-    def add_token(self, token: Grant) -> None: ...
+    def add_token(self, token: ApiToken) -> None: ...
 
-    def token(self, secret_hash: str) -> Grant | None: ...
+    def token(self, secret_hash: str) -> ApiToken | None: ...
 
-    def add_session(self, session: Grant) -> None: ...
+    def tokens_of(self, name: str) -> Sequence[ApiToken]:
+        """Every token of a user that is not revoked, newest first."""
+        ...
 
-    def session(self, secret_hash: str) -> Grant | None: ...
+    def token_used(self, secret_hash: str, at: datetime) -> None: ...
+
+    def revoke_token(self, secret_hash: str, at: datetime) -> bool:
+        """End a token; False when there is none that is open."""
+        ...
+
+    def add_session(self, session: Session) -> None: ...
+
+    def session(self, secret_hash: str) -> Session | None: ...
+
+    def sessions_of(self, name: str) -> Sequence[Session]:
+        """Every session of a user that is not revoked, newest first."""
+        ...
+
+    def session_seen(self, secret_hash: str, at: datetime) -> None: ...
 
     def revoke_session(self, secret_hash: str, at: datetime) -> bool:
         """End a session; False when there is none that is open."""
@@ -74,5 +119,9 @@ class UserStore(Protocol):
     def failures(self, name: str) -> SignInFailures | None: ...
 
     def record_failure(self, name: str, at: datetime) -> None: ...
+
+    def forgive_failure(self, name: str) -> None:
+        """Count one less: the try that was counted before it was made did not fail."""
+        ...
 
     def clear_failures(self, name: str) -> None: ...

@@ -1,4 +1,4 @@
-"""Local users, tokens, sessions and failed sign-ins in Postgres."""
+"""Users and failed sign-ins in Postgres."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Row, text
 
-from phems.services.ports.users import Grant, SignInFailures, User
+from phems.adapters.postgres.stores.user_grants import UserGrants
+from phems.services.ports.users import SignInFailures, User
 
-_GRANT_TABLES = {"api_tokens": "token_hash", "user_sessions": "session_hash"}
 
-
-class PostgresUsersStore:
-    """`UserStore` over one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+class PostgresUsersStore(UserGrants):
+    """`UserStore` over one connection; tokens and sessions stand in a module of their own."""
 
     def add(self, user: User) -> bool:
         """Add a user; False when the name is taken."""
@@ -50,42 +46,6 @@ class PostgresUsersStore:
             password_hash=password_hash,
         )
 
-    def add_token(self, token: Grant) -> None:
-        """Add an API token."""
-        self._add_grant("api_tokens", token)
-
-    def token(self, secret_hash: str) -> Grant | None:
-        """An API token by the hash of its secret."""
-        return self._grant("api_tokens", secret_hash)
-
-    def add_session(self, session: Grant) -> None:
-        """Add a session."""
-        self._add_grant("user_sessions", session)
-
-    def session(self, secret_hash: str) -> Grant | None:
-        """A session by the hash of its secret."""
-        return self._grant("user_sessions", secret_hash)
-
-    def revoke_session(self, secret_hash: str, at: datetime) -> bool:
-        """End a session; False when there is none that is open."""
-        return self._changed(
-            "UPDATE governance.user_sessions SET revoked_at = :at "
-            "WHERE session_hash = :hash AND revoked_at IS NULL",
-            hash=secret_hash,
-            at=at,
-        )
-
-    def revoke_sessions_of(self, name: str, at: datetime) -> int:
-        """End every open session of a user."""
-        ended = self._connection.execute(
-            text(
-                "UPDATE governance.user_sessions SET revoked_at = :at "
-                "WHERE user_name = :name AND revoked_at IS NULL"
-            ),
-            {"name": name, "at": at},
-        )
-        return ended.rowcount
-
     def failures(self, name: str) -> SignInFailures | None:
         """Failed sign-ins since the last that succeeded."""
         row = self._first(
@@ -105,39 +65,17 @@ class PostgresUsersStore:
             at=at,
         )
 
+    def forgive_failure(self, name: str) -> None:
+        """Count one less."""
+        self._changed(
+            "UPDATE governance.sign_in_failures SET failures = failures - 1 "
+            "WHERE name = :name AND failures > 0",
+            name=name,
+        )
+
     def clear_failures(self, name: str) -> None:
         """Forget them."""
         self._changed("DELETE FROM governance.sign_in_failures WHERE name = :name", name=name)
-
-    def _add_grant(self, table: str, grant: Grant) -> None:
-        self._changed(
-            f"INSERT INTO governance.{table} ({_GRANT_TABLES[table]}, user_name, created_at, expires_at) "  # noqa: S608
-            "VALUES (:hash, :user_name, :created_at, :expires_at)",
-            hash=grant.secret_hash,
-            user_name=grant.user_name,
-            created_at=grant.created_at,
-            expires_at=grant.expires_at,
-        )
-
-    def _grant(self, table: str, secret_hash: str) -> Grant | None:
-        column = _GRANT_TABLES[table]
-        query = f"SELECT *, {column} AS hash FROM governance.{table} WHERE {column} = :hash"  # noqa: S608
-        row = self._first(query, hash=secret_hash)
-        if row is None:
-            return None
-        return Grant(
-            secret_hash=row.hash,
-            user_name=row.user_name,
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-            revoked_at=row.revoked_at,
-        )
-
-    def _first(self, query: str, **parameters: Any) -> Row[Any] | None:
-        return self._connection.execute(text(query), parameters).first()
-
-    def _changed(self, statement: str, **parameters: Any) -> bool:
-        return self._connection.execute(text(statement), parameters).rowcount > 0
 
 
 def _user(row: Row[Any]) -> User:
