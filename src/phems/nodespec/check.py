@@ -77,15 +77,16 @@ def _read_models(document: Document) -> NodeSpec | None:
 
 def _take_out(data: Any, loc: Loc) -> Loc:
     """Remove the value at `loc`; a list goes as a whole, so that its numbers never shift."""
+    *above, last = loc
     place = data
-    for depth, part in enumerate(loc):
+    for depth, part in enumerate(above):
         if isinstance(part, int) or not isinstance(place, dict):
             return _take_out(data, loc[:depth])
-        if depth == len(loc) - 1:
-            if depth == 0 and part in _PLACEHOLDERS:
-                place[part] = copy.deepcopy(_PLACEHOLDERS[part])
-            else:
-                place.pop(part, None)
-            return loc
         place = place.get(part)
+    if isinstance(last, int) or not isinstance(place, dict):
+        return _take_out(data, loc[:-1])
+    if not above and last in _PLACEHOLDERS:
+        place[last] = copy.deepcopy(_PLACEHOLDERS[last])
+    else:
+        place.pop(last, None)
     return loc

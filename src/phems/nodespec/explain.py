@@ -33,7 +33,8 @@ def explain(error: ErrorDetails) -> Explanation:
 def plain_loc(error: ErrorDetails) -> Loc:
     """Where the error is; pydantic marks a bad key of a mapping with a last part `[key]`."""
     loc = tuple(error["loc"])
-    return loc[:-1] if loc and loc[-1] == "[key]" else loc
+    # A key that somebody wrote as `[key]` is refused as one too many, and is where it is.
+    return loc[:-1] if loc[-1:] == ("[key]",) and error["type"] != "extra_forbidden" else loc
 
 
 def known_keys(loc: Loc) -> list[str]:

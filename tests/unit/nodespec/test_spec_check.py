@@ -48,6 +48,7 @@ ONE_MISTAKE = [
     ("controller:", "controler:", "controler", "did you mean controller?"),
     ("profile: embedded", "profile: embeded", "profile", "did you mean embedded?"),
     ("data_dir: data", 'data_dir: ""', "data_dir", "is not a path"),
+    ("data_dir: data", 'data_dir: data\n"[key]": 1', "[key]", "is not a key"),
     ("  port: 3000", "  port: 70000", "gateway.port", "at most 65535"),
     ("  port: 3000", '  port: "3000"', "gateway.port", "is not a whole number"),
     ("  port: 3000", "  port: true", "gateway.port", "is not a whole number"),
