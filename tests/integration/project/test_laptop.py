@@ -17,8 +17,8 @@ from benchmarks.graphql import GraphQLClient
 from benchmarks.side import free_port, wait_for
 
 HOSPITAL = Path(__file__).parents[3] / "examples" / "hospital"
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
-SECONDS = 240
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+SECONDS = 420
 _RUN = """query($id: ID!) { runOrError(runId: $id) { __typename ... on Run { status
   eventConnection { events { ... on MessageEvent { message } } } } } }"""
 
