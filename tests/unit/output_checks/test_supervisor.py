@@ -259,3 +259,23 @@ def test_what_is_no_check_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [lost.name for lost in broken] == ["b", "c", "d"]
     monkeypatch.setattr(discovery.metadata, "entry_points", lambda **_group: [])
     assert [lost.why for lost in load_checks()[1]] == ["no check is installed"]
+
+
+def test_a_package_of_a_hospitals_own_adds_a_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a hospital has to change the node to look at what it knows of its own data."""
+    (tmp_path / "hospital_checks.py").write_text(
+        "class WardNames:\n"
+        "    name, version = 'ward-names', '7'\n"
+        "    def check_file(self, file, context):\n"
+        "        return []\n"
+        "CHECK = WardNames()\n"
+    )
+    made = tmp_path / "hospital_checks-7.0.dist-info"
+    made.mkdir()
+    (made / "METADATA").write_text("Metadata-Version: 2.1\nName: hospital-checks\nVersion: 7.0\n")
+    (made / "entry_points.txt").write_text("[phems.output_checks]\nward-names = hospital_checks:CHECK\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    checks, broken = load_checks()
+    assert broken == []
+    assert "ward-names" in [check.name for check in checks]
+    assert tool_versions()["hospital-checks"] == "7.0"
