@@ -23,6 +23,7 @@ from phems.adapters.status_file import StatusFile
 from phems.bootstrap import Node, started_node
 from phems.bootstrap.control_plane import Record, build_control_plane, choose_sandbox
 from phems.bootstrap.control_roles import control_roles
+from phems.bootstrap.node_watch import Living, NodeWatch
 from phems.bootstrap.served_code import ServedCode
 from phems.domain.live_changes import Changed
 from phems.engine.control_plane import ControlPlane
@@ -35,6 +36,7 @@ from phems.nodespec.governed import granted_anew
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from phems.gateway.http_protocol import OpenConnections
     from phems.gateway.live_changes import LiveChanges
     from phems.gateway.server import GatewayServer
     from phems.services.audit_anchors import Anchoring
@@ -61,6 +63,8 @@ class ServingNode:
         self._code: ServedCode
         self._warnings: list[str] = []
         self._late = _LateApp()
+        self._parts: dict[str, Living] = {}
+        self._connections: OpenConnections
         self._live: LiveChanges | None = None
         self._projects_of_runs: dict[str, str] = {}
         self._stack = ExitStack()
@@ -144,26 +148,28 @@ class ServingNode:
             on_reconnect=self._catch_up,
         )
         stack.callback(listener.close)
+        self._parts["notifications"] = listener
         self.control.start(self._code.runnable())
         self._warnings = [waiting.as_text() for waiting in self.node.waiting]
         for warning in self._warnings:
             told(f"Warning: {warning}")
+        self._parts["publisher"] = self._start_thread(self._publish_approved, "phems-publisher")
         if gateway is not None:
             told("Starting the gateway ...")
             self._start_gateway(gateway)
         # Not waited for at the end: a large file takes longer than anyone waits for a stop.
         threading.Thread(target=self._hash_data, name="phems-data-versions", daemon=True).start()
-        self._start_thread(self._publish_approved, "phems-publisher")
         self._start_thread(self._write_status, "phems-status")
         if self.node.anchoring is not None:
             self._start_thread(partial(self._anchor, self.node.anchoring), "phems-anchors")
 
-    def _start_thread(self, work: Callable[[], None], name: str) -> None:
+    def _start_thread(self, work: Callable[[], None], name: str) -> threading.Thread:
         thread = threading.Thread(target=work, name=name, daemon=True)
         thread.start()
         self._stack.callback(thread.join)
         self._stack.callback(self._publish.set)
         self._stack.callback(self._stopping.set)
+        return thread
 
     def _bind_gateway(self) -> GatewayServer:
         """Take the port before anything slow is started: one that is in use is told at once."""
@@ -175,8 +181,8 @@ class ServingNode:
         files = None
         if asked.tls is not None:
             files = TlsFiles(self.paths.resolve(asked.tls.certificate), self.paths.resolve(asked.tls.key))
-        connections = connections_of(asked.connections, asked.trusted_proxies)
-        gateway = GatewayServer(self._late, asked.host, self.port, tls=files, connections=connections)
+        self._connections = connections_of(asked.connections, asked.trusted_proxies)
+        gateway = GatewayServer(self._late, asked.host, self.port, tls=files, connections=self._connections)
         gateway.bind()
         self._stack.callback(gateway.stop)
         return gateway
@@ -196,6 +202,8 @@ class ServingNode:
             settings=settings,
             cases=self.node,
             live=live,
+            watch=NodeWatch(self.node, self.control, self._parts),
+            connections=self._connections,
         )
         gateway.start()
 

@@ -122,6 +122,10 @@ class Orchestrator:
         """How many runs are on their way."""
         return len(self._drivers)
 
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Stop driving; the runs go on when the next orchestrator starts."""
         self._inbox.put(_Stop())

@@ -14,6 +14,7 @@ import socket
 import socketserver
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -117,6 +118,7 @@ class StorageService:
         self._parts = parts
         self._refusals = RecordedRefusals(parts.audit_refusal)
         self._connections: dict[str, int] = {}
+        self._calls: Counter[tuple[str, str]] = Counter()
         self._strangers = threading.BoundedSemaphore(MAX_STRANGERS)
         self._lock = threading.Lock()
         with contextlib.suppress(FileNotFoundError):
@@ -150,6 +152,15 @@ class StorageService:
             daemon=True,
         )
         self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it takes connections."""
+        return self._thread.is_alive()
+
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """How many calls of each method came, by how they ended: done, refused or failed."""
+        with self._lock:
+            return dict(self._calls)
 
     def close(self) -> None:
         """Stop listening; connections end with their processes."""
@@ -204,10 +215,13 @@ class StorageService:
         refusals = 0
         while (request := receive_frame(peer)) is not None:
             answer: dict[str, Any]
+            ended = "failed"
             try:
                 answer = {"result": CODEC.encode(self._call(scope, request))}
+                ended = "done"
             except errors.RefusedError as error:
                 refusals += 1
+                ended = "refused"
                 self._refusals.add(scope.capability, _known_name(request), error.logged or error.what)
                 answer = _error(error)
             except errors.PhemsError as error:
@@ -218,6 +232,7 @@ class StorageService:
                 answer = _error(
                     errors.PhemsError(f"{_name_of(request)} failed in the node.", why=type(error).__name__)
                 )
+            self._count(_known_name(request), ended)
             send_frame(peer, answer)
             if refusals >= MAX_REFUSALS:
                 return
@@ -275,6 +290,10 @@ class StorageService:
                 "The capability names something that has ended.",
                 why="The step's attempt, its run or its host is over.",
             )
+
+    def _count(self, method: str, ended: str) -> None:
+        with self._lock:
+            self._calls[method, ended] += 1
 
     def _enter(self, project: str) -> None:
         with self._lock:

@@ -23,12 +23,16 @@ from phems.gateway.accounts import Accounts
 from phems.gateway.api.lazy import LazyApi
 from phems.gateway.door import Door, Identities
 from phems.gateway.events import events_route
+from phems.gateway.http_protocol import OpenConnections
 from phems.gateway.inbound_headers import InboundHeaders
 from phems.gateway.live_changes import LiveChanges
+from phems.gateway.metrics import GatewayMetrics, LimitsCollector, Measured, NodeCollector, Watch
 from phems.gateway.open_requests import OpenRequests
 from phems.gateway.pages import STATIC, static_file
+from phems.gateway.probes import Probes, Probing
 from phems.gateway.problems import API_PATH
 from phems.gateway.rate_limits import RateLimiter
+from phems.gateway.readiness import Readiness
 from phems.gateway.replies import error_reply
 from phems.gateway.request_limits import BodyLimit, SecurityHeaders
 from phems.gateway.root_fields import READ, check
@@ -47,12 +51,16 @@ def create_app(
     settings: GatewaySettings,
     cases: UseCases | None = None,
     live: LiveChanges | None = None,
+    watch: Watch | None = None,
+    connections: OpenConnections | None = None,
 ) -> ASGIApp:
     """The gateway over a node's workspace. Slow the first time: it imports Dagster's web server."""
     from phems.gateway.dagster_ui import NodeWebserver
 
-    inner = NodeWebserver(workspace, settings).create_asgi_app()
-    return assemble(inner, accounts, settings=settings, cases=cases, live=live)
+    metrics = GatewayMetrics()
+    inner = NodeWebserver(workspace, settings, metrics).create_asgi_app()
+    probing = Probing(metrics, watch, connections)
+    return assemble(inner, accounts, settings=settings, cases=cases, live=live, probing=probing)
 
 
 def assemble(
@@ -62,6 +70,7 @@ def assemble(
     settings: GatewaySettings,
     cases: UseCases | None = None,
     live: LiveChanges | None = None,
+    probing: Probing | None = None,
 ) -> ASGIApp:
     """The door, our own pages and, given use cases, the API, around an application that shows projects.
 
@@ -69,12 +78,15 @@ def assemble(
     """
     coordinators = cases.coordinators if cases is not None else None
     identities = Identities(accounts, settings.session_seconds, coordinators)
+    probing = probing or Probing(GatewayMetrics())
+    readiness = Readiness(probing.watch.checks() if probing.watch is not None else {})
     pages = Starlette(
         routes=[
             *(Route(path, _static, methods=["GET"]) for path in STATIC),
             events_route(live or LiveChanges(settings.membership)),
             *SignIn(accounts, identities, settings).routes(),
             *AccountPage(accounts, identities, settings).routes(),
+            *Probes(readiness, probing.metrics, settings).routes(),
             *(
                 [Mount(API_PATH, app=LazyApi(cases)), *site_routes(cases, settings)]
                 if cases is not None
@@ -85,12 +97,14 @@ def assemble(
         exception_handlers={PhemsError: _tell, HTTPException: _tell_http},
     )
     limiter, opened = RateLimiter(settings.rate_limits), OpenRequests(settings.connections)
+    probing.metrics.add(LimitsCollector(limiter, opened, probing.connections))
+    probing.metrics.add(NodeCollector(probing.watch, readiness))
     door = Door(pages, identities, settings, limiter, opened)
     limited = BodyLimit(door, max_bytes=settings.max_body_bytes)
     inbound = InboundHeaders(
         limited, trusted=settings.trusted_proxies, https=settings.tls, public_url=settings.public_url
     )
-    return SecurityHeaders(inbound, tls=settings.tls)
+    return SecurityHeaders(Measured(inbound, probing.metrics), tls=settings.tls)
 
 
 class ReadersOnly:

@@ -20,6 +20,8 @@ from starlette.responses import JSONResponse, Response
 from phems.engine._dagster import WorkspaceProcessContext
 from phems.errors import InputError, NotFoundError, PhemsError
 from phems.gateway.callers import current_caller
+from phems.gateway.graphql_counts import count_fields
+from phems.gateway.metrics import GatewayMetrics
 from phems.gateway.permissions import CallerRequestContext
 from phems.gateway.replies import error_fields, error_reply
 from phems.gateway.root_fields import LOGS, check, guard
@@ -29,14 +31,22 @@ from phems.gateway.settings import GatewaySettings
 class NodeWebserver(DagsterWebserver[WorkspaceProcessContext, CallerRequestContext]):
     """Dagster's web server behind the door."""
 
-    def __init__(self, workspace: WorkspaceProcessContext, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        workspace: WorkspaceProcessContext,
+        settings: GatewaySettings,
+        metrics: GatewayMetrics | None = None,
+    ) -> None:
         self._membership = settings.membership
+        self._metrics = metrics
         super().__init__(workspace)
 
     def build_graphql_schema(self) -> Any:
         """Dagster's schema with our rules before its root fields."""
         schema = super().build_graphql_schema()
         guard(schema.graphql_schema, self._membership)
+        if self._metrics is not None:
+            count_fields(schema.graphql_schema, self._metrics)
         return schema
 
     def _make_request_context(self, conn: HTTPConnection) -> CallerRequestContext:

@@ -24,6 +24,7 @@ from phems.gateway.callers import Caller, Credential, calling
 from phems.gateway.open_requests import OpenRequests
 from phems.gateway.origins import host_is_known, origin_is_own
 from phems.gateway.pages import STATIC
+from phems.gateway.probes import PROBE_PATHS
 from phems.gateway.rate_limits import RateLimiter
 from phems.gateway.replies import error_reply, refuse, sign_in_first
 from phems.gateway.settings import GatewaySettings
@@ -112,16 +113,7 @@ class Door:
         if scope["type"] == "http" and scope["path"] == HEALTH_PATH:
             await JSONResponse({"status": "ok"})(scope, receive, send)
             return
-        refusal = self._foreign(connection)
-        caller: Caller | None = None
-        if refusal is None and not _is_public(connection):
-            caller, refusal = await self._identify(connection)
-            if refusal is not None:
-                refusal = self._limiter.stranger(connection) or refusal
-        if refusal is None:
-            refusal = self._limiter.request(connection, caller)
-        if refusal is None and caller is not None:
-            refusal = self._opened.one_too_many(connection, caller)
+        caller, refusal = await self._judge(connection)
         if refusal is not None:
             await refuse(refusal, scope, receive, send)
         elif caller is None:
@@ -131,6 +123,26 @@ class Door:
                 if scope["type"] == "websocket" or scope["path"] == EVENTS_PATH:
                     send = _WatchedSend(send, lambda: self._identify(connection), _END[scope["type"]])
                 await self._app(scope, receive, send)
+
+    async def _judge(self, connection: HTTPConnection) -> tuple[Caller | None, Response | None]:
+        """Who asks, if anybody known; and the refusal, if there is a reason for one."""
+        caller: Caller | None = None
+        refusal: Response | None = None
+        if _is_at(connection, PROBE_PATHS) and connection.scope["method"] in SAFE_METHODS:
+            # By whatever name it is asked, signed in or not: what it tells depends on who asks.
+            if credential_of(connection)[1]:
+                caller, _ = await self._identify(connection)
+        else:
+            refusal = self._foreign(connection)
+            if refusal is None and not _is_at(connection, PUBLIC_PATHS):
+                caller, refusal = await self._identify(connection)
+                if refusal is not None:
+                    refusal = self._limiter.stranger(connection) or refusal
+        if refusal is None:
+            refusal = self._limiter.request(connection, caller)
+        if refusal is None and caller is not None:
+            refusal = self._opened.one_too_many(connection, caller)
+        return caller, refusal
 
     def _foreign(self, connection: HTTPConnection) -> Response | None:
         """The refusal of a request that another web page may have caused."""
@@ -230,6 +242,6 @@ def _is_for_coordinators(connection: HTTPConnection) -> bool:
     return reads and (path == RELEASES_PATH or path.startswith(RELEASES_PATH + "/"))
 
 
-def _is_public(connection: HTTPConnection) -> bool:
+def _is_at(connection: HTTPConnection, paths: frozenset[str]) -> bool:
     # The path of the scope, which is what is routed; that of the URL is made with the Host header.
-    return connection.scope["type"] == "http" and connection.scope["path"] in PUBLIC_PATHS
+    return connection.scope["type"] == "http" and connection.scope["path"] in paths

@@ -60,6 +60,32 @@ class AuditLog:
         with self._governance.transaction() as tx:
             self._keeper.check(tx.audit.head(), tx.audit, self._clock.now())
 
+    def sizes(self) -> tuple[int, int]:
+        """How many entries there are, and how many of them the last signed checkpoint covers."""
+        # Read first: entries that come in meanwhile make the log longer than it says, never shorter.
+        checkpoint = self._keeper.read()
+        with self._governance.transaction() as tx:
+            size = tx.audit.head().size
+        return size, checkpoint.size if checkpoint is not None else 0
+
+    def check_takes_entries(self) -> None:
+        """Raise unless an act could be recorded now: the log is as long as was signed, and can be signed on.
+
+        Nothing is added: a checkpoint is signed, written to the disk and thrown away.
+        """
+        checkpoint = self._keeper.read()
+        with self._governance.transaction() as tx:
+            head = tx.audit.head()
+        if head.size and checkpoint is None:
+            raise IntegrityError("The audit log has no checkpoint.", why="it was removed.", remedy=REMEDY)
+        if checkpoint is not None and head.size < checkpoint.size:
+            raise IntegrityError(
+                f"The audit log ends at entry {head.size}, but {checkpoint.size} entries were signed.",
+                why="its end was cut off.",
+                remedy=REMEDY,
+            )
+        self._keeper.prepare(head).discard()
+
     def tail(self, actor: Actor, count: int, *, project: str | None = None) -> list[Entry]:
         """The last entries, oldest first; that they are read is not among them yet."""
         with self._governance.transaction() as tx:

@@ -22,6 +22,8 @@ from phems.errors import RefusedError
 from phems.gateway.app import assemble
 from phems.gateway.client_address import client_of
 from phems.gateway.http_protocol import OpenConnections
+from phems.gateway.metrics import GatewayMetrics
+from phems.gateway.probes import Probing
 from phems.gateway.server import GatewayServer
 from phems.gateway.settings import GatewaySettings, Membership
 from phems.services.users import Client
@@ -90,12 +92,16 @@ def start_site(
     tls: bool = False,
     files: TlsFiles | None = None,
     connections: OpenConnections | None = None,
+    watch: Any = None,
     **settings_of_it: Any,
 ) -> Site:
     """A door that listens; stop its `server` at the end."""
-    accounts = Accounts({"ana": "pass", "nobody": "pass"}, {"phems_ana": "ana", "phems_nobody": "nobody"})
+    tokens = {f"phems_{name}": name for name in ("ana", "nobody", "olga")}
+    accounts = Accounts({"ana": "pass", "nobody": "pass"}, tokens)
     settings = GatewaySettings(
-        membership=Membership(node={}, projects={"heart-attack": {Role.DATA_ANALYST: ["ana"]}}),
+        membership=Membership(
+            node={Role.OPERATOR: ["olga"]}, projects={"heart-attack": {Role.DATA_ANALYST: ["ana"]}}
+        ),
         host_names=frozenset({"node.example"}),
         tls=tls or files is not None,
         max_body_bytes=1000,
@@ -110,7 +116,8 @@ def start_site(
             Route("/{path:path}", _who, methods=["GET", "POST"]),
         ]
     )
-    app = assemble(inner, accounts, settings=settings)
+    probing = Probing(GatewayMetrics(), watch, connections)
+    app = assemble(inner, accounts, settings=settings, probing=probing)
     server = GatewayServer(app, "127.0.0.1", 0, tls=files, connections=connections)
     server.start()
     return Site(server, accounts)

@@ -34,6 +34,10 @@ class Notifications:
         self._thread = threading.Thread(target=self._listen, name="phems-notifications", daemon=True)
         self._thread.start()
 
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Stop listening."""
         self._closed.set()
