@@ -1,4 +1,4 @@
-"""Dagster's UI under the node's policy for browsers: everything it needs works, nothing comes from elsewhere."""
+"""Dagster's UI under the node's policy for browsers: what it needs works, nothing comes from elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGES = ("/runs", "/jobs", "/assets", "/automation", "/deployment", "/locations"
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_of_dagster_comes_to_life(person: Callable[..., Person], path: str) -> None:
-    """A policy that is too strict leaves people before a white page. (Complaints fail the test at its end.)"""
+    """A policy that is too strict leaves people before a white page. Complaints fail the test at its end."""
     ana = person("ana")
     asked: list[str] = []
     ana.page.on("request", lambda request: asked.append(request.url))
