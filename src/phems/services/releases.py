@@ -10,7 +10,7 @@ from phems.domain.live_changes import WITHHELD
 from phems.domain.release_comments import commented
 from phems.domain.release_history import HistoryEvent, history_of
 from phems.domain.release_states import UNDER_REVIEW, ReleaseAction, ReleaseState
-from phems.domain.release_views import ReleaseView, seen_at_turn
+from phems.domain.release_views import ReleaseView, seen_at_turn, seen_by
 from phems.domain.releases import CommentVisibility, ReleaseRequest, acted, shown_state
 from phems.domain.votes import ReviewPhase
 from phems.errors import RefusedError
@@ -53,11 +53,15 @@ class Releases(AuthorActs, CheckerActs):
 
         return self._change(actor, name, "release.comment", change, record)
 
-    def list(self, actor: Actor, project: str) -> Sequence[ReleaseView]:
-        """The project's requests, newest first, as this person may see them."""
+    def list(self, actor: Actor, project: str, *, limit: int | None = None) -> Sequence[ReleaseView]:
+        """The project's requests, newest first, as this person may see them; `limit` of them."""
         self._access.check(actor, "release.list", project)
         with self._governance.transaction() as work:
-            return [self._view(work, actor, request) for request in work.releases.of_project(project)]
+            return [
+                # What the checks found is told of one request, by `show`.
+                seen_by(request, actor.name, checker=self._is_checker(actor, request))
+                for request in work.releases.of_project(project, limit=limit)
+            ]
 
     def show(self, actor: Actor, name: str, *, turn: int | None = None) -> ReleaseView:
         """One request, or an earlier turn of it, as this person may see it."""

@@ -30,8 +30,8 @@ FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 ACT_FIELD = "act"
 
 Show = Callable[[Ask], Response]
-Act = Callable[[Ask], str]
-"""Does what a form asks for; gives the address to go on to."""
+Act = Callable[[Ask], str | Response]
+"""Does what a form asks for; gives the address to go on to, or a page when nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Page:
         if act is None:
             raise InputError("This page has no such form.", remedy="Open the page again.")
         try:
-            return RedirectResponse(act(ask), status_code=303)
+            done = act(ask)
+            return done if isinstance(done, Response) else RedirectResponse(done, status_code=303)
         except PhemsError as error:
             return self.show(replace(ask, error=error))
 
