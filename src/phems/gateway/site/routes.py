@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from phems.gateway.settings import GatewaySettings
-from phems.gateway.site import home, releases
+from phems.gateway.site import capsules, home, policies, projects, release_ask, releases, runs
 
 if TYPE_CHECKING:
     from phems.gateway.api.use_cases import UseCases
 
-SUBJECTS = (home, releases)
+SUBJECTS = (home, projects, runs, release_ask, releases, capsules, policies)
 
 
 def site_routes(cases: UseCases, settings: GatewaySettings) -> list[Route]:
