@@ -57,10 +57,16 @@ class Releases(AuthorActs, CheckerActs):
         """The project's requests, newest first, as this person may see them; `limit` of them."""
         self._access.check(actor, "release.list", project)
         with self._governance.transaction() as work:
+            found = work.releases.of_project(project, limit=limit)
+            reports = work.output_checks.of_many([(request.id, request.turn) for request in found])
             return [
-                # What the checks found is told of one request, by `show`.
-                seen_by(request, actor.name, checker=self._is_checker(actor, request))
-                for request in work.releases.of_project(project, limit=limit)
+                seen_by(
+                    request,
+                    actor.name,
+                    checker=self._is_checker(actor, request),
+                    report=reports.get((request.id, request.turn)),
+                )
+                for request in found
             ]
 
     def show(self, actor: Actor, name: str, *, turn: int | None = None) -> ReleaseView:
