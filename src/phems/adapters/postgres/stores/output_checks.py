@@ -41,7 +41,8 @@ class PostgresOutputChecksStore:
         rows = self._connection.execute(
             text(
                 "SELECT request_id, turn, findings, tools FROM governance.output_checks "
-                "WHERE (request_id, turn) IN (SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:turns AS integer[])))"
+                "WHERE (request_id, turn) IN "
+                "(SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:turns AS integer[])))"
             ),
             {"ids": [name for name, _ in turns], "turns": [turn for _, turn in turns]},
         )
