@@ -7,6 +7,7 @@ import errno
 from collections.abc import Mapping
 
 from phems.cli.failures import _SYSTEM_ERRORS, INTERRUPTED
+from phems.domain.permission_words import WORDS
 from phems.domain.permissions import PERMISSIONS, Role
 from phems.engine.event_rules import STEP_EVENT_TYPES
 from phems.engine.storage_rules import RULES, Rule
@@ -24,11 +25,11 @@ def permissions_page() -> str:
         "Roles are given in [node.yaml](node-spec.md): the first three in a project, the last two on the",
         "node. What a state allows is another question ([states](../explanation/states.md)), and so is *not",
         "one's own*: nobody approves code or votes on a release of theirs, whatever their roles are.\n",
-        f"| | {' | '.join(role.title for role in roles)} |",
-        f"|---{'|:---:' * len(roles)}|",
+        f"| | {' | '.join(role.title for role in roles)} | Whoever has it may |",
+        f"|---{'|:---:' * len(roles)}|---|",
     ]
     rows = [
-        f"| `{verb}` | {' | '.join('yes' if role in allowed else '' for role in roles)} |"
+        f"| `{verb}` | {' | '.join('yes' if role in allowed else '' for role in roles)} | {WORDS[verb]} |"
         for verb, allowed in PERMISSIONS.items()
     ]
     return "\n".join([*head, *rows, ""])

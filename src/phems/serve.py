@@ -48,6 +48,8 @@ POLICY_CHANNEL = "phems_policy"
 STATUS_SECONDS = 1.0
 PUBLISH_AGAIN_SECONDS = 30.0
 KEPT_RUNS = 1000
+WATCH_SECONDS = 15.0
+WATCH_SECONDS_BEHIND = 0.2
 
 
 class ServingNode:
@@ -160,6 +162,7 @@ class ServingNode:
         # Not waited for at the end: a large file takes longer than anyone waits for a stop.
         threading.Thread(target=self._hash_data, name="phems-data-versions", daemon=True).start()
         self._start_thread(self._write_status, "phems-status")
+        self._start_thread(self._watch_audit_log, "phems-audit-watch")
         if self.node.anchoring is not None:
             self._start_thread(partial(self._anchor, self.node.anchoring), "phems-anchors")
 
@@ -282,6 +285,19 @@ class ServingNode:
             due_only = True
             if self._stopping.wait(anchoring.every.total_seconds()):
                 return
+
+    def _watch_audit_log(self) -> None:
+        """Verify what is new in the audit log, and again what is old: a part at a time, with rests."""
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            pause = WATCH_SECONDS
+            try:
+                if self.node.audit_watch.look().is_behind:
+                    pause = WATCH_SECONDS_BEHIND
+            except PhemsError:
+                continue  # the database is away: later
+            except Exception:  # noqa: BLE001 (logged, and tried again)
+                _LOG.exception("the audit log could not be looked at; it is tried again")
 
     def _write_status(self) -> None:
         status = StatusFile(self.paths.status)

@@ -25,18 +25,17 @@ from phems.services.membership import RolesInForce, acting, current_authority
 
 if TYPE_CHECKING:
     from phems.adapters.approver_keys import FolderApproverKeys
-    from phems.adapters.postgres.engine_run_history import PostgresEngineRunHistory
     from phems.services.approval_signatures import ApprovalSignatures
     from phems.services.approver_keys import ApproverKeyRegister
     from phems.services.audit import AuditLog
     from phems.services.audit_anchors import Anchoring, Anchors
+    from phems.services.audit_watch import AuditWatch
     from phems.services.capsules import Capsules
     from phems.services.code_approvals import CodeApprovals
     from phems.services.code_diffs import CodeDiffs
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
-    from phems.services.my_work import WaitingWork
     from phems.services.node_health import NodeHealth
     from phems.services.outbox import Outbox
     from phems.services.output_checks import OutputChecks
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from phems.services.ports.code_repos import CodeMount
     from phems.services.ports.data_versions import DataVersions
     from phems.services.project_access import ProjectAccess, ProjectRules
-    from phems.services.project_runs import ProjectRuns
     from phems.services.publisher import Publisher
     from phems.services.releases import Releases
     from phems.services.replay import Replays
@@ -148,6 +146,19 @@ class Node:
             signer=self.audit_key,
             clock=self.clock,
             anchoring=self.anchoring,
+        )
+
+    @cached_property
+    def audit_watch(self) -> AuditWatch:
+        """How far the audit log is verified."""
+        from phems.services.audit_watch import AuditWatch
+
+        return AuditWatch(
+            self.audit,
+            governance=self.governance,
+            keeper=self.checkpoints,
+            anchors=self.anchors,
+            clock=self.clock,
         )
 
     @cached_property
@@ -305,33 +316,6 @@ class Node:
         from phems.services.run_facts import Runs
 
         return Runs(self.governance, self.access)
-
-    @cached_property
-    def engine_runs(self) -> PostgresEngineRunHistory:
-        """The runs that the engine has on record."""
-        from phems.adapters.postgres.engine_run_history import PostgresEngineRunHistory
-
-        return PostgresEngineRunHistory(self.database.engine("dagster"))
-
-    @cached_property
-    def project_runs(self) -> ProjectRuns:
-        """Runs, as the pages show them."""
-        from phems.services.project_runs import ProjectRuns
-
-        return ProjectRuns(self.governance, self.access, self.engine_runs)
-
-    @cached_property
-    def my_work(self) -> WaitingWork:
-        """What waits for whom."""
-        from phems.services.my_work import WaitingWork
-
-        return WaitingWork(
-            self.governance,
-            lambda: list(self.spec.projects),
-            self.roles_in_scope,
-            self.engine_runs,
-            self.clock,
-        )
 
     @cached_property
     def release_key(self) -> SigningKey:

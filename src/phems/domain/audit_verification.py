@@ -76,33 +76,58 @@ def verify(
     3. The log reaches as far as every signed head.
     4. With `complete`, nothing follows the last of them (an exported file; a live log may be ahead).
     """
-    heads = _Heads(signed)
-    finding = heads.contradicted(EMPTY)  # 2
-    head = EMPTY
-    stream = iter(entries) if finding is None else iter(())
-    for entry in stream:
-        finding = _misplaced(head, entry, stream)  # 1
-        if finding is None and complete and heads.are_passed:  # 4
-            finding = Finding("added", entry.seq, f"the signed checkpoint ends at entry {head.size}")
-        if finding is not None:
-            return finding
-        after = _then(head, entry)
-        finding = _broken(head, entry, after, stream)  # 1
-        if finding is not None or after is None:
-            return finding
-        head = after
-        finding = heads.contradicted(head)  # 2
-        if finding is not None:
-            return finding
-    return finding or heads.missed(head)  # 3
+    return Walk().go_on(entries, signed, complete=complete)
+
+
+class Walk:
+    """A verification in parts: what was verified is not read again, what follows is held against it."""
+
+    def __init__(self, head: Head = EMPTY) -> None:
+        self.head = head
+        """The end of the log as far as it was verified."""
+        self.is_at_end = False
+        """Whether there was nothing more to read."""
+
+    def go_on(
+        self,
+        entries: Iterable[Entry],
+        signed: Iterable[SignedHead] = (),
+        *,
+        limit: int | None = None,
+        complete: bool = False,
+    ) -> Finding | None:
+        """Verify the entries that follow `head`, `limit` of them at most: see `verify` for the steps."""
+        heads = _Heads(signed, self.head.size)
+        self.is_at_end = False
+        finding = heads.contradicted(self.head)  # 2
+        stream = iter(entries) if finding is None else iter(())
+        for number, entry in enumerate(stream):
+            if number == limit:
+                return None
+            finding = _misplaced(self.head, entry, stream)  # 1
+            if finding is None and complete and heads.are_passed:  # 4
+                finding = Finding("added", entry.seq, f"the signed checkpoint ends at entry {self.head.size}")
+            if finding is not None:
+                return finding
+            after = _then(self.head, entry)
+            finding = _broken(self.head, entry, after, stream)  # 1
+            if finding is not None or after is None:
+                return finding
+            finding = heads.contradicted(after)  # 2
+            if finding is not None:
+                return finding
+            self.head = after
+        self.is_at_end = finding is None
+        return finding or heads.missed(self.head)  # 3
 
 
 class _Heads:
-    """The signed heads, in the order of their sizes; each is met once."""
+    """The signed heads from a size on, in the order of their sizes; each is met once."""
 
-    def __init__(self, signed: Iterable[SignedHead]) -> None:
-        self._waiting = sorted(signed, key=lambda head: head.size, reverse=True)
-        self._agreed = 0
+    def __init__(self, signed: Iterable[SignedHead], start: int) -> None:
+        at_hand = (head for head in signed if head.size >= start)
+        self._waiting = sorted(at_hand, key=lambda head: head.size, reverse=True)
+        self._agreed = start
 
     @property
     def are_passed(self) -> bool:

@@ -21,7 +21,7 @@ from phems.services.audit_export import Verification, checkpoints_line, entry_li
 from phems.services.audit_proofs import prove_entry, prove_extension
 from phems.services.checkpoints import REMEDY, CheckpointKeeper
 from phems.services.ports import Governance
-from phems.services.ports.audit import Signer
+from phems.services.ports.audit import EntryFilter, Signer
 from phems.services.ports.clock import Clock
 
 
@@ -91,6 +91,16 @@ class AuditLog:
         with self._governance.transaction() as tx:
             entries = tx.audit.tail(count, project=project)
         self._record(actor, "audit.tail", {"count": count}, project=project)
+        return entries
+
+    def search(
+        self, actor: Actor, wanted: EntryFilter, *, count: int, below: int | None = None
+    ) -> list[Entry]:
+        """The last entries that fit, newest first; that they are read is not among them yet."""
+        with self._governance.transaction() as tx:
+            entries = tx.audit.search(wanted, count=count, below=below)
+        details = {"count": count, **wanted.given(), **({} if below is None else {"below": below})}
+        self._record(actor, "audit.search", details, project=wanted.project)
         return entries
 
     def export(self, actor: Actor) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from phems.domain import sign_in
 from phems.domain.actors import NODE, Actor
-from phems.errors import InputError
+from phems.errors import InputError, RefusedError
 from phems.services.accounts import Secret, existing, hash_secret, refused
 from phems.services.ports.users import User
 from phems.services.user_sessions import Client, UserSessions
@@ -51,6 +51,30 @@ class Users(UserTokens, UserSessions):
             tx.users.clear_failures(name)
             ended = tx.users.revoke_sessions_of(name, self._clock.now())
             tx.audit.append(actor, "user.set_password", name, details={"sessions_ended": ended})
+
+    def disable_user(self, actor: Actor, name: str) -> None:
+        """Shut a user out: neither password, token nor session lets them in, until they are let in again."""
+        if actor.name == name:
+            raise RefusedError(
+                "You cannot shut yourself out.",
+                why="a node whose last operator is shut out can be helped from its own machine alone.",
+                remedy="Ask another operator.",
+            )
+        now = self._clock.now()
+        with self._governance.transaction() as tx:
+            existing(tx, name)
+            if not tx.users.set_disabled(name, now):
+                raise RefusedError(f"{name} is disabled already.", remedy="phems user list")
+            ended = tx.users.revoke_sessions_of(name, now)
+            tx.audit.append(actor, "user.disable", name, details={"sessions_ended": ended})
+
+    def enable_user(self, actor: Actor, name: str) -> None:
+        """Let a user in again. Sessions stay ended; tokens that have not expired count again."""
+        with self._governance.transaction() as tx:
+            existing(tx, name)
+            if not tx.users.set_disabled(name, None):
+                raise RefusedError(f"{name} is not disabled.", remedy="phems user list")
+            tx.audit.append(actor, "user.enable", name)
 
     def authenticate_password(self, name: str, password: str, address: str = "") -> Actor:
         """The user who signs in; RefusedError says the same for an unknown name and a wrong password.

@@ -21,11 +21,17 @@ class Story:
 
     def names_in(self, path: str) -> dict[str, str]:
         """Real names for the parameters of a path."""
-        return {name: self.names[name] for name in re.findall(r"{(\w+)(?::\w+)?}", path)}
+        names = self._names(path)
+        return {name: names[name] for name in re.findall(r"{(\w+)(?::\w+)?}", path)}
 
     def address(self, path: str) -> str:
         """A path of the document with real names in it."""
-        return re.sub(r"{(\w+)(?::\w+)?}", lambda match: self.names[match[1]], path)
+        names = self._names(path)
+        return re.sub(r"{(\w+)(?::\w+)?}", lambda match: names[match[1]], path)
+
+    def _names(self, path: str) -> Mapping[str, str]:
+        # Whoever is shut out can ask for nothing any more: somebody who does not.
+        return {**self.names, "name": "oda"} if path.endswith(("/disable", "/enable")) else self.names
 
     def is_for_coordinators(self, operation: Mapping[str, Any]) -> bool:
         """Whether people are refused there."""

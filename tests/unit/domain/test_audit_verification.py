@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from phems.domain.actors import NODE
 from phems.domain.audit import EMPTY, Draft, Entry, Head, link
-from phems.domain.audit_verification import Finding, SignedHead, verify
+from phems.domain.audit_verification import Finding, SignedHead, Walk, verify
 from phems.domain.canonical import sha256
 from phems.domain.merkle import EMPTY_TREE, leaf_hash
 
@@ -206,3 +206,35 @@ def test_a_finding_reads_as_a_sentence() -> None:
     assert str(removed) == "entry 4 was removed: entry 5 follows entry 3"
     anew = Finding("forked", 5, "why", until=9)
     assert str(anew) == "one of entries 5 to 9 was written anew, and all that follows it: why"
+
+
+def test_a_walk_goes_on_from_where_it_stopped() -> None:
+    """Otherwise whoever watches a log reads all of it at each look."""
+    entries = log(7)
+    walk = Walk()
+    assert walk.go_on(entries, [signed(entries)], limit=4) is None
+    assert (walk.head.size, walk.is_at_end) == (4, False)
+    # An earlier signed head was met before; the last is still to come.
+    assert walk.go_on(entries[4:], [signed(entries[:2]), signed(entries)], limit=4) is None
+    assert (walk.head.size, walk.is_at_end) == (7, True)
+
+
+def test_a_walk_stays_before_what_is_wrong() -> None:
+    """Otherwise the next look would go on as if nothing had been found."""
+    entries = log(7)
+    walk = Walk()
+    walk.go_on(entries, limit=4)
+    forged = [*entries[4:5], replace(entries[5], actor="eve"), entries[6]]
+    assert kind_and_place(walk.go_on(forged)) == ("changed", 6)
+    assert (walk.head.size, walk.is_at_end) == (5, False)
+
+
+def test_a_walk_that_goes_on_finds_an_end_that_was_cut_off_or_written_anew() -> None:
+    entries = log(7)
+    walk = Walk()
+    walk.go_on(entries, limit=4)
+    assert kind_and_place(walk.go_on([], [signed(entries)])) == ("truncated", 5)
+    again = Walk()
+    again.go_on(entries, limit=4)
+    anew = rewritten(entries, 4)
+    assert kind_and_place(again.go_on(anew[4:], [signed(entries)])) == ("forked", 5)

@@ -18,7 +18,7 @@ source = { editable = "." }
 [[package]]
 name = "NumPy"
 version = "2.1.0"
-source = { registry = "https://index.example/packages" }
+source = { registry = "https://pypi.org/simple" }
 sdist = { url = "https://files.example/numpy.tar.gz", hash = "sha256:aa" }
 wheels = [{ url = "https://files.example/numpy.whl", hash = "sha256:bb" }]
 """
@@ -41,7 +41,7 @@ lock-version = "1.0"
 [[packages]]
 name = "attrs"
 version = "25.1"
-index = "https://index.example/packages"
+index = "https://pypi.org/simple"
 wheels = [{name = "attrs.whl", hashes = {sha256 = "aa"}}]
 [[packages]]
 name = "local"
@@ -73,9 +73,7 @@ def test_the_lock_of_uv() -> None:
     """Otherwise the approver of most projects is told nothing."""
     assert pins("uv.lock", UV) == {
         "study": [Pin("0.1", "editable .")],
-        "numpy": [
-            Pin("2.1.0", "registry https://index.example/packages", frozenset({"sha256:aa", "sha256:bb"}))
-        ],
+        "numpy": [Pin("2.1.0", "", frozenset({"sha256:aa", "sha256:bb"}))],
     }
 
 
@@ -91,7 +89,7 @@ def test_the_lock_of_poetry() -> None:
 def test_the_lock_of_pep_751(name: str) -> None:
     """Otherwise the standard's own form is not read."""
     assert pins(name, PYLOCK) == {
-        "attrs": [Pin("25.1", "https://index.example/packages", frozenset({"sha256:aa"}))],
+        "attrs": [Pin("25.1", "https://pypi.org/simple", frozenset({"sha256:aa"}))],
         "local": [Pin("", "directory lib")],
         "forked": [Pin("", "vcs https://forge.example/x c0ffee")],
     }

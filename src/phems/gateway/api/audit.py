@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from starlette.responses import StreamingResponse
 
 from phems.domain.actors import Actor
@@ -15,7 +15,9 @@ from phems.errors import InputError
 from phems.gateway.api.answers import attachment
 from phems.gateway.api.asking import Cases, permitted, row
 from phems.gateway.api.bodies import Nothing
+from phems.gateway.api.cursors import DEFAULT_LIMIT, MOST, Page, decoded, encoded
 from phems.services.audit_anchors import AnchorState
+from phems.services.ports.audit import EntryFilter
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
@@ -44,6 +46,26 @@ class AuditEntry(BaseModel):
     details: dict[str, Any]
     prev_hash: str
     hash: str
+
+
+class Wanted(BaseModel):
+    """Which entries are looked for, and which page of them."""
+
+    actor: str | None = Field(default=None, max_length=127, description="Who acted.")
+    action: str | None = Field(
+        default=None, max_length=63, description="A whole action, as `code.approve`, or its noun."
+    )
+    subject: str | None = Field(default=None, max_length=200, description="How the subject begins.")
+    project: str | None = Field(default=None, max_length=63)
+    result: Literal["done", "refused", "failed"] | None = None
+    since: AwareDatetime | None = Field(default=None, description="From this moment on.")
+    before: AwareDatetime | None = Field(default=None, description="Before this moment.")
+    cursor: str | None = Field(default=None, max_length=500, description="`next_cursor` of the page before.")
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MOST)
+
+    def as_filter(self) -> EntryFilter:
+        """The filter of the use case."""
+        return EntryFilter(**self.model_dump(exclude={"cursor", "limit"}))
 
 
 class AuditVerification(BaseModel):
@@ -81,6 +103,22 @@ class AuditText(BaseModel):
 def tail(cases: Cases, reader: Reader, count: Count = 50, project: OfProject = None) -> list[AuditEntry]:
     """The last entries, the newest last. That they were read is an entry too."""
     return [_row(entry) for entry in cases.audit.tail(reader, count, project=project)]
+
+
+@router.get("/search", **row("audit.search", "audit.read"))
+def search(
+    cases: Cases,
+    reader: Reader,
+    wanted: Annotated[Wanted, Query()],
+) -> Page[AuditEntry]:
+    """Search the log, newest first: entries that fit all that is given. The search is an entry too."""
+    below = None if wanted.cursor is None else int(decoded(wanted.cursor, types=[int])[0])
+    found = cases.audit.search(reader, wanted.as_filter(), count=wanted.limit + 1, below=below)
+    shown = found[: wanted.limit]
+    more = len(found) > wanted.limit
+    return Page(
+        items=[_row(entry) for entry in shown], next_cursor=encoded([shown[-1].seq]) if more else None
+    )
 
 
 @router.get("/checkpoint", **row("audit.checkpoint", "audit.read"))

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from phems.services.approver_keys import ApproverKeyRegister
     from phems.services.audit import AuditLog
     from phems.services.audit_anchors import Anchoring
+    from phems.services.audit_watch import AuditWatch
     from phems.services.capsules import Capsules
     from phems.services.code_diffs import CodeDiffs
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
-    from phems.services.my_work import WaitingWork
+    from phems.services.membership import RolesInForce
     from phems.services.node_health import NodeHealth
     from phems.services.outbox import Outbox
     from phems.services.output_checks import OutputChecks
     from phems.services.outputs import Outputs
     from phems.services.policies import Policies, Waiting
     from phems.services.ports.audit import Signer
-    from phems.services.project_runs import ProjectRuns
     from phems.services.releases import Releases
     from phems.services.replay import Replays
     from phems.services.run_facts import Runs
@@ -70,6 +70,9 @@ class UseCases(Protocol):
     def audit(self) -> AuditLog: ...
 
     @property
+    def audit_watch(self) -> AuditWatch: ...
+
+    @property
     def code_diffs(self) -> CodeDiffs: ...
 
     @property
@@ -88,13 +91,10 @@ class UseCases(Protocol):
     def health(self) -> NodeHealth: ...
 
     @property
+    def membership(self) -> RolesInForce: ...
+
+    @property
     def outbox(self) -> Outbox: ...
-
-    @property
-    def my_work(self) -> WaitingWork: ...
-
-    @property
-    def project_runs(self) -> ProjectRuns: ...
 
     @property
     def policies(self) -> Policies: ...

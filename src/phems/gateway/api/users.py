@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, SecretStr
 from phems.domain.actors import Actor
 from phems.domain.permissions import Role
 from phems.gateway.api.asking import Cases, permitted, row
-from phems.gateway.api.bodies import Body
+from phems.gateway.api.bodies import Body, Nothing
 from phems.gateway.api.cursors import DEFAULT_LIMIT, Cursor, Limit, Page, page
 from phems.gateway.api.use_cases import UseCases
 from phems.services.ports.users import User
@@ -29,6 +29,7 @@ class UserRow(BaseModel):
     has_password: bool
     created_at: datetime
     created_by: str
+    disabled_at: datetime | None = Field(description="Since when nothing lets them in.")
     node_roles: list[Role]
     project_roles: dict[str, list[Role]]
 
@@ -69,6 +70,18 @@ def password(cases: Cases, manager: Manager, name: UserName, body: Password) -> 
     cases.users.set_password(manager, name, body.password.get_secret_value())
 
 
+@router.post("/{name}/disable", **row("user.disable", "user.manage", status_code=204))
+def disable(cases: Cases, manager: Manager, name: UserName, _body: Nothing) -> None:
+    """Shut a user out: neither password, token nor session lets them in."""
+    cases.users.disable_user(manager, name)
+
+
+@router.post("/{name}/enable", **row("user.enable", "user.manage", status_code=204))
+def enable(cases: Cases, manager: Manager, name: UserName, _body: Nothing) -> None:
+    """Let a user in again; their sessions stay ended."""
+    cases.users.enable_user(manager, name)
+
+
 def _said(password: SecretStr | None) -> str | None:
     return password.get_secret_value() if password is not None else None
 
@@ -81,6 +94,7 @@ def _row(cases: UseCases, user: User) -> UserRow:
         has_password=user.password_hash is not None,
         created_at=user.created_at,
         created_by=user.created_by,
+        disabled_at=user.disabled_at,
         node_roles=sorted(node_wide),
         project_roles={name: sorted(roles) for name, roles in inside.items() if roles},
     )

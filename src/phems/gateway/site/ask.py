@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from phems.domain.actors import Actor
-from phems.domain.permissions import Verb
+from phems.domain.permissions import Verb, check_may
 from phems.errors import InputError, NotFoundError, PhemsError, RefusedError
 from phems.gateway.callers import Caller, Credential, current_caller
 from phems.gateway.door import SESSION_COOKIE, for_people
@@ -70,6 +70,10 @@ class Ask:
     def may(self, verb: Verb, project: str | None = None) -> bool:
         """Whether the person may do `verb` in a project, or (without one) on the node."""
         return self.settings.membership.may_in(self.person.name, project, verb)
+
+    def check(self, verb: Verb) -> None:
+        """Raise `RefusedError`, which names the roles that it takes, unless the person may do `verb`."""
+        check_may(self.person.name, self.settings.membership.roles(self.person.name), verb)
 
     def projects(self) -> list[str]:
         """The projects in which the person may read, by name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 DONE: Mapping[str, str] = {
+    "audit.verify": "The whole log was read and verified.",
     "code.approve": "You approved the code revision.",
     "code.reject": "You rejected the code revision.",
     "code.revoke": "You revoked the code revision. Later runs of it are refused.",
@@ -27,7 +28,13 @@ DONE: Mapping[str, str] = {
     "release.withdraw-file": "You took the file out of the request.",
     "run.launch": "The run was launched.",
     "run.cancel": "The run is being cancelled.",
+    "coordinator.revoke": "Every token of the coordinator was ended.",
+    "session.close_all": "Every session was ended.",
     "user.add": "The user was added.",
+    "user.disable": "The user is disabled, and signed out.",
+    "user.enable": "The user can sign in again.",
+    "user.key-new": "The new key was made. Earlier ones sign no more.",
+    "user.key-revoke": "The key was revoked. Nothing that it signed counts any more.",
     "user.set_password": "The password was set.",
     "user.issue_token": "The token was made.",
     "user.revoke_token": "The token was revoked.",

@@ -31,7 +31,7 @@ ACT_FIELD = "act"
 
 Show = Callable[[Ask], Response]
 Act = Callable[[Ask], str | Response]
-"""Does what a form asks for; gives the address to go on to, or a page when nothing was changed."""
+"""Does what a form asks for; gives the address to go on to, or what must be shown now and never again."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Page:
             raise InputError("This page has no such form.", remedy="Open the page again.")
         try:
             done = act(ask)
-            return done if isinstance(done, Response) else RedirectResponse(done, status_code=303)
+            return RedirectResponse(done, status_code=303) if isinstance(done, str) else done
         except PhemsError as error:
             return self.show(replace(ask, error=error))
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from phems.gateway.settings import GatewaySettings
-from phems.gateway.site import capsules, home, policies, projects, release_ask, releases, runs
+from phems.gateway.site import audit, health, home, people, permissions, releases
 
 if TYPE_CHECKING:
     from phems.gateway.api.use_cases import UseCases
 
-SUBJECTS = (home, projects, runs, release_ask, releases, capsules, policies)
+SUBJECTS = (home, releases, audit, health, people, permissions)
 
 
 def site_routes(cases: UseCases, settings: GatewaySettings) -> list[Route]:

@@ -10,13 +10,17 @@ if (live.length && window.EventSource) {
   let pending = null;
   const refresh = async () => {
     pending = null;
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of document.querySelectorAll("[data-live]")) {
-      const next = page.getElementById(part.id);
-      // What somebody is typing in is left alone.
-      if (next && !part.contains(document.activeElement)) part.replaceWith(next);
+    const parts = [...document.querySelectorAll("[data-live]")];
+    // A part may be had from elsewhere: where opening a page is recorded, looking again must not be.
+    for (const address of new Set(parts.map((part) => part.dataset.from || location.href))) {
+      const answer = await fetch(address, { headers: { Accept: "text/html" }, redirect: "error" });
+      if (!answer.ok) continue;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of parts.filter((each) => (each.dataset.from || location.href) === address)) {
+        const next = page.getElementById(part.id);
+        // What somebody is typing in is left alone.
+        if (next && !part.contains(document.activeElement)) part.replaceWith(next);
+      }
     }
   };
   const soon = () => { if (pending === null) pending = setTimeout(refresh, 150); };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -10,6 +11,30 @@ from phems.domain.actors import Actor
 from phems.domain.audit import Entry, Head
 from phems.domain.checkpoints import Checkpoint
 from phems.domain.merkle import Leaf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFilter:
+    """Which entries somebody looks for: those that fit all that is given."""
+
+    actor: str | None = None
+    action: str | None = None
+    """A whole action, such as `code.approve`, or its noun alone."""
+    subject: str | None = None
+    """How the subject begins: digests are rarely typed whole."""
+    project: str | None = None
+    result: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+    def given(self) -> dict[str, str]:
+        """What is asked for, in words, for the entry that records the search."""
+        found = {name: getattr(self, name) for name in self.__slots__}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in found.items()
+            if value is not None
+        }
 
 
 class AuditTree(Protocol):
@@ -65,6 +90,10 @@ class AuditWriter(AuditTree, Protocol):
 
     def tail(self, count: int, *, project: str | None = None) -> list[Entry]:
         """The last `count` entries, oldest first; of one project when it is named."""
+        ...
+
+    def search(self, wanted: EntryFilter, *, count: int, below: int | None = None) -> list[Entry]:
+        """The last `count` entries that fit, newest first; of those numbered below `below` when given."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from phems.domain.canonical import canonical, parse
 from phems.domain.live_changes import changes_by
 from phems.domain.merkle import Frontier, Leaf, leaf_hash
 from phems.errors import IntegrityError
+from phems.services.ports.audit import EntryFilter
 from phems.services.ports.clock import Clock
 
 # Any constant does, as long as nothing else takes the lock of that number.
@@ -35,6 +37,20 @@ _INSERT = text(
 )
 _LAST = text("SELECT seq, hash, canonical, peaks FROM audit.entry ORDER BY seq DESC LIMIT 1")
 _LEAF = text("SELECT seq, canonical, peaks FROM audit.entry WHERE seq = :seq")
+
+
+_FITS: Mapping[str, str] = {
+    "actor": "actor = :actor",
+    # One index serves both: "code" is `code`, or begins with `code.` ("/" is the character after ".").
+    "action": '(action COLLATE "C" = :action OR '
+    "(action COLLATE \"C\" >= :action || '.' AND action COLLATE \"C\" < :action || '/'))",
+    "subject": "subject LIKE :subject",
+    "project": "project = :project",
+    "result": "result = :result",
+    "since": "at >= CAST(:since AS timestamptz)",
+    "before": "at < CAST(:before AS timestamptz)",
+}
+"""The conditions of a search, by the field of the filter."""
 
 
 class PostgresAuditStore:
@@ -141,6 +157,20 @@ class PostgresAuditStore:
         rows = self._connection.execute(query, parameters).all()
         return [_entry(row) for row in reversed(rows)]
 
+    def search(self, wanted: EntryFilter, *, count: int, below: int | None = None) -> list[Entry]:
+        """The last `count` entries that fit, newest first."""
+        self.flush()
+        given: dict[str, Any] = {
+            name: value for name in _FITS if (value := getattr(wanted, name)) is not None
+        }
+        if "subject" in given:
+            given["subject"] = _begins_with(given["subject"])
+        conditions = [_FITS[name] for name in given] + ([] if below is None else ["seq < :below"])
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        query = text(f"SELECT {_COLUMNS} FROM audit.entry {where} ORDER BY seq DESC LIMIT :count")  # noqa: S608
+        rows = self._connection.execute(query, {**given, "count": count, "below": below}).all()
+        return [_entry(row) for row in rows]
+
     def _stored_head(self) -> Head:
         row = self._connection.execute(_LAST).first()
         if row is None:
@@ -158,6 +188,11 @@ def _leaf(row: Row[Any]) -> Leaf:
     except ValueError as error:
         raise _damaged(row.seq, str(error)) from error
     return Leaf(leaf_hash(row.canonical.encode()), before)
+
+
+def _begins_with(start: str) -> str:
+    r"""A LIKE pattern for what begins with a text, whatever is in it (`\` escapes by default)."""
+    return re.sub(r"([\\%_])", r"\\\1", start) + "%"
 
 
 def _damaged(seq: int, why: str) -> IntegrityError:

@@ -38,6 +38,15 @@ class PostgresUsersStore(UserGrants):
             for row in self._connection.execute(text("SELECT * FROM governance.users ORDER BY name"))
         ]
 
+    def set_disabled(self, name: str, at: datetime | None) -> bool:
+        """Shut a user out, or let them in again; False when it is so already."""
+        return self._changed(
+            "UPDATE governance.users SET disabled_at = :at "
+            "WHERE name = :name AND (disabled_at IS NULL) <> (CAST(:at AS timestamptz) IS NULL)",
+            name=name,
+            at=at,
+        )
+
     def set_password_hash(self, name: str, password_hash: str) -> None:
         """Replace a user's password."""
         self._changed(
