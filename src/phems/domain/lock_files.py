@@ -27,8 +27,9 @@ class Pin:
     """Where from; empty for the index that the tool uses by default."""
     hashes: frozenset[str] = frozenset()
 
-    def __str__(self) -> str:
-        return " from ".join(part for part in (self.version, self.source) if part)
+    def said(self, *, placed: bool) -> str:
+        """The version, for people; with `placed` and the place that it comes from."""
+        return " from ".join(part for part in (self.version, self.source if placed else "") if part)
 
 
 Pins = Mapping[str, frozenset[Pin]]
@@ -60,14 +61,19 @@ def read_pins(path: str, content: bytes) -> Pins | None:
     return {package: frozenset(found) for package, found in pins.items()}
 
 
-def changes(before: Pins, after: Pins, *, file: str = "") -> list[DependencyChange]:
+def changes(earlier: Pins, later: Pins, *, file: str = "") -> list[DependencyChange]:
     """The dependencies that differ, by name."""
     found = []
-    for name in sorted({*before, *after}):
-        old, new = before.get(name, frozenset()), after.get(name, frozenset())
+    for name in sorted({*earlier, *later}):
+        old, new = earlier.get(name, frozenset()), later.get(name, frozenset())
         if old != new:
             kind = _kind(old, new)
-            found.append(DependencyChange(name, kind, _said(old), _said(new), file))
+            # Where it comes from is told when that changes, too: told always, it would be passed over.
+            placed = {pin.source for pin in old} != {pin.source for pin in new}
+            before, after = (
+                ", ".join(sorted({pin.said(placed=placed) for pin in pins})) for pins in (old, new)
+            )
+            found.append(DependencyChange(name, kind, before, after, file))
     return found
 
 
@@ -96,10 +102,6 @@ def _release(version: str) -> tuple[int, ...]:
     while numbers and numbers[-1] == 0:
         numbers.pop()
     return (int(epoch[:18]) if mark and epoch.isascii() and epoch.isdigit() else 0, *numbers)
-
-
-def _said(pins: frozenset[Pin]) -> str:
-    return ", ".join(sorted({str(pin) for pin in pins}))
 
 
 def _uv(text: str) -> Iterator[tuple[str, Pin]]:
