@@ -8,6 +8,7 @@ from typing import Any
 
 from phems.gateway.api.app import create_api
 from phems.gateway.api.document import document, operations
+from phems.gateway.api.idempotency import KEY_HEADER
 from phems.gateway.problems import STATUS, kind_of
 
 HEAD = """\
@@ -18,10 +19,18 @@ HEAD = """\
 Under `/api` of the gateway, behind the same sign-in. The document that clients are generated from (OpenAPI
 3.1) is `GET /api/openapi.json` of a running node. How to begin: [use the API](../how-to/use-the-api.md).
 
+`POST /api/sign-in` takes `name`, `password` and, with a second factor, `code`, and answers 201 with a
+`token` for twelve hours, its `user` and `expires_at`. `POST /api/sign-out` ends the token that it comes with.
+
 - Reads are `GET`, acts are `POST` with one JSON object; anything else is answered 405 or 415.
 - Lists come in pages: `?limit=` and `?cursor=`; `next_cursor` is null on the last page.
 - `ETag` names what was shown. An act sent with it as `If-Match` is refused with 412 when it is no longer so.
   Votes and decisions name the `turn` that was reviewed.
+- Every act takes an `Idempotency-Key`: a word of yours, new for each act
+  (draft-ietf-httpapi-idempotency-key-header). Sent again within a day it is not done again, but answered as
+  before, with `Idempotent-Replayed: true`. The same key with another request is answered 422; while the act
+  is being done, or when its answer cannot be told again, 409.
+  [What holds exactly](../adr/0025-idempotency-keys.md).
 - *needs* names the [permission](permissions.md). The heading's name is the [command](cli.md)'s, where there
   is one.
 
@@ -83,6 +92,8 @@ def _section(path: str, method: str, operation: Mapping[str, Any], made: Mapping
 
 def _parameters(operation: Mapping[str, Any]) -> Iterator[str]:
     for parameter in operation.get("parameters", ()):
+        if parameter["name"] == KEY_HEADER:
+            continue  # every act takes it: said once, above
         name = f"?{parameter['name']}" if parameter["in"] == "query" else parameter["name"]
         if parameter["in"] == "header":
             name = f"{name} (header)"

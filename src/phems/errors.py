@@ -56,6 +56,18 @@ class StaleError(RefusedError):
     """What an act rests on has changed since it was seen."""
 
 
+class ConflictError(RefusedError):
+    """The same act is being done, or was done and cannot be told again."""
+
+
+class BusyError(ConflictError):
+    """The same act is being done at this moment."""
+
+
+class ReusedKeyError(InputError):
+    """The name that was given to an act stands for another one."""
+
+
 class UnavailableError(PhemsError):
     """A part that is needed does not run, cannot be reached, or has no room left."""
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
+    from phems.services.idempotency import IdempotencyKeys
     from phems.services.node_health import NodeHealth
     from phems.services.outbox import Outbox
     from phems.services.output_checks import OutputChecks
@@ -183,6 +184,15 @@ class Node:
             lambda: {name: project.members.coordinator for name, project in self.spec.projects.items()},
             self.clock,
         )
+
+    @cached_property
+    def idempotency_keys(self) -> IdempotencyKeys:
+        """Keys of acts that are sent to the API."""
+        from phems.engine.capabilities import load_or_create_key as load_or_create_secret
+        from phems.services.idempotency import IdempotencyKeys
+
+        secret = load_or_create_secret(self.paths.keys / "idempotency.key")
+        return IdempotencyKeys(self.governance, self.clock, secret)
 
     @cached_property
     def policies(self) -> Policies:

@@ -48,6 +48,8 @@ COMMANDS: Mapping[str, Row] = {
     "serve": Row("phems.cli.serve", "Run the node until it is stopped.", noun=False),
     "status": Row("phems.cli.status", "Show what the running node does.", noun=False),
     "demo": Row("phems.cli.demo", "The main job on a node of its own, checked as it goes.", noun=False),
+    "login": Row("phems.cli.login", "Sign in at a node that is elsewhere.", noun=False),
+    "logout": Row("phems.cli.logout", "Sign out there.", noun=False),
     "project": Row("phems.cli.project", "The projects of the node."),
     "code": Row("phems.cli.code", "Code revisions: submit, approve, reject, revoke."),
     "run": Row("phems.cli.run", "Runs: launch, follow, read their logs, cancel."),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phems.cli import audit_anchors, audit_proofs, audit_replay, local_operator, output, session
+from phems.cli import audit_anchors, audit_proofs, audit_replay, output
 from phems.cli.audit_proofs import KEY_HELP
+from phems.cli.node import opened
 from phems.errors import InputError, IntegrityError
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ def tail(
     project: Annotated[str | None, typer.Option(help="Entries of one project alone.")] = None,
 ) -> None:
     """Show the last entries, the newest last."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        actor = local_operator.acting(node, "audit.read")
+    with opened("audit.read") as (node, actor):
         entries = node.audit.tail(actor, count, project=project)
     columns = ["seq", "at", "actor", "action", "subject", "project", "result", "details"]
     output.show_rows(entries, columns, empty="The audit log is empty.")
@@ -48,10 +46,8 @@ def export(
 ) -> None:
     """Write the whole log as JSON Lines, its signed checkpoints last."""
     from phems.adapters.durable_files import replace_with_lines
-    from phems.bootstrap import open_node
 
-    with open_node(session.node_folder()) as node:
-        actor = local_operator.acting(node, "audit.read")
+    with opened("audit.read") as (node, actor):
         lines = replace_with_lines(out, node.audit.export(actor))
     output.done(
         {"file": out.absolute(), "lines": lines},
@@ -114,10 +110,8 @@ def _tell(found: Verification, where: str) -> None:
 
 
 def _verify_node() -> Verification:
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        return node.audit.verify(local_operator.acting(node, "audit.read"))
+    with opened("audit.read") as (node, actor):
+        return node.audit.verify(actor)
 
 
 def _verify_file(file: Path, key: Path | None, anchored: list[Checkpoint]) -> Verification:

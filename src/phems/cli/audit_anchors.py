@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from phems.cli import local_operator, output, session
+from phems.cli import output
+from phems.cli.node import opened
 from phems.errors import InputError, UnavailableError
 
 if TYPE_CHECKING:
-    from phems.bootstrap import Node
-    from phems.services.audit_anchors import Anchoring
+    from phems.cli.ports import AnchorPort, NodePort
 
 _COLUMNS = ["name", "kind", "size", "behind", "since", "on_failure", "failure"]
 _NONE = "No outside anchors: write some under audit.anchors in node.yaml."
@@ -25,10 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def anchor() -> None:
     """Hand the last checkpoint to every outside anchor now. A running node does so by itself."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        local_operator.acting(node, "audit.read")
+    with opened("audit.read") as (node, _):
         states = _anchoring(node).submit()
     output.show_rows(states, _COLUMNS, empty=_NONE)
     failed = [state for state in states if state.failure]
@@ -42,15 +39,12 @@ def anchor() -> None:
 
 def anchors() -> None:
     """List the outside anchors, and how far behind each is."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        local_operator.acting(node, "audit.read")
+    with opened("audit.read") as (node, _):
         states = [] if node.anchoring is None else node.anchoring.states()
     output.show_rows(states, _COLUMNS, empty=_NONE)
 
 
-def _anchoring(node: Node) -> Anchoring:
+def _anchoring(node: NodePort) -> AnchorPort:
     if node.anchoring is None:
         raise InputError(
             "This node has no outside anchors.",

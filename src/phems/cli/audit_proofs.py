@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from phems.cli import local_operator, output, session
+from phems.cli import output
+from phems.cli.node import opened
 from phems.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,10 +36,8 @@ def prove(
     out: Annotated[Path | None, typer.Option(help=_OUT)] = None,
 ) -> None:
     """Prove that an entry is in the log, to whoever has the node's public key."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        proof = node.audit.prove(local_operator.acting(node, "audit.read"), seq)
+    with opened("audit.read") as (node, actor):
+        proof = node.audit.prove(actor, seq)
     result = {"seq": seq, "size": proof.checkpoint.size, "hashes": len(proof.hashes)}
     _give(str(proof), out, result, f"The proof of entry {seq} is in {out}.")
 
@@ -48,10 +47,8 @@ def consistency(
     out: Annotated[Path | None, typer.Option(help=_OUT)] = None,
 ) -> None:
     """Prove that the log goes on from what it was: nothing before was changed or taken out."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        proof = node.audit.prove_extension(local_operator.acting(node, "audit.read"), old)
+    with opened("audit.read") as (node, actor):
+        proof = node.audit.prove_extension(actor, old)
     result = {"from": old, "size": proof.checkpoint.size, "hashes": len(proof.hashes)}
     _give(str(proof), out, result, f"The proof that the log goes on from {old} entries is in {out}.")
 
@@ -61,10 +58,7 @@ def checkpoint(
     key: Annotated[bool, typer.Option("--key", help="The node's public key instead, on one line.")] = False,
 ) -> None:
     """Show the last signed checkpoint: keep it elsewhere, and hold later logs against it."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        actor = local_operator.acting(node, "audit.read")
+    with opened("audit.read") as (node, actor):
         if key:
             text = f"{node.audit.key}\n"
             result: dict[str, Any] = {"origin": node.audit.key.name, "key": str(node.audit.key)}

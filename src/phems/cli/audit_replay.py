@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from phems.cli import local_operator, output, session
+from phems.cli import output
+from phems.cli.node import opened
 from phems.errors import IntegrityError
 
 
@@ -16,10 +17,7 @@ def replay(
     ],
 ) -> None:
     """Decide again on a run, a code revision or a release, as it was kept (exit code 6: not the same)."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        actor = local_operator.acting(node, "audit.read")
+    with opened("audit.read") as (node, actor):
         found = node.replays.replay(actor, number)
     if not found.is_same:
         raise IntegrityError(

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phems.cli import output, session
+from phems.cli.node import opened
 
 if TYPE_CHECKING:
+    from phems.cli.ports import CapsulePort
     from phems.domain.actors import Actor
     from phems.domain.capsule_approvals import CapsuleApproval
-    from phems.services.capsules import Capsules
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -33,12 +34,9 @@ _COLUMNS = ["capsule", "state", "asked_by", "asked_at", "used", "times", "expire
 
 
 @contextmanager
-def _capsules() -> Iterator[tuple[Capsules, Actor]]:
-    from phems.bootstrap import open_node
-
-    token = session.token()
-    with open_node(session.node_folder()) as node:
-        yield node.capsules, node.actor_from_token(token)
+def _capsules() -> Iterator[tuple[CapsulePort, Actor]]:
+    with opened() as (node, actor):
+        yield node.capsules, actor
 
 
 @app.command("list")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from phems.cli import code_diff, output, session
+from phems.cli.node import opened
 from phems.errors import InputError, PhemsError
 
 if TYPE_CHECKING:
-    from phems.bootstrap import Node
+    from phems.cli.ports import NodePort
     from phems.domain.actors import Actor
     from phems.domain.code_diffs import CodeDiff
     from phems.domain.code_revisions import CodeRevision
@@ -33,15 +32,6 @@ Commit = Annotated[str, typer.Argument(help="The commit, or enough of its first 
 Reason = Annotated[str, typer.Option(help="Why: the author and the audit log are told.")]
 
 
-@contextmanager
-def _node() -> Iterator[tuple[Node, Actor]]:
-    from phems.bootstrap import open_node
-
-    token = session.token()
-    with open_node(session.node_folder()) as node:
-        yield node, node.actor_from_token(token)
-
-
 @app.command("submit")
 def submit(
     project: Project,
@@ -50,7 +40,7 @@ def submit(
     ] = None,
 ) -> None:
     """Submit a commit of the project's branch for approval."""
-    with _node() as (node, actor):
+    with opened() as (node, actor):
         revision = node.code_revisions.submit(actor, project, commit)
     short = revision.commit[:12]
     output.done(revision, f"Submitted {revision.name}. To approve: phems code approve -p {project} {short}")
@@ -59,7 +49,7 @@ def submit(
 @app.command("list")
 def list_(project: Project) -> None:
     """List the code revisions of a project, newest first."""
-    with _node() as (node, actor):
+    with opened() as (node, actor):
         rows = node.code_revisions.list(actor, project)
     output.show_rows(rows, _COLUMNS, empty=f"No code revisions yet: phems code submit -p {project}")
 
@@ -69,7 +59,7 @@ def show(project: Project, commit: Commit) -> None:
     """Show one code revision: its approvals, verified now, and what it changes."""
     from phems.services.code_summaries import revision_summary
 
-    with _node() as (node, actor):
+    with opened() as (node, actor):
         revision = node.code_revisions.show(actor, project, commit)
         approvals = node.code_revisions.approvals(actor, project, commit)
         diff = _diff_if_readable(node, actor, project, commit)
@@ -100,7 +90,7 @@ def diff(
     """Show what a code revision changes: dependencies first, then its files."""
     from phems.services.code_summaries import diff_summary
 
-    with _node() as (node, actor):
+    with opened() as (node, actor):
         found = node.code_diffs.diff(
             actor, project, commit, against=against, with_lines=patch or bool(file), paths=file or ()
         )
@@ -124,7 +114,7 @@ def approve(
 ) -> None:
     """Approve a code revision; with enough approvals, new runs use it."""
     signed = _signed(statement, signature)
-    with _node() as (node, actor):
+    with opened() as (node, actor):
         revision = node.code_revisions.approve(actor, project, commit, note=note, signed=signed)
     output.done(revision, f"{revision.name} is {revision.state.value}.")
 
@@ -139,7 +129,7 @@ def statement(
 
     Sign it with: openssl pkeyutl -sign -rawin -inkey KEY.pem -in STATEMENT -out SIGNATURE
     """
-    with _node() as (node, actor):
+    with opened() as (node, actor):
         found = node.code_revisions.statement(actor, project, commit)
     if out is None:
         # Not a byte more: what is signed is what is printed.
@@ -157,7 +147,7 @@ def statement(
 @app.command("reject")
 def reject(project: Project, commit: Commit, reason: Reason) -> None:
     """Reject a code revision that is not approved yet."""
-    with _node() as (node, actor):
+    with opened() as (node, actor):
         revision = node.code_revisions.reject(actor, project, commit, reason=reason)
     _done(revision)
 
@@ -172,12 +162,12 @@ def revoke(
     ] = False,
 ) -> None:
     """Take an approval back, for good: nothing with this content starts again."""
-    with _node() as (node, actor):
+    with opened() as (node, actor):
         revision = node.code_revisions.revoke(actor, project, commit, reason=reason, stop_runs=stop_runs)
     _done(revision)
 
 
-def _diff_if_readable(node: Node, actor: Actor, project: str, commit: str) -> CodeDiff | None:
+def _diff_if_readable(node: NodePort, actor: Actor, project: str, commit: str) -> CodeDiff | None:
     """What it changes; a warning when the Code Repo cannot say: the rest is in the database."""
     try:
         return node.code_diffs.diff(actor, project, commit)

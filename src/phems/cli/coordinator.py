@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from phems.cli import local_operator, output, session
+from phems.cli import output
+from phems.cli.node import opened
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -21,10 +22,7 @@ _NAME = Annotated[str, typer.Argument(help="The coordinator, as a project's memb
 @app.command("list")
 def list_() -> None:
     """List the coordinators, their projects, and whether they have a token."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        local_operator.acting(node, "user.manage")
+    with opened("user.manage") as (node, _):
         rows = node.coordinators.list()
     output.show_rows(
         rows,
@@ -39,10 +37,7 @@ def token(
     days: Annotated[int, typer.Option(min=1, max=366, help="Days until it expires.")] = 90,
 ) -> None:
     """Make a token for a coordinator and print it: the one time it is shown."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        actor = local_operator.acting(node, "user.manage")
+    with opened("user.manage") as (node, actor):
         made = node.coordinators.issue_token(actor, name, lifetime=timedelta(days=days))
     plain = {"token": made.secret, "coordinator": name, "expires_at": made.expires_at}
     output.done(plain, made.secret)
@@ -51,8 +46,6 @@ def token(
 @app.command("revoke")
 def revoke(name: _NAME) -> None:
     """End every token of a coordinator."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        ended = node.coordinators.revoke(local_operator.acting(node, "user.manage"), name)
+    with opened("user.manage") as (node, actor):
+        ended = node.coordinators.revoke(actor, name)
     output.done({"coordinator": name, "tokens_ended": ended}, f"Ended {ended} tokens of {name}.")

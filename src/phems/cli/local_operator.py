@@ -6,7 +6,6 @@ add the first users and read the audit log without a token; the log then names `
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from phems.cli import session
@@ -17,14 +16,9 @@ if TYPE_CHECKING:
     from phems.bootstrap import Node
 
 
-def has_token() -> bool:
-    """Whether somebody acts by a token."""
-    return bool(session.current().token or os.environ.get("PHEMS_TOKEN"))
-
-
 def acting(node: Node, verb: Verb) -> Actor:
     """Who acts, once they may do `verb`; RefusedError names the role that a token's user lacks."""
-    if not has_token():
+    if not session.has_token():
         return LOCAL_OPERATOR
     actor = node.actor_from_token(session.token())
     check_may(actor.name, node.roles_in(actor.name), verb)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from phems.cli import local_operator, output, session
+from phems.cli import output, session
+from phems.cli.node import opened
 
 if TYPE_CHECKING:
+    from phems.cli.ports import PolicyPort
     from phems.domain.actors import Actor
     from phems.domain.policy_versions import PolicyRecord
-    from phems.services.policies import Policies
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -25,12 +26,9 @@ _COLUMNS = ["number", "state", "digest", "proposed_by", "proposed_at", "decided_
 
 
 @contextmanager
-def _policies() -> Iterator[tuple[Policies, Actor]]:
-    from phems.bootstrap import open_node
-
-    token = session.token()
-    with open_node(session.node_folder()) as node:
-        yield node.policies, node.actor_from_token(token)
+def _policies() -> Iterator[tuple[PolicyPort, Actor]]:
+    with opened() as (node, actor):
+        yield node.policies, actor
 
 
 @app.command("list")
@@ -57,7 +55,7 @@ def show(
 def diff(number: Number, project: Project = "") -> None:
     """Show what a version changes, and which of it loosens a rule."""
     with _policies() as (policies, actor):
-        found = policies.diff(actor, project, number).as_json()
+        found = policies.diff(actor, project, number)
     if session.current().json:
         output.print_json(found)
         return
@@ -91,26 +89,12 @@ def reject(
 @app.command("reload")
 def reload() -> None:
     """Read node.yaml again: what loosens nothing is in force at once, the rest waits for a second person."""
-    from phems.bootstrap import open_node
-    from phems.nodespec import load_node
-
-    folder = session.node_folder()
-    with open_node(folder) as node:
-        actor = local_operator.acting(node, "policy.propose")
-        waiting = node.take_up(actor, load_node(folder), ask_again=True)
-        in_force = dict(node.policy_versions)
-    for found in waiting:
-        output.warn(found.as_text())
-    labels = {scope or "node": label for scope, label in in_force.items()}
-    result = {
-        "in_force": labels,
-        "waiting": [
-            {"scope": found.scope, "number": found.number, "loosens": [c.as_json() for c in found.loosens]}
-            for found in waiting
-        ],
-    }
-    shown = ", ".join(f"{scope} {label}" for scope, label in labels.items())
-    output.done(result, f"In force: {shown}.")
+    with opened("policy.propose") as (node, actor):
+        found = node.policies.reload(actor)
+    for line in found.told:
+        output.warn(line)
+    shown = ", ".join(f"{scope} {label}" for scope, label in found.in_force.items())
+    output.done({"in_force": found.in_force, "waiting": found.waiting}, f"In force: {shown}.")
 
 
 def _row(record: PolicyRecord) -> dict[str, Any]:

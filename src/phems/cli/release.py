@@ -12,9 +12,9 @@ from phems.cli import output, release_check, release_request, release_show, rele
 from phems.cli.release_session import Id, done, opened, path_of
 
 if TYPE_CHECKING:
+    from phems.cli.ports import ReleasePort
     from phems.domain.actors import Actor
-    from phems.domain.release_views import ReleaseView
-    from phems.services.releases import Releases
+    from phems.services.release_summaries import ReleaseSummary
 
 app = typer.Typer(no_args_is_help=True)
 app.command("check")(release_check.check)
@@ -72,7 +72,7 @@ def withdraw(
     with opened() as (releases, actor):
         path = path_of(releases.show(actor, id_), file)
         view = releases.withdraw_file(actor, id_, path)
-    done(view, f"Took {file} out of {id_}. It is {view.request.state.value}.")
+    done(view, f"Took {file} out of {id_}. It is {view.state}.")
 
 
 @app.command("revoke")
@@ -97,7 +97,7 @@ def download(
 release_verify.register(app)
 
 
-def _decide(act: Callable[[Releases, Actor], ReleaseView]) -> None:
+def _decide(act: Callable[[ReleasePort, Actor], ReleaseSummary]) -> None:
     with opened() as (releases, actor):
         view = act(releases, actor)
-    done(view, f"{view.request.id} is {view.request.state.value}.")
+    done(view, f"{view.id} is {view.state}.")

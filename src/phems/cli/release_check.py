@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from phems.cli import output, session
+from phems.cli.node import opened
 
 _COLUMNS = ["file", "verdict", "check", "summary", "evidence"]
 
@@ -22,15 +23,12 @@ def check(
 
     Exit code 4 when a check failed.
     """
-    from phems.bootstrap import open_node
     from phems.domain.output_checks import Verdict, worst
     from phems.domain.outputs import name_of
     from phems.errors import RefusedError
     from phems.services.release_files import Choice
 
-    token = session.token()
-    with open_node(session.node_folder()) as node:
-        actor = node.actor_from_token(token)
+    with opened() as (node, actor):
         report = node.output_checks.rehearse(actor, project, Choice(run, tuple(file or ())))
     verdict = worst(report.findings)
     if session.current().json:

@@ -13,8 +13,8 @@ from phems.cli.release_session import Id, done, opened
 from phems.errors import InputError
 
 if TYPE_CHECKING:
-    from phems.domain.release_views import ReleaseView
     from phems.services.release_asks import AskedGroup
+    from phems.services.release_summaries import ReleaseSummary
 
 _HELP = "phems release request --help"
 Texts = list[str] | None
@@ -78,9 +78,9 @@ def request(
     asked = _read(from_, run) if from_ is not None else _groups(run, *typed)
     with opened() as (releases, actor):
         if again is not None:
-            view = releases.resubmit_groups(actor, again, asked, told=_tell)
+            view = releases.resubmit(actor, again, asked, _tell)
         else:
-            view = releases.request_groups(actor, project or "", asked, told=_tell)
+            view = releases.request(actor, project or "", asked, _tell)
     _say(view, "Requested")
 
 
@@ -90,16 +90,14 @@ def submit(id_: Id) -> None:
     A request stays PENDING when the output checks could not be run, or the node stopped meanwhile.
     """
     with opened() as (releases, actor):
-        view = releases.submit(actor, id_, told=_tell)
+        view = releases.submit(actor, id_, _tell)
     _say(view, "Submitted")
 
 
-def _say(view: ReleaseView, word: str) -> None:
-    from phems.domain.output_checks import Verdict
-
-    name, files = view.request.id, len(view.request.files)
-    findings = view.report.findings if view.report is not None else ()
-    failed = sum(finding.verdict is Verdict.FAIL for finding in findings)
+def _say(view: ReleaseSummary, word: str) -> None:
+    name, files = view.id, len(view.files)
+    findings = [*view.findings, *(finding for file in view.files for finding in file.findings)]
+    failed = sum(finding.verdict == "fail" for finding in findings)
     checks = f" {failed} output checks failed." if failed else ""
     done(view, f"{word} {name}, {files} files.{checks} To review: phems release show {name}")
 

@@ -12,9 +12,9 @@ from phems.cli.release_session import Id, opened, path_of
 from phems.errors import InputError
 
 if TYPE_CHECKING:
+    from phems.cli.ports import ReleasePort
     from phems.domain.actors import Actor
     from phems.services.release_summaries import FindingSummary, ReleaseSummary
-    from phems.services.releases import Releases
 
 _COLUMNS = ["id", "project", "state", "phase", "turn", "requester", "requested_at", "context"]
 _FIELDS = [
@@ -51,8 +51,6 @@ def list_(
     ] = None,
 ) -> None:
     """List the release requests of a project, newest first."""
-    from phems.services.release_summaries import summary_of
-
     if state is not None and state.upper() not in states():
         raise InputError(
             f"{state!r} is no state of a release request.",
@@ -60,7 +58,7 @@ def list_(
             remedy="phems release list --help",
         )
     with opened() as (releases, actor):
-        rows = [summary_of(view) for view in releases.list(actor, project)]
+        rows = releases.list(actor, project)
     shown = [row for row in rows if state is None or row.state == state.upper()]
     output.show_rows(shown, _COLUMNS, empty=f"No release requests: phems release request -p {project}")
 
@@ -74,8 +72,6 @@ def show(
     out: Annotated[Path | None, typer.Option(help="With --file: the new file to write.")] = None,
 ) -> None:
     """Show a release request: its file groups, what the checks found, and what you may see of the review."""
-    from phems.services.release_summaries import summary_of
-
     if (file is None) != (out is None):
         raise InputError(
             "--file and --out belong together.",
@@ -87,7 +83,7 @@ def show(
             _write_out(releases, actor, id_, file, out, turn)
             output.done({"file": out.absolute()}, f"Wrote {file} to {out}. It must not leave the node.")
             return
-        summary = summary_of(releases.show(actor, id_, turn=turn))
+        summary = releases.show(actor, id_, turn=turn)
     output.show_fields(summary, _FIELDS)
     if not session.current().json:
         _tell(summary)
@@ -148,7 +144,7 @@ def _findings(summary: ReleaseSummary) -> list[dict[str, Any]]:
     ]
 
 
-def _write_out(releases: Releases, actor: Actor, id_: str, name: str, out: Path, turn: int | None) -> None:
+def _write_out(releases: ReleasePort, actor: Actor, id_: str, name: str, out: Path, turn: int | None) -> None:
     from phems.adapters.files.disk import disk_errors, write_file
 
     path = path_of(releases.show(actor, id_, turn=turn), name)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from phems.cli import output, session
+from phems.cli.node import opened_folder
 from phems.errors import InputError, PhemsError
 
 _KEY = (
@@ -52,14 +53,9 @@ def verify(
 
 def key() -> None:
     """Print the public key that this node signs release packages with: give it to whoever receives them."""
-    from phems.adapters.signing import RELEASE_KEY, key_id, load_or_create_key
-    from phems.nodespec import load_node, node_paths
-
-    folder = session.node_folder()
-    paths = node_paths(load_node(folder), folder)
-    public = load_or_create_key(paths.keys, RELEASE_KEY).public_key
-    file = paths.keys / f"{RELEASE_KEY}.pub.pem"
-    output.done({"public_key": public, "key_id": key_id(public), "file": file}, public)
+    with opened_folder() as node:
+        found = node.release_key()
+    output.done(found, found.public_key)
 
 
 def _own_key() -> str:

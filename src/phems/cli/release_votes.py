@@ -10,8 +10,8 @@ from phems.cli.release_session import Id, done, opened, path_of
 from phems.errors import InputError
 
 if TYPE_CHECKING:
-    from phems.domain.release_views import ReleaseView
     from phems.domain.votes import Vote
+    from phems.services.release_summaries import ReleaseSummary
 
 Names = list[str] | None
 
@@ -54,12 +54,12 @@ def vote(
     with opened() as (releases, actor):
         seen = releases.show(actor, id_)
         votes = _votes(seen, wanted)
-        turn = seen.request.turn
+        turn = seen.turn
         view = releases.vote(actor, id_, votes, justification=justification, reason=reason, turn=turn)
-    done(view, f"Voted on {len(votes)} files of {id_}. It is {view.request.state.value}.")
+    done(view, f"Voted on {len(votes)} files of {id_}. It is {view.state}.")
 
 
-def _votes(view: ReleaseView, wanted: dict[Vote, list[str]]) -> dict[str, Vote]:
+def _votes(view: ReleaseSummary, wanted: dict[Vote, list[str]]) -> dict[str, Vote]:
     """The votes by path; files are named by their name, their path, or all outputs at once."""
     votes: dict[str, Vote] = {}
     for word, names in wanted.items():
@@ -68,16 +68,20 @@ def _votes(view: ReleaseView, wanted: dict[Vote, list[str]]) -> dict[str, Vote]:
                 raise InputError(
                     f"The file {path!r} has two votes.",
                     why="each file takes one vote of each checker.",
-                    remedy=f"Name it once: phems release vote {view.request.id} --help",
+                    remedy=f"Name it once: phems release vote {view.id} --help",
                 )
     if not votes:
         raise InputError(
             "No file is voted on.",
             why="a vote names files.",
-            remedy=f"phems release vote {view.request.id} --approve all",
+            remedy=f"phems release vote {view.id} --approve all",
         )
     return votes
 
 
-def _paths(view: ReleaseView, name: str) -> list[str]:
-    return [file.path for file in view.request.outputs()] if name == "all" else [path_of(view, name)]
+def _paths(view: ReleaseSummary, name: str) -> list[str]:
+    return (
+        [file.path for file in view.files if file.kind == "output"]
+        if name == "all"
+        else [path_of(view, name)]
+    )

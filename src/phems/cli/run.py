@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from phems.cli import output, session
+from phems.cli.node import opened
 from phems.cli.run_progress import Progress
+from phems.cli.run_session import opened_runs
 from phems.errors import InputError, NotFoundError, PhemsError, RefusedError
 
 if TYPE_CHECKING:
@@ -28,17 +29,6 @@ STATUSES = (
 CANCEL_SECONDS = 15.0
 
 RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, or enough of its first characters.")]
-
-
-@contextmanager
-def _runs() -> Iterator[RunClient]:
-    from phems.cli.gateway_client import GatewayClient
-    from phems.cli.run_client import RunClient
-
-    token = session.token()
-    spec, _ = session.load_node()
-    with GatewayClient(spec.gateway.host, spec.gateway.port, token) as gateway:
-        yield RunClient(gateway)
 
 
 @app.command("launch")
@@ -68,7 +58,7 @@ def launch(
         config=_config(config),
         tags=_tags(tag or ()),
     )
-    with _runs() as runs:
+    with opened_runs() as runs:
         run = runs.launch(request)
         short = run.id[:8]
         if run.status == "FAILURE":
@@ -94,7 +84,7 @@ def list_(
 ) -> None:
     """List runs, newest first."""
     statuses = [_status(each) for each in status or ()]
-    with _runs() as runs:
+    with opened_runs() as runs:
         rows = runs.runs(project=project, statuses=statuses, limit=limit)
     if session.current().json:
         output.show_rows(rows, [])
@@ -107,7 +97,7 @@ def list_(
 @app.command("show")
 def show(run_id: RunId) -> None:
     """Show a run: who asked for it, which code ran, its steps, its outputs, and why it failed."""
-    with _runs() as runs:
+    with opened_runs() as runs:
         run, steps = runs.show(runs.full_id(run_id))
         failure = _failure_of(runs, run)
     outputs = _outputs_of(run)
@@ -147,7 +137,7 @@ def logs(
     """Show the events of a run, or what its steps printed."""
     as_json = session.current().json
     kept: list[Event] = []
-    with _runs() as runs:
+    with opened_runs() as runs:
         full = runs.full_id(run_id)
         for page in runs.follow(full, until_end=follow):
             news = [event for event in page.events if step in {None, event.step} or event.captured]
@@ -171,7 +161,7 @@ def cancel(run_id: RunId) -> None:
     """Cancel a run; its processes are gone when the command ends."""
     import time
 
-    with _runs() as runs:
+    with opened_runs() as runs:
         full = runs.full_id(run_id)
         runs.cancel(full)
         end = time.monotonic() + CANCEL_SECONDS
@@ -220,13 +210,10 @@ def _failure_of(runs: RunClient, run: Run) -> PhemsError | None:
 
 def _outputs_of(run: Run) -> Sequence[Output] | None:
     """What the node has registered as the run's outputs; None when this person may not see them."""
-    from phems.bootstrap import open_node
-
     if run.project is None:
         return None
     try:
-        with open_node(session.node_folder()) as node:
-            actor = node.actor_from_token(session.token())
+        with opened() as (node, actor):
             return node.outputs.list(actor, run.project, run.id)
     except PhemsError:
         return None

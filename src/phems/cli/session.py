@@ -1,4 +1,4 @@
-"""What every command has: which node, who acts, and whether to speak JSON.
+"""What every command has: which node (a folder or an address), who acts, and whether to speak JSON.
 
 The three options are taken anywhere on the line (`phems --json code list`, `phems code list --json`)
 and kept here for the one command that runs; nothing has to be handed down.
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from phems.nodespec import NodePaths, NodeSpec
 
 FILE_NAME = "node.yaml"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """The shared options as given on the line; unset ones are `None`."""
 
-    node: Path | None = None
+    node: str | None = None
     json: bool = False
     token: str | None = None
 
@@ -45,9 +47,49 @@ def current() -> Session:
     return _SESSION.get()
 
 
+def node_url() -> str | None:
+    """The address of the node, when --node or PHEMS_NODE is one: then the command goes to its API."""
+    given = _named_node()
+    return checked_url(given) if given and is_url(given) else None
+
+
+def is_url(text: str) -> bool:
+    """Whether what names a node is an address, and not a folder."""
+    return "://" in text
+
+
+def checked_url(text: str) -> str:
+    """An address that a token may be sent to, without what does not belong to it; InputError otherwise."""
+    parts = urlsplit(text)
+    try:
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits or parts.username is not None or parts.query or parts.fragment:
+        raise InputError(
+            f"{text} is not the address of a node.",
+            why="an address is https://HOST or https://HOST:PORT, without a name, a password or a query.",
+            remedy="phems --node https://node.hospital.example",
+        )
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise InputError(
+            f"A token is not sent to {text}.",
+            why="over plain http, everybody on the way could read it and act with it.",
+            remedy=f"phems --node https://{parts.netloc}",
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
 def node_folder() -> Path:
     """The node's folder: --node, else PHEMS_NODE, else the nearest folder upwards with a node.yaml."""
-    given = current().node or (Path(os.environ["PHEMS_NODE"]) if os.environ.get("PHEMS_NODE") else None)
+    named = _named_node()
+    if named and is_url(named):
+        raise InputError(
+            "This command works on the folder of a node.",
+            why=f"{named} is an address, and the folder is on the node's own machine.",
+            remedy="Type it there, or name a folder: phems --node DIR",
+        )
+    given = Path(named) if named else None
     if given is not None:
         folder = given.parent if given.name == FILE_NAME else given
         if not (folder / FILE_NAME).is_file():
@@ -77,9 +119,20 @@ def load_node() -> tuple[NodeSpec, NodePaths]:
     return spec, nodespec.node_paths(spec, folder)
 
 
+def has_token() -> bool:
+    """Whether somebody acts by a token."""
+    return bool(_token())
+
+
 def token() -> str:
-    """The token of who acts: --token, else PHEMS_TOKEN; InputError when there is none."""
-    found = current().token or os.environ.get("PHEMS_TOKEN")
+    """The token of who acts: --token, else PHEMS_TOKEN, else that of `phems login` at the node's address."""
+    found = _token()
+    if not found and (url := node_url()) is not None:
+        raise InputError(
+            f"You are not signed in at {url}.",
+            why="there is neither --token nor PHEMS_TOKEN, nor a token that `phems login` has kept.",
+            remedy=f"phems login {url}",
+        )
     if not found:
         raise InputError(
             "Who acts is not known.",
@@ -87,6 +140,19 @@ def token() -> str:
             remedy="export PHEMS_TOKEN=... (an operator makes one: phems user token NAME)",
         )
     return found
+
+
+def _named_node() -> str | None:
+    return current().node or os.environ.get("PHEMS_NODE") or None
+
+
+def _token() -> str | None:
+    found = current().token or os.environ.get("PHEMS_TOKEN")
+    if not found and (url := node_url()) is not None:
+        from phems.cli.sign_ins import kept_token
+
+        found = kept_token(url)
+    return found or None
 
 
 def shared_options() -> list[Any]:
@@ -103,7 +169,7 @@ def shared_options() -> list[Any]:
 def _keep(name: str, ctx: Any, value: Any) -> Any:
     # Every level of the line declares the options; a level where one was not given must not unset it.
     if value and not ctx.resilient_parsing:
-        given: Any = {name: Path(value) if name == "node" else value}
+        given: Any = {name: value}
         _SESSION.set(replace(current(), **given))
     return value
 
@@ -115,10 +181,11 @@ _OPTIONS = typer.Typer(add_completion=False)
 @_OPTIONS.command()
 def _declare(
     node: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="DIR",
-            help="The node's folder. Default: PHEMS_NODE, or the nearest folder upwards with a node.yaml.",
+            metavar="DIR|URL",
+            help="The node's folder or address. Default: PHEMS_NODE, or the nearest folder upwards with a "
+            "node.yaml.",
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, errors too.")] = False,
@@ -126,7 +193,7 @@ def _declare(
         str | None,
         typer.Option(
             metavar="TOKEN",
-            help="Who acts. Default: PHEMS_TOKEN, which no process list shows.",
+            help="Who acts. Default: PHEMS_TOKEN, which no process list shows, or that of phems login.",
         ),
     ] = None,
 ) -> None: ...

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from phems.cli import output, session
-from phems.errors import UnavailableError
+from phems.cli.node import opened_folder
 
 app = typer.Typer()
 
@@ -15,14 +15,8 @@ app = typer.Typer()
 @app.command()
 def status() -> None:
     """Show the running node: address, sandbox, hosts, queues. Exit code 5 when it does not run."""
-    from phems.adapters.status_file import read_status
-
-    _, paths = session.load_node()
-    found = read_status(paths.status)
-    if found is None:
-        raise UnavailableError(
-            "The node does not run.", why=f"Nothing serves {paths.data_dir}.", remedy="phems serve"
-        )
+    with opened_folder() as node:
+        found = node.status()
     if session.current().json:
         output.print_json(found)
         return

@@ -6,20 +6,18 @@ Without a token these commands act as `local-operator`: see `phems.cli.local_ope
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phems.cli import local_operator, output, session, user_access
+from phems.cli import output, user_access
+from phems.cli.node import opened, opened_node
 from phems.errors import InputError
 
 if TYPE_CHECKING:
-    from phems.bootstrap import Node
+    from phems.cli.ports import NodePort
     from phems.domain.approver_keys import ApproverKey
-    from phems.nodespec import NodeSpec
-    from phems.services.ports.users import User
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,26 +25,12 @@ _NAME = Annotated[str, typer.Argument(help="The name that the user signs in with
 _STDIN = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
-@dataclass(frozen=True, slots=True)
-class UserRow:
-    """One user, without what is secret."""
-
-    name: str
-    has_password: bool
-    created_at: str
-    created_by: str
-    roles: tuple[str, ...]
-
-
 @app.command("add")
 def add(name: _NAME, password_stdin: _STDIN = False) -> None:
     """Add a user. Their roles stand in node.yaml; without a password they can use tokens alone."""
-    from phems.bootstrap import open_node
-
     password = _password() if password_stdin else None
-    with open_node(session.node_folder()) as node:
-        user = node.users.add_user(local_operator.acting(node, "user.manage"), name, password)
-        row = _row(user, _roles(node.spec, name))
+    with opened("user.manage") as (node, actor):
+        row = node.users.add(actor, name, password)
     hint = "" if row.roles else " They have no role yet: add them in node.yaml."
     output.done(row, f"Added the user {name}.{hint}")
 
@@ -54,11 +38,8 @@ def add(name: _NAME, password_stdin: _STDIN = False) -> None:
 @app.command("list")
 def list_() -> None:
     """List the users and their roles in node.yaml."""
-    from phems.bootstrap import open_node
-
-    with open_node(session.node_folder()) as node:
-        local_operator.acting(node, "user.manage")
-        rows = [_row(user, _roles(node.spec, user.name)) for user in node.users.list_users()]
+    with opened("user.manage") as (node, _):
+        rows = node.users.list()
     columns = ["name", "has_password", "roles", "created_by"]
     output.show_rows(rows, columns, empty="No users yet: phems user add NAME")
 
@@ -66,8 +47,6 @@ def list_() -> None:
 @app.command("password")
 def password(name: _NAME, password_stdin: _STDIN = False) -> None:
     """Set a user's password and end their sessions."""
-    from phems.bootstrap import open_node
-
     if not password_stdin:
         raise InputError(
             "The password is missing.",
@@ -75,8 +54,8 @@ def password(name: _NAME, password_stdin: _STDIN = False) -> None:
             remedy=f"phems user password {name} --password-stdin < FILE",
         )
     new = _password()
-    with open_node(session.node_folder()) as node:
-        node.users.set_password(local_operator.acting(node, "user.manage"), name, new)
+    with opened("user.manage") as (node, actor):
+        node.users.set_password(actor, name, new)
     output.done({"name": name}, f"Set the password of {name}; their sessions are ended.")
 
 
@@ -112,45 +91,36 @@ def key(
     Who has never had a key gets one at their first approval, kept by the node. Only an operator can change a
     key. With a token of their own, users see their keys, and can register their first: --register FILE
     """
-    from phems.bootstrap import open_node
-
     if sum((new, register is not None, show, export_public, revoke)) > 1:
         raise InputError("Choose one of --new, --register, --show, --export-public and --revoke.")
-    with open_node(session.node_folder()) as node:
+    with opened_node() as node:
         keys = node.approver_keys
         if register is not None:
             _registered(_register(node, name, register))
         elif new:
-            _registered(keys.make(local_operator.acting(node, "user.manage"), name))
+            _registered(keys.make(node.acting("user.manage"), name))
         elif revoke:
-            actor = local_operator.acting(node, "user.manage")
+            actor = node.acting("user.manage")
             gone = keys.revoke(actor, name, key_id, reason=reason)
             output.done(gone, f"Revoked the key {gone.key_id} of {name}: what it signed counts no more.")
         elif export_public:
-            _check_may_look(node, name)
+            node.acting_for(name)
             pem = _public_pem(keys.current(name).public_key)
             output.done({"name": name, "public_key": pem}, pem.rstrip())
         else:
-            _check_may_look(node, name)
+            node.acting_for(name)
             columns = ["key_id", "state", "held_by", "registered_at", "registered_by", "reason"]
             output.show_rows(list(keys.list(name)), columns, empty=f"{name} has no key yet.")
 
 
-def _register(node: Node, name: str, file: Path) -> ApproverKey:
+def _register(node: NodePort, name: str, file: Path) -> ApproverKey:
     from phems.adapters.signing import load_public_key
-    from phems.domain.authority import check_unlimited
-    from phems.services.membership import current_authority
 
     public_key = load_public_key(file)
-    if local_operator.has_token() and (actor := node.actor_from_token(session.token())).name == name:
-        check_unlimited(current_authority.get(), "register a key")
+    actor = node.acting_for(name, "register a key")
+    if actor.name == name:
         return node.approver_keys.register_first(actor, public_key)
-    return node.approver_keys.register(local_operator.acting(node, "user.manage"), name, public_key)
-
-
-def _check_may_look(node: Node, name: str) -> None:
-    if not local_operator.has_token() or node.actor_from_token(session.token()).name != name:
-        local_operator.acting(node, "user.manage")
+    return node.approver_keys.register(actor, name, public_key)
 
 
 def _registered(key: ApproverKey) -> None:
@@ -167,28 +137,3 @@ def _public_pem(public_key: str) -> str:
 def _password() -> str:
     # The line's end is the shell's, not the password's.
     return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
-
-
-def _row(user: User, roles: tuple[str, ...]) -> UserRow:
-    return UserRow(
-        name=user.name,
-        has_password=user.password_hash is not None,
-        created_at=user.created_at.isoformat(),
-        created_by=user.created_by,
-        roles=roles,
-    )
-
-
-def _roles(spec: NodeSpec, name: str) -> tuple[str, ...]:
-    """The roles of a name in node.yaml, a project's as `role@project`."""
-    node_wide = [role for role, names in spec.roles if name in names]
-    projects = spec.projects.items()
-    return (
-        *node_wide,
-        *(
-            f"{role}@{title}"
-            for title, project in projects
-            for role, names in project.members
-            if name in names
-        ),
-    )

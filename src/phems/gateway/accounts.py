@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from phems.domain.actors import Actor
@@ -21,6 +21,8 @@ class OpenedSession(Protocol):
 
     @property
     def secret(self) -> str: ...
+    @property
+    def expires_at(self) -> datetime: ...
 
 
 class Accounts(Protocol):

@@ -21,6 +21,7 @@ from phems.errors import InputError, NotFoundError, PhemsError
 from phems.gateway.account import AccountPage
 from phems.gateway.accounts import Accounts
 from phems.gateway.api.lazy import LazyApi
+from phems.gateway.api_sign_in import ApiSignIn
 from phems.gateway.door import Door, Identities
 from phems.gateway.events import events_route
 from phems.gateway.http_protocol import OpenConnections
@@ -80,11 +81,13 @@ def assemble(
     identities = Identities(accounts, settings.session_seconds, coordinators)
     probing = probing or Probing(GatewayMetrics())
     readiness = Readiness(probing.watch.checks() if probing.watch is not None else {})
+    sign_in = SignIn(accounts, identities, settings)
     pages = Starlette(
         routes=[
             *(Route(path, _static, methods=["GET"]) for path in STATIC),
             events_route(live or LiveChanges(settings.membership)),
-            *SignIn(accounts, identities, settings).routes(),
+            *sign_in.routes(),
+            *ApiSignIn(accounts, identities, sign_in).routes(),
             *AccountPage(accounts, identities, settings).routes(),
             *Probes(readiness, probing.metrics, settings).routes(),
             *(

@@ -35,7 +35,8 @@ EVENTS_PATH = "/events"
 """The one answer that does not end by itself: see `phems.gateway.events`."""
 RELEASES_PATH = "/api/releases"
 """All that a coordinator's token opens: see `phems.gateway.api.releases`."""
-PUBLIC_PATHS = frozenset({"/login", *STATIC})
+API_SIGN_IN_PATH = "/api/sign-in"
+PUBLIC_PATHS = frozenset({"/login", API_SIGN_IN_PATH, *STATIC})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 WEBSOCKET_CHECK_SECONDS = 15.0
 SESSION_ENDED_CODE = 4401

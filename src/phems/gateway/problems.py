@@ -12,11 +12,13 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from phems.errors import (
+    ConflictError,
     InputError,
     IntegrityError,
     NotFoundError,
     PhemsError,
     RefusedError,
+    ReusedKeyError,
     StaleError,
     UnavailableError,
 )
@@ -27,6 +29,8 @@ PROBLEM_TYPE = "application/problem+json"
 STATUS: Mapping[type[PhemsError], int] = {
     InputError: 400,
     StaleError: 412,
+    ConflictError: 409,
+    ReusedKeyError: 422,
     RefusedError: 403,
     NotFoundError: 404,
     UnavailableError: 503,

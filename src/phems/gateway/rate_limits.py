@@ -49,7 +49,7 @@ class Kind:
 DOWNLOADS = re.compile(r"/(logs|download_debug|notebook)/|/api/.*/(package|packages|content|export)(/|$)")
 KINDS: Sequence[Kind] = (
     Kind("probes", "ask how the node is", re.compile(r"/(readyz|metrics)$")),
-    Kind("sign_in", "try to sign in", re.compile(r"/(login|oidc|sign-in)(/|$)"), safe=False),
+    Kind("sign_in", "try to sign in", re.compile(r"/(login|oidc|sign-in|api/sign-in)(/|$)"), safe=False),
     Kind("graphql", "ask GraphQL", re.compile(r"/graphql/?$")),
     Kind("downloads", "download files", DOWNLOADS, safe=True),
     Kind("writes", "change something", safe=False),

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from phems.domain.actors import Actor
 from phems.errors import InputError, PhemsError
 from phems.gateway.accounts import Accounts
 from phems.gateway.callers import Credential
@@ -18,6 +19,7 @@ from phems.gateway.origins import local_path
 from phems.gateway.pages import render
 from phems.gateway.replies import error_reply
 from phems.gateway.settings import GatewaySettings
+from phems.services.user_sessions import Client
 
 # A password hash takes 64 MiB and much of a core: more at once would starve everything else.
 HASHES_AT_ONCE = 2
@@ -53,10 +55,7 @@ class SignIn:
         next_path = local_path(fields.get("next"))
         name = fields.get("name", "").strip()
         try:
-            async with self._hashing:
-                actor = await run_in_threadpool(
-                    self._accounts.authenticate_password, name, fields.get("password", ""), client.address
-                )
+            actor = await self.authenticated(name, fields.get("password"), client)
             session = await run_in_threadpool(self._accounts.open_session, actor, client)
         except PhemsError as error:
             return self._form(next_path=next_path, name=name, error=error)
@@ -71,6 +70,13 @@ class SignIn:
             secure=self._is_secure(request),
         )
         return answer
+
+    async def authenticated(self, name: str, password: str, client: Client) -> Actor:
+        """Who signs in with a name and a password: pages and the API ask here, and nowhere else."""
+        async with self._hashing:
+            return await run_in_threadpool(
+                self._accounts.authenticate_password, name, password, client.address
+            )
 
     async def sign_out(self, request: Request) -> Response:
         """End the session."""

@@ -104,6 +104,37 @@ class ReleaseSummary:
     package_digest: str | None
 
 
+@dataclass(frozen=True)
+class ReleaseLine:
+    """One request in a list; `files` is how many it has."""
+
+    id: str
+    project: str
+    state: str
+    phase: str
+    turn: int
+    requester: str
+    requested_at: datetime
+    context: str
+    files: int
+
+
+def line_of(view: ReleaseView) -> ReleaseLine:
+    """A view as one line of a list."""
+    request = view.request
+    return ReleaseLine(
+        id=request.id,
+        project=request.project,
+        state=request.state.value,
+        phase=view.phase.value,
+        turn=request.turn,
+        requester=request.requester,
+        requested_at=request.requested_at,
+        context=_context(view),
+        files=len(request.files),
+    )
+
+
 def summary_of(view: ReleaseView) -> ReleaseSummary:
     """The summary of a view."""
     request = view.request
@@ -117,7 +148,7 @@ def summary_of(view: ReleaseView) -> ReleaseSummary:
         requested_at=request.requested_at,
         asked_by=request.asked_by or request.requester,
         asked_at=request.asked_at or request.requested_at,
-        context="\n".join(group.context for group in request.groups),
+        context=_context(view),
         controls="\n".join(group.controls for group in request.groups),
         policy=request.policy.name,
         votes_needed=request.policy.votes,
@@ -137,6 +168,10 @@ def summary_of(view: ReleaseView) -> ReleaseSummary:
         released_at=request.released_at,
         package_digest=request.package_digest,
     )
+
+
+def _context(view: ReleaseView) -> str:
+    return "\n".join(group.context for group in view.request.groups)
 
 
 def _group(view: ReleaseView, group: FileGroup) -> GroupSummary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.integration.api.api_site import ADDRESS, HUB, ApiSite
 from tests.integration.api.stories import Story, told
 
 from phems.gateway.api.document import operations
+from phems.gateway.api.idempotency import KEY_HEADER, REPLAYED_HEADER
 
 CHECKS = [
     not_a_server_error,
@@ -27,6 +29,8 @@ CHECKS = [
 # Each in turn asks every route: some are refused, some do what they ask.
 ASKING = ("iris", "ana", "omar", "olga", "aud")
 EXAMPLES_EACH = 6
+# Answers that are not kept: the node's own failures, and what could not be told twice.
+NOT_KEPT = {409, 500, 503}
 
 
 @pytest.fixture
@@ -66,6 +70,40 @@ def _asked(operation: Any, site: ApiSite, people: Any, story: Story) -> Any:
         headers = {"Authorization": f"Bearer {site.tokens[who]}"}
         response = case.call(base_url=f"{ADDRESS}/api", headers=headers)
         case.validate_response(response, checks=CHECKS)
+
+    return run
+
+
+def test_every_act_is_answered_the_same_when_it_is_sent_again_under_its_key(
+    site: ApiSite, story: Story
+) -> None:
+    """Whatever the act, and however it went: whoever did not get the answer must be able to ask again."""
+    schema = schemathesis.openapi.from_dict(site.get("ana", "/openapi.json").json())
+    schema.app = site.app
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        assert operation is not None, result
+        if operation.method.lower() == "post":
+            few = settings(
+                max_examples=3, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+            )
+            few(_asked_twice(operation, site, story))()
+
+
+def _asked_twice(operation: Any, site: ApiSite, story: Story) -> Any:
+    from hypothesis import given
+
+    @given(case=operation.as_strategy())
+    def run(case: Any) -> None:
+        case.path_parameters = {**(case.path_parameters or {}), **story.names_in(operation.path)}
+        case.headers = {**(case.headers or {}), KEY_HEADER: str(uuid.uuid4())}
+        who = {"Authorization": f"Bearer {site.tokens['iris']}"}
+        first, again = (case.call(base_url=f"{ADDRESS}/api", headers=who) for _ in range(2))
+        case.validate_response(again, checks=CHECKS)
+        if not {first.status_code, again.status_code} & NOT_KEPT:
+            told = (operation.path, first.status_code, case.headers)
+            assert (again.status_code, again.content) == (first.status_code, first.content), told
+            assert again.headers.get(REPLAYED_HEADER.lower()) == ["true"], told
 
     return run
 

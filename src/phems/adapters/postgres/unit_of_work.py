@@ -1,6 +1,7 @@
 """The unit of work over Postgres: one transaction, the stores in it, and the audit entries at its end.
 
 A transaction ends in this order, each step a reason not to take the next:
+0. When it acts (it appended to the audit log) under an idempotency key, the key is marked as acted on.
 1. What was appended to the audit log is inserted, after the log was compared with its last checkpoint.
 2. The checkpoint of the new head is signed and written to the disk beside the last one.
 3. The database commits: from here on the act has happened.
@@ -21,7 +22,9 @@ from phems.adapters.clock import SystemClock
 from phems.adapters.postgres.failures import database_failures
 from phems.adapters.postgres.stores.audit import PostgresAuditStore
 from phems.adapters.postgres.stores.users import PostgresUsersStore
+from phems.errors import ConflictError
 from phems.services.checkpoints import CheckpointKeeper
+from phems.services.idempotency import present_claim
 from phems.services.ports.clock import Clock
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from phems.adapters.postgres.stores.capsules import PostgresCapsulesStore
     from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
     from phems.adapters.postgres.stores.coordinators import PostgresCoordinatorsStore
+    from phems.adapters.postgres.stores.idempotency import PostgresIdempotencyKeyStore
     from phems.adapters.postgres.stores.output_checks import PostgresOutputChecksStore
     from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
     from phems.adapters.postgres.stores.packages import PostgresPackagesStore
@@ -74,6 +78,13 @@ class PostgresTransaction:
         from phems.adapters.postgres.stores.coordinators import PostgresCoordinatorsStore
 
         return PostgresCoordinatorsStore(self._connection)
+
+    @cached_property
+    def idempotency_keys(self) -> PostgresIdempotencyKeyStore:
+        """Keys that callers gave to their acts."""
+        from phems.adapters.postgres.stores.idempotency import PostgresIdempotencyKeyStore
+
+        return PostgresIdempotencyKeyStore(self._connection)
 
     @cached_property
     def outputs(self) -> PostgresOutputsStore:
@@ -145,6 +156,7 @@ class PostgresGovernance:
         with database_failures(), self._engine.connect() as connection, connection.begin() as database:
             work = PostgresTransaction(connection, self._clock)
             yield work
+            _mark_key(work)  # 0
             keeper = self._checkpoints
             if keeper is None:
                 work.audit.flush()
@@ -160,3 +172,13 @@ class PostgresGovernance:
                 prepared.publish()  # 4
             finally:
                 prepared.discard()
+
+
+def _mark_key(work: PostgresTransaction) -> None:
+    claim = present_claim()
+    if claim is not None and work.audit.has_appended and not work.idempotency_keys.mark_acted(claim):
+        raise ConflictError(
+            "Nothing was done: the same act was sent again meanwhile.",
+            why="its Idempotency-Key is acted on by the later request.",
+            remedy="Send it again with the same key, to be told what came of it.",
+        )

@@ -15,6 +15,7 @@ from phems.gateway.api import (
     coordinators,
     keys,
     me,
+    node,
     outputs,
     policies,
     projects,
@@ -31,6 +32,7 @@ from phems.gateway.api.answers import NotKept
 from phems.gateway.api.bodies import JsonAlone
 from phems.gateway.api.document import document
 from phems.gateway.api.errors import tell_errors
+from phems.gateway.api.idempotency import OncePerKey
 from phems.gateway.api.use_cases import UseCases
 
 DESCRIPTION = """\
@@ -38,12 +40,14 @@ Every verb of governance: what `phems NOUN VERB` does on the node's machine, for
 
 Reads are GET, acts are POST with one JSON object. Sign in with a token (`Authorization: Bearer ...`) or, from
 the node's own pages, with their session. Errors are problem details (RFC 9457) with the words of the command
-line. Lists come in pages: `next_cursor` names the next. `x-permission` names what a route takes; who has it
-stands in the page on permissions.
+line. An act with an `Idempotency-Key` is done once, however often it is sent. Lists come in pages:
+`next_cursor` names the next. `x-permission` names what a route takes; who has it stands in the page on
+permissions.
 """
 
 NOUNS = (
     me,
+    node,
     projects,
     code_revisions,
     capsules,
@@ -86,6 +90,7 @@ def create_api(cases: UseCases) -> FastAPI:
     for noun in NOUNS:
         app.include_router(noun.router)
     tell_errors(app)
+    app.add_middleware(OncePerKey, cases=cases)
     app.add_middleware(JsonAlone)
     app.add_middleware(NotKept)
     app.add_route("/openapi.json", _document, methods=["GET"], include_in_schema=False)

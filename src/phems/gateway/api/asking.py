@@ -20,6 +20,7 @@ from phems.gateway.callers import Caller, Credential, current_caller
 from phems.gateway.door import for_people
 
 PERMISSION = "x-permission"
+GIVES_SECRET = "x-gives-secret"  # noqa: S105 (a mark, not a secret)
 SIGNED_IN = "signed in"
 """For what any signed-in person may ask: it answers about themselves, or what their roles let them see."""
 OWN = "user.manage, or one's own"
@@ -96,6 +97,12 @@ def check_knows(cases: UseCases, person: Actor, project: str) -> None:
         )
 
 
-def row(noun_verb: str, permission: Verb | str, **more: Any) -> Mapping[str, Any]:
-    """What a route is called, `noun.verb` as on the command line, and what it takes to be answered."""
-    return {"operation_id": noun_verb, "openapi_extra": {PERMISSION: permission}, **more}
+def row(
+    noun_verb: str, permission: Verb | str, *, gives_secret: bool = False, **more: Any
+) -> Mapping[str, Any]:
+    """What a route is called, `noun.verb` as on the command line, and what it takes to be answered.
+
+    The answer of one that `gives_secret` is told once, and kept nowhere.
+    """
+    extra = {PERMISSION: permission, **({GIVES_SECRET: True} if gives_secret else {})}
+    return {"operation_id": noun_verb, "openapi_extra": extra, **more}

@@ -74,6 +74,7 @@ class AuditVerification(BaseModel):
     ok: bool
     entries: int = Field(description="How many were read before the end, or before the finding.")
     public_key: str
+    checkpoint: str | None = Field(description="The last signed checkpoint; null when there is none.")
     finding: Finding | None = Field(description="The first thing that is wrong.")
     anchors: list[str] = Field(description="Outside anchors whose checkpoints were compared.")
     silent_anchors: list[str] = Field(description="Outside anchors that could not be asked.")
@@ -171,6 +172,7 @@ def verify(cases: Cases, reader: Reader) -> AuditVerification:
         ok=found.ok,
         entries=found.entries,
         public_key=found.public_key,
+        checkpoint=None if found.checkpoint is None else str(found.checkpoint),
         finding=found.finding,
         anchors=list(found.anchors),
         silent_anchors=list(found.silent_anchors),

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from phems.domain.approvals import Approval as CodeApproval
+from phems.domain.approvals import Signature
 from phems.domain.code_diffs import CodeDiff
 from phems.domain.code_revisions import CodeRevision, CodeRevisionState
 from phems.errors import InputError
@@ -34,6 +35,10 @@ Against = Annotated[
     ),
 ]
 Lines = Annotated[bool, Query(description="Every changed line, as diff -u has them.")]
+Paths = Annotated[
+    list[str] | None,
+    Query(alias="path", max_length=100, description="The changed lines of this file alone; may be repeated."),
+]
 
 
 class ApprovalRow(BaseModel):
@@ -45,6 +50,7 @@ class ApprovalRow(BaseModel):
     note: str
     policy_version: str
     key_id: str | None = Field(description="The key that signed it; null when it is not signed.")
+    signature: Signature | None = Field(description="The key and what it signed with, base64.")
 
 
 class CodeRevisionRow(BaseModel):
@@ -79,7 +85,8 @@ class Submission(Body):
 
     commit: str | None = Field(
         default=None,
-        pattern="^[0-9a-f]{4,64}$",
+        max_length=200,
+        pattern="^[!-~]+$",
         description="A commit of the project's branch, or its first characters; null: the branch's tip.",
     )
 
@@ -157,9 +164,12 @@ def diff(
     commit: Commit,
     against: Against = None,
     lines: Lines = False,  # noqa: FBT002 (a query parameter, always named)
+    paths: Paths = None,
 ) -> CodeDiff:
     """What a code revision changes: dependencies, files and, if asked for, lines."""
-    return cases.code_diffs.diff(person, project, commit, against=against, with_lines=lines)
+    return cases.code_diffs.diff(
+        person, project, commit, against=against, with_lines=lines or bool(paths), paths=paths or ()
+    )
 
 
 @router.get("/{commit}/statement", **row("code.statement", "code.approve"))
@@ -274,4 +284,5 @@ def _approval(approval: CodeApproval) -> dict[str, Any]:
         "note": approval.note,
         "policy_version": approval.policy_version,
         "key_id": approval.signature.key_id if approval.signature else None,
+        "signature": approval.signature,
     }

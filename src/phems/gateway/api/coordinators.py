@@ -46,7 +46,9 @@ def list_(cases: Cases, _manager: Manager) -> list[CoordinatorSummary]:
     return list(cases.coordinators.list())
 
 
-@router.post("/{coordinator}/tokens", **row("coordinator.token", "user.manage", status_code=201))
+@router.post(
+    "/{coordinator}/tokens", **row("coordinator.token", "user.manage", gives_secret=True, status_code=201)
+)
 def token(
     cases: Cases, manager: Manager, coordinator: CoordinatorName, body: CoordinatorWish
 ) -> CoordinatorToken:

@@ -8,7 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from phems.domain.idempotency import KEPT_FOR, KEY_PATTERN
 from phems.gateway.api.errors import Problem
+from phems.gateway.api.idempotency import KEY_HEADER, REPLAYED_HEADER
 from phems.gateway.problems import PROBLEM_TYPE
 
 _SAID = {
@@ -16,13 +18,15 @@ _SAID = {
     "401": "Nobody is signed in.",
     "403": "A rule forbids it: a role, a state, a policy.",
     "404": "It does not exist, or not for who asks.",
+    "409": "An act with this Idempotency-Key is being done, or was done and cannot be told again.",
     "412": "It has changed since you saw it (If-Match).",
     "413": "The request is too large.",
     "415": "The body is not said to be JSON.",
+    "422": "The Idempotency-Key was used for another request.",
     "500": "Something that must not change has changed, or a defect.",
     "503": "A part that is needed cannot be reached.",
 }
-_WITH_BODY = frozenset({"413", "415"})
+_OF_ACTS = frozenset({"409", "413", "415", "422"})
 _METHODS = ("get", "post")
 
 
@@ -72,9 +76,30 @@ def _complete(operation: dict[str, Any], method: str) -> None:
     operation["security"] = [{"coordinator": []}] if for_coordinators else [{"token": []}, {"session": []}]
     answers = operation["responses"]
     answers.pop("422", None)
+    if method == "post":
+        _add_key(operation)
     takes_if_match = any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ()))
     for status, said in _SAID.items():
-        if (status in _WITH_BODY and method == "get") or (status == "412" and not takes_if_match):
+        if (status in _OF_ACTS and method == "get") or (status == "412" and not takes_if_match):
             continue
         content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         answers[status] = {"description": said, "content": content}
+
+
+def _add_key(operation: dict[str, Any]) -> None:
+    """The key that a caller may give to an act, and what tells that it was done before."""
+    key = {
+        "name": KEY_HEADER,
+        "in": "header",
+        "required": False,
+        "description": f"Your name for this act, new for each: sent again within {KEPT_FOR.days} day, it is "
+        "not done again but answered as before.",
+        "schema": {"type": "string", "pattern": f'^({KEY_PATTERN}|"{KEY_PATTERN}")$'},
+    }
+    operation.setdefault("parameters", []).append(key)
+    told = {
+        "description": "`true` when the act was done before, and this is its answer once more.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+    for answer in operation["responses"].values():
+        answer.setdefault("headers", {})[REPLAYED_HEADER] = told

@@ -70,6 +70,7 @@ class WaitingVersion(BaseModel):
     scope: str
     number: int
     loosens: list[PolicyChange]
+    says: str = Field(description="The same for people, with what to do.")
 
 
 class PoliciesRead(BaseModel):
@@ -131,6 +132,7 @@ def reload(cases: Cases, proposer: Proposer, _body: Nothing) -> PoliciesRead:
                 scope=found.scope or NODE,
                 number=found.number,
                 loosens=[PolicyChange.model_validate(change.as_json()) for change in found.loosens],
+                says=found.as_text(),
             )
             for found in waiting
         ],

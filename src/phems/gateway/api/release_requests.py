@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import mimetypes
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from phems.domain.release_history import HistoryEvent
@@ -19,7 +18,7 @@ from phems.gateway.api.cursors import DEFAULT_LIMIT, Cursor, Limit, Page, page
 from phems.gateway.api.etags import IfMatch, check_unchanged, etag
 from phems.gateway.api.use_cases import UseCases
 from phems.services.release_asks import AskedGroup, asked_groups
-from phems.services.release_summaries import ReleaseSummary, summary_of
+from phems.services.release_summaries import ReleaseLine, ReleaseSummary, line_of, summary_of
 
 router = APIRouter(tags=["release"])
 
@@ -82,25 +81,12 @@ class ReleaseRevocation(Body):
     reason: Reason
 
 
-class ReleaseRow(BaseModel):
-    """A release request in a list."""
-
-    id: str
-    project: str
-    state: str
-    phase: str
-    turn: int
-    requester: str
-    requested_at: datetime
-    files: int
-
-
 @router.get("/projects/{project}/release-requests", **row("release.list", "release.list"))
 def list_(
     cases: Cases, person: Person, project: Project, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
-) -> Page[ReleaseRow]:
+) -> Page[ReleaseLine]:
     """List the release requests of a project, newest first."""
-    rows = [_row(view) for view in cases.releases.list(person, project)]
+    rows = [line_of(view) for view in cases.releases.list(person, project)]
     return page(rows, lambda found: (found.requested_at.isoformat(), found.id), cursor, limit)
 
 
@@ -206,17 +192,3 @@ def unchanged(cases: UseCases, person: Person, request: str, if_match: str | Non
 
 def _groups(body: Ask) -> tuple[AskedGroup, ...]:
     return asked_groups(body.model_dump(exclude_none=True))
-
-
-def _row(view: ReleaseView) -> ReleaseRow:
-    request = view.request
-    return ReleaseRow(
-        id=request.id,
-        project=request.project,
-        state=request.state.value,
-        phase=view.phase.value,
-        turn=request.turn,
-        requester=request.requester,
-        requested_at=request.requested_at,
-        files=len(request.files),
-    )

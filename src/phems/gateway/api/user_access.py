@@ -72,7 +72,7 @@ class Ended(BaseModel):
     sessions_ended: int
 
 
-@router.post("/tokens", **row("user.token", "user.manage", status_code=201))
+@router.post("/tokens", **row("user.token", "user.manage", gives_secret=True, status_code=201))
 def token(cases: Cases, manager: Manager, name: UserName, body: TokenWish) -> UserToken:
     """Make an API token for a user. For yourself, the account page makes one."""
     made = cases.users.issue_token(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from phems.services.ports.capsules import CapsuleApprovalStore
     from phems.services.ports.code_revisions import CodeRevisionStore
     from phems.services.ports.coordinators import CoordinatorStore
+    from phems.services.ports.idempotency import IdempotencyKeyStore
     from phems.services.ports.output_checks import OutputCheckStore
     from phems.services.ports.outputs import OutputStore
     from phems.services.ports.policies import PolicyStore
@@ -45,6 +46,9 @@ class Transaction(Protocol):
 
     @property
     def coordinators(self) -> CoordinatorStore: ...
+
+    @property
+    def idempotency_keys(self) -> IdempotencyKeyStore: ...
 
     @property
     def outputs(self) -> OutputStore: ...

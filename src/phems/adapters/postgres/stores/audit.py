@@ -60,6 +60,8 @@ class PostgresAuditStore:
         self._connection = connection
         self._clock = clock
         self._drafts: list[Draft] = []
+        self.has_appended = False
+        """Whether this transaction is an act, or a refusal on record."""
 
     def append(
         self,
@@ -75,6 +77,7 @@ class PostgresAuditStore:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Record an act; see the port."""
+        self.has_appended = True
         self._drafts.append(
             Draft(
                 actor=actor,

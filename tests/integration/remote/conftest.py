@@ -1,0 +1,73 @@
+"""A node's API on a port of this machine, and the command line of somebody who is elsewhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.api.api_site import PASSWORD, ApiSite
+from tests.integration.served_api import served_api
+
+from phems.adapters.postgres.database import Database
+from phems.cli.__main__ import main
+from phems.domain.actors import LOCAL_OPERATOR
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        return json.loads(self.err)["error"]
+
+
+Phems = Callable[..., Said]
+
+
+@pytest.fixture
+def site(database: Database) -> Iterator[ApiSite]:
+    """The node, its people, and a password of Ana's."""
+    with tempfile.TemporaryDirectory(prefix="phems-") as folder:
+        made = ApiSite(Path(folder), database)
+        made.node.users.set_password(LOCAL_OPERATOR, "ana", PASSWORD)
+        yield made
+
+
+@pytest.fixture
+def url(site: ApiSite) -> Iterator[str]:
+    """Its address."""
+    with served_api(site.node) as address:
+        yield address
+
+
+@pytest.fixture
+def phems(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Phems:
+    """One command line, in an empty folder of a machine that has no node."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("PHEMS_NODE", "PHEMS_TOKEN", "PHEMS_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words: str, stdin: str = "") -> Said:
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        told = capsys.readouterr()
+        return Said(code, told.out, told.err)
+
+    return run
