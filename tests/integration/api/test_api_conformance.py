@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import uuid
 from typing import Any
 
@@ -14,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from tests.integration.api.api_site import ADDRESS, HUB, ApiSite
+from tests.integration.api.api_site import ADDRESS, HUB, PROJECT, ApiSite
 from tests.integration.api.stories import Story, told
 
 from phems.gateway.api.document import operations
@@ -35,7 +37,11 @@ NOT_KEPT = {409, 500, 503}
 
 @pytest.fixture
 def story(site: ApiSite) -> Story:
-    """A node on which something of everything has happened."""
+    """A node on which something of everything has happened, and that says of itself that it runs."""
+    says = {"pid": os.getpid(), "url": ADDRESS, "sandbox": "none", "runs": 0, "warnings": []}
+    host = {"project": PROJECT, "pid": 7, "state": "READY", "error": None}
+    says |= {"hosts": [host], "queues": {PROJECT: {"waiting": 0, "running": 0}}}
+    site.node.paths.status.write_text(json.dumps(says), encoding="utf-8")
     return told(site)
 
 
@@ -97,6 +103,7 @@ def _asked_twice(operation: Any, site: ApiSite, story: Story) -> Any:
     def run(case: Any) -> None:
         case.path_parameters = {**(case.path_parameters or {}), **story.names_in(operation.path)}
         case.headers = {**(case.headers or {}), KEY_HEADER: str(uuid.uuid4())}
+        case.cookies = {}  # made-up sessions are turned away at the door
         who = {"Authorization": f"Bearer {site.tokens['iris']}"}
         first, again = (case.call(base_url=f"{ADDRESS}/api", headers=who) for _ in range(2))
         case.validate_response(again, checks=CHECKS)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.api.api_site import HUB, PROJECT, ApiSite
+from tests.integration.api.api_site import HUB, OTHER, PROJECT, ApiSite
 from tests.integration.api.stories import released, told
 
 
@@ -88,6 +90,25 @@ def test_a_refusal_is_the_same_in_both_forms(site: ApiSite, both: Any) -> None:
         assert re.sub(r"\d+ signed", "", str(here.error)) == re.sub(r"\d+ signed", "", str(there.error)), (
             words
         )
+
+
+def test_what_the_node_does_is_told_as_far_as_it_is_ones_own(site: ApiSite, url: str, phems: Any) -> None:
+    """An operator sees every host; a member of one project learns nothing of another's."""
+    hosts = [
+        {"project": project, "pid": 7, "state": "READY", "is_current": True, "code_digest": "0" * 64}
+        | {"running_steps": 0, "restarts": 0, "load_seconds": 1.0, "error": None}
+        for project in (PROJECT, OTHER)
+    ]
+    says = {"pid": os.getpid(), "url": url, "sandbox": "bubblewrap", "runs": 3, "warnings": ["look here"]}
+    says |= {"hosts": hosts, "queues": {OTHER: {"waiting": 9, "running": 1}}}
+    site.node.paths.status.write_text(json.dumps(says), encoding="utf-8")
+    ana = phems("--node", url, "--token", site.tokens["ana"], "status", "--json").data
+    assert [host["project"] for host in ana["hosts"]] == [PROJECT]
+    assert (ana["pid"], ana["runs"], ana["queues"], ana["warnings"]) == (None, None, {}, [])
+    olga = phems("--node", url, "--token", site.tokens["olga"], "status")
+    assert OTHER in olga.out
+    assert "look here" in olga.err
+    assert phems("--node", url, "--token", site.tokens["nobody"], "status", "--json").data["hosts"] == []
 
 
 def test_acts_on_people_and_what_they_say_at_the_address(
