@@ -7,22 +7,16 @@ comes, or none that makes sense, every file has failed.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
-import signal
-import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from phems import __version__
-from phems.adapters.sandbox import walls
-from phems.adapters.sandbox.environment import BASE_ENVIRONMENT, interpreter, python_folders
+from phems.adapters.sandbox.one_shot import OneShotPython
 from phems.domain.output_checks import CheckedFile, CheckOrder, CheckReport, Finding, Verdict, not_checked
 from phems.errors import IntegrityError
 
@@ -35,30 +29,16 @@ MAX_REPORT_BYTES = 64 << 20
 _LOG = logging.getLogger("phems.output_checks")
 
 
-@dataclass(frozen=True)
-class _Program:
-    """A command, its environment, and the files that it inherits."""
-
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    inherit: tuple[int, ...] = ()
-
-
 class SandboxedCheckRunner:
     """`OutputCheckRunner` over `python -m phems.output_checks`."""
 
-    @cached_property
-    def _bwrap(self) -> str | None:
-        return walls.find()
-
-    @cached_property
-    def _namespaces(self) -> Sequence[str]:
-        return walls.namespaces(self._bwrap) if self._bwrap else ()
+    def __init__(self) -> None:
+        self._python = OneShotPython("phems.output_checks")
 
     @property
     def is_isolating(self) -> bool:
         """Whether bubblewrap works here."""
-        return self._bwrap is not None
+        return self._python.is_isolating
 
     def describe(self) -> str:
         """One line for people."""
@@ -73,8 +53,7 @@ class SandboxedCheckRunner:
         with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answer:
             asked.write(json.dumps(self._shown(order).as_json()).encode())
             asked.seek(0)
-            with self._program(order) as program:
-                trouble = _run(program, asked, answer, seconds)
+            trouble = self._python.run(asked, answer, _folders(order), seconds)
             report = _failed(order, trouble) if trouble else _read(answer, order)
         tools = {"phems-node": __version__, **report.tools, "sandbox": self.describe()}
         return CheckReport((*report.findings, *([warning] if warning else [])), tools)
@@ -89,24 +68,6 @@ class SandboxedCheckRunner:
             history=tuple(replace(file, place=_inside(file) / file.path) for file in order.history),
             supporting=tuple(replace(file, place=_inside(file) / file.path) for file in order.supporting),
         )
-
-    @contextlib.contextmanager
-    def _program(self, order: CheckOrder) -> Iterator[_Program]:
-        python = interpreter(None)
-        program = [str(python), "-I", "-m", "phems.output_checks"]
-        if self._bwrap is None:
-            yield _Program(program, dict(BASE_ENVIRONMENT))
-            return
-        mounts = walls.system_mounts(python_folders(python))
-        for inside, outside in _folders(order).items():
-            mounts += ["--ro-bind-try", str(outside), str(inside)]
-        walled = walls.enclosed(mounts, folder="/tmp", namespaces=self._namespaces)  # noqa: S108 - inside
-        with walls.filter_file() as filter_fd:
-            if filter_fd is None:
-                yield _Program([self._bwrap, *walled, *program], {})
-            else:
-                withheld = ["--seccomp", str(filter_fd)]
-                yield _Program([self._bwrap, *withheld, *walled, *program], {}, (filter_fd,))
 
     def _warning(self) -> Finding:
         _LOG.warning("output checks run without a sandbox: %s", self.describe())
@@ -130,32 +91,6 @@ def _folders(order: CheckOrder) -> dict[Path, Path]:
         _inside(file): file.place.parents[len(Path(file.path).parts) - 1]
         for file in (*order.files, *order.history, *order.supporting)
     }
-
-
-def _run(program: _Program, asked: IO[bytes], answer: IO[bytes], seconds: float) -> str | None:
-    """Run it to its end; what went wrong, or None."""
-    try:
-        process = subprocess.Popen(
-            list(program.command),
-            stdin=asked,
-            stdout=answer,
-            stderr=subprocess.DEVNULL,  # it may quote what the files hold
-            env=dict(program.environment),
-            pass_fds=program.inherit,
-            start_new_session=True,
-        )
-    except OSError as error:
-        return f"the process could not be started: {error}"
-    try:
-        status = process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return f"the process did not end within {seconds:.0f} seconds"
-    finally:
-        # With --die-with-parent the sandbox goes with bubblewrap.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    return f"the process ended with {status}" if status else None
 
 
 def _read(answer: IO[bytes], order: CheckOrder) -> CheckReport:

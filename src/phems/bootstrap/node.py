@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
+    from phems.services.file_views import FileViews
     from phems.services.idempotency import IdempotencyKeys
     from phems.services.node_health import NodeHealth
     from phems.services.outbox import Outbox
@@ -319,6 +320,16 @@ class Node:
             checks=self.output_checks,
             signatures=VoteSignatures(self.approval_signatures),
         )
+
+    @cached_property
+    def file_views(self) -> FileViews:
+        """Files of release requests, for people to look at."""
+        from phems.adapters.file_viewer import SandboxedFileViewer
+        from phems.adapters.files.frozen_files import FolderFrozenFiles
+        from phems.services.file_views import FileViews
+
+        frozen = FolderFrozenFiles(self.paths.data_dir / "releases")
+        return FileViews(self.releases, frozen, SandboxedFileViewer(), self.access)
 
     @cached_property
     def runs(self) -> Runs:

@@ -11,7 +11,7 @@ from phems.domain.release_comments import commented
 from phems.domain.release_history import HistoryEvent, history_of
 from phems.domain.release_states import UNDER_REVIEW, ReleaseAction, ReleaseState
 from phems.domain.release_views import ReleaseView, seen_at_turn
-from phems.domain.releases import CommentVisibility, ReleaseRequest, acted, shown_state
+from phems.domain.releases import CommentVisibility, FrozenFile, ReleaseRequest, acted, shown_state
 from phems.domain.votes import ReviewPhase
 from phems.errors import RefusedError
 from phems.services.ports import Transaction
@@ -86,11 +86,18 @@ class Releases(AuthorActs, CheckerActs):
 
     def read_file(self, actor: Actor, name: str, path: str, *, turn: int | None = None) -> Iterator[bytes]:
         """The frozen bytes of a file, for review inside the node. The view is audited before it happens."""
+        request, _ = self.looked_at(actor, name, path, turn=turn)
+        return self._frozen.chunks(name, request.turn, path)
+
+    def looked_at(
+        self, actor: Actor, name: str, path: str, *, turn: int | None = None
+    ) -> tuple[ReleaseRequest, FrozenFile]:
+        """Record that somebody looks at a file, before they do; gives its request, as they see it, and it."""
         request = self.show(actor, name, turn=turn).request
         file = request.file(path)
         with self._governance.transaction() as work:
             recorded(work, actor, "release.view", request, request, file=file.sha256)
-        return self._frozen.chunks(name, request.turn, path)
+        return request, file
 
     def download(self, actor: Actor, name: str, target: Path) -> Path:
         """Copy a released package to `target/<name>`, verified. The download is audited before it happens."""

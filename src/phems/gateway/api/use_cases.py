@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
+    from phems.services.file_views import FileViews
     from phems.services.idempotency import IdempotencyKeys
     from phems.services.membership import RolesInForce
     from phems.services.node_health import NodeHealth
@@ -96,6 +97,9 @@ class UseCases(Protocol):
 
     @property
     def idempotency_keys(self) -> IdempotencyKeys: ...
+
+    @property
+    def file_views(self) -> FileViews: ...
 
     @property
     def outbox(self) -> Outbox: ...

@@ -21,7 +21,7 @@ VOTE, JUSTIFICATION, REASON = "vote:", "justification:", "reason:"
 def vote(ask: Ask) -> str:
     """Vote on the files that were chosen on; those left as they were are not voted on anew."""
     name, view = ask.name("request"), _view(ask)
-    ballots = list(_ballots(ask, view))
+    ballots = list(ballots_of(ask, view))
     if not ballots:
         raise InputError(
             "There is no vote to record.", why="no file was chosen on, or none otherwise than before."
@@ -118,7 +118,8 @@ def reviewed_turn(ask: Ask) -> int:
     return int(given)
 
 
-def _ballots(ask: Ask, view: ReleaseView) -> Iterator[Ballot]:
+def ballots_of(ask: Ask, view: ReleaseView, *, only: str | None = None) -> Iterator[Ballot]:
+    """The votes of a form that are otherwise than what stands; `only` on one file."""
     own = {
         file.path: view.request.votes_on(file.path).get(ask.person.name) for file in view.request.outputs()
     }
@@ -126,6 +127,8 @@ def _ballots(ask: Ask, view: ReleaseView) -> Iterator[Ballot]:
         if not field.startswith(VOTE):
             continue
         path = field.removeprefix(VOTE)
+        if only is not None and path != only:
+            continue
         chosen = Vote(one_of(ask.text(field), list(Vote), what="A vote"))
         justification, reason = ask.text(JUSTIFICATION + path), ask.text(REASON + path)
         if chosen is not own.get(path) or justification or reason:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from phems.gateway.settings import GatewaySettings
-from phems.gateway.site import audit, health, home, people, permissions, releases
+from phems.gateway.site import audit, health, home, people, permissions, release_file, releases
 
 if TYPE_CHECKING:
     from phems.gateway.api.use_cases import UseCases
 
-SUBJECTS = (home, releases, audit, health, people, permissions)
+SUBJECTS = (home, releases, release_file, audit, health, people, permissions)
 
 
 def site_routes(cases: UseCases, settings: GatewaySettings) -> list[Route]:
