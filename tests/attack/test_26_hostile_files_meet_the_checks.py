@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attacked_node import ANA, INTRUDER, AttackedNode
 
-from phems.adapters.output_check_runner import SandboxedCheckRunner
+from phems.adapters.output_check_runner import SandboxedCheckRunner, _folders
 from phems.domain.output_checks import CheckedFile, CheckOrder, Verdict, worst
 from phems.errors import RefusedError
 from phems.services.release_files import Choice
@@ -73,7 +73,7 @@ def test_a_file_that_takes_a_check_over_reaches_nothing(tmp_path: Path) -> None:
     order = CheckOrder(INTRUDER, "rr-aaaaaaaa", 1, (file,), (), {"checks": {"seconds": 5}})
     runner = SandboxedCheckRunner()
     assert runner.is_isolating
-    with runner._program(order) as program:
+    with runner._python._program(_folders(order)) as program:
         command = [*program.command]
         module = command.index("-m")
         command[module:] = ["-c", LOOK_AROUND % {"data": str(tmp_path)}]
