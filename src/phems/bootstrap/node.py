@@ -25,6 +25,7 @@ from phems.services.membership import RolesInForce, acting, current_authority
 
 if TYPE_CHECKING:
     from phems.adapters.approver_keys import FolderApproverKeys
+    from phems.adapters.postgres.engine_run_history import PostgresEngineRunHistory
     from phems.services.approval_signatures import ApprovalSignatures
     from phems.services.approver_keys import ApproverKeyRegister
     from phems.services.audit import AuditLog
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from phems.services.deliveries import Deliveries
     from phems.services.file_views import FileViews
     from phems.services.idempotency import IdempotencyKeys
+    from phems.services.my_work import WaitingWork
     from phems.services.node_health import NodeHealth
     from phems.services.outbox import Outbox
     from phems.services.output_checks import OutputChecks
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from phems.services.ports.code_repos import CodeMount
     from phems.services.ports.data_versions import DataVersions
     from phems.services.project_access import ProjectAccess, ProjectRules
+    from phems.services.project_runs import ProjectRuns
     from phems.services.publisher import Publisher
     from phems.services.releases import Releases
     from phems.services.replay import Replays
@@ -337,6 +340,33 @@ class Node:
         from phems.services.run_facts import Runs
 
         return Runs(self.governance, self.access)
+
+    @cached_property
+    def engine_runs(self) -> PostgresEngineRunHistory:
+        """The runs that the engine has on record."""
+        from phems.adapters.postgres.engine_run_history import PostgresEngineRunHistory
+
+        return PostgresEngineRunHistory(self.database.engine("dagster"))
+
+    @cached_property
+    def project_runs(self) -> ProjectRuns:
+        """Runs, as the pages show them."""
+        from phems.services.project_runs import ProjectRuns
+
+        return ProjectRuns(self.governance, self.access, self.engine_runs)
+
+    @cached_property
+    def my_work(self) -> WaitingWork:
+        """What waits for whom."""
+        from phems.services.my_work import WaitingWork
+
+        return WaitingWork(
+            self.governance,
+            lambda: list(self.spec.projects),
+            self.roles_in_scope,
+            self.engine_runs,
+            self.clock,
+        )
 
     @cached_property
     def release_key(self) -> SigningKey:

@@ -10,7 +10,7 @@ from phems.domain.live_changes import WITHHELD
 from phems.domain.release_comments import commented
 from phems.domain.release_history import HistoryEvent, history_of
 from phems.domain.release_states import UNDER_REVIEW, ReleaseAction, ReleaseState
-from phems.domain.release_views import ReleaseView, seen_at_turn
+from phems.domain.release_views import ReleaseView, seen_at_turn, seen_by
 from phems.domain.releases import CommentVisibility, FrozenFile, ReleaseRequest, acted, shown_state
 from phems.domain.votes import ReviewPhase
 from phems.errors import RefusedError
@@ -53,11 +53,21 @@ class Releases(AuthorActs, CheckerActs):
 
         return self._change(actor, name, "release.comment", change, record)
 
-    def list(self, actor: Actor, project: str) -> Sequence[ReleaseView]:
-        """The project's requests, newest first, as this person may see them."""
+    def list(self, actor: Actor, project: str, *, limit: int | None = None) -> Sequence[ReleaseView]:
+        """The project's requests, newest first, as this person may see them; `limit` of them."""
         self._access.check(actor, "release.list", project)
         with self._governance.transaction() as work:
-            return [self._view(work, actor, request) for request in work.releases.of_project(project)]
+            found = work.releases.of_project(project, limit=limit)
+            reports = work.output_checks.of_many([(request.id, request.turn) for request in found])
+            return [
+                seen_by(
+                    request,
+                    actor.name,
+                    checker=self._is_checker(actor, request),
+                    report=reports.get((request.id, request.turn)),
+                )
+                for request in found
+            ]
 
     def show(self, actor: Actor, name: str, *, turn: int | None = None) -> ReleaseView:
         """One request, or an earlier turn of it, as this person may see it."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from phems.domain.permissions import Role
 from phems.gateway.api.asking import SIGNED_IN, Cases, Person, row
+from phems.services.my_work import MyWork
 
 router = APIRouter(tags=["me"])
 
@@ -29,3 +30,9 @@ def show(cases: Cases, person: Person) -> Me:
         node_roles=sorted(node_wide),
         project_roles={name: sorted(roles) for name, roles in inside.items() if roles},
     )
+
+
+@router.get("/me/waiting", **row("me.waiting", SIGNED_IN))
+def waiting(cases: Cases, person: Person) -> MyWork:
+    """What waits for you, what of your own is on its way, and your runs that failed in the last 7 days."""
+    return cases.my_work.of(person)

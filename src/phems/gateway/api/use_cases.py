@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from phems.services.file_views import FileViews
     from phems.services.idempotency import IdempotencyKeys
     from phems.services.membership import RolesInForce
+    from phems.services.my_work import WaitingWork
     from phems.services.node_health import NodeHealth
     from phems.services.outbox import Outbox
     from phems.services.output_checks import OutputChecks
     from phems.services.outputs import Outputs
     from phems.services.policies import Policies, Waiting
     from phems.services.ports.audit import Signer
+    from phems.services.project_runs import ProjectRuns
     from phems.services.releases import Releases
     from phems.services.replay import Replays
     from phems.services.run_facts import Runs
@@ -103,6 +105,12 @@ class UseCases(Protocol):
 
     @property
     def outbox(self) -> Outbox: ...
+
+    @property
+    def my_work(self) -> WaitingWork: ...
+
+    @property
+    def project_runs(self) -> ProjectRuns: ...
 
     @property
     def policies(self) -> Policies: ...

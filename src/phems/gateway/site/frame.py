@@ -26,6 +26,7 @@ class Place:
 PLACES: Sequence[Place] = (
     Place("/", "My work"),
     Place("/projects", "Projects", ("project.read",)),
+    Place("/policies", "Policies", ("policy.list",)),
     Place("/overview", "Dagster", ("project.read",)),
     Place("/audit", "Audit log", ("audit.read",)),
     Place("/health", "Node health", ("node.operate",)),

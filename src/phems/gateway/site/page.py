@@ -31,7 +31,7 @@ ACT_FIELD = "act"
 
 Show = Callable[[Ask], Response]
 Act = Callable[[Ask], str | Response]
-"""Does what a form asks for; gives the address to go on to, or what must be shown now and never again."""
+"""Does what a form asks for; gives the address to go on to, or a page to be shown here and now."""
 
 
 @dataclass(frozen=True)

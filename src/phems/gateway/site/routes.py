@@ -7,12 +7,38 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from phems.gateway.settings import GatewaySettings
-from phems.gateway.site import audit, health, home, people, permissions, release_file, releases
+from phems.gateway.site import (
+    audit,
+    capsules,
+    health,
+    home,
+    people,
+    permissions,
+    policies,
+    projects,
+    release_ask,
+    release_file,
+    releases,
+    runs,
+)
 
 if TYPE_CHECKING:
     from phems.gateway.api.use_cases import UseCases
 
-SUBJECTS = (home, releases, release_file, audit, health, people, permissions)
+SUBJECTS = (
+    home,
+    projects,
+    runs,
+    release_ask,
+    releases,
+    release_file,
+    capsules,
+    policies,
+    audit,
+    health,
+    people,
+    permissions,
+)
 
 
 def site_routes(cases: UseCases, settings: GatewaySettings) -> list[Route]:

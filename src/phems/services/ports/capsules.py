@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -18,6 +18,10 @@ class CapsuleApprovalStore(Protocol):
 
     def of_project(self, project: str) -> Sequence[CapsuleApproval]:
         """All of a project, last asked for first."""
+        ...
+
+    def waiting_for(self, person: str, projects: Collection[str]) -> Sequence[CapsuleApproval]:
+        """Those that nobody has decided on, and the approved, unused ones that the person asked for."""
         ...
 
     def save(self, approval: CapsuleApproval) -> None:

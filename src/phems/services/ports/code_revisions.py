@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from phems.domain.code_revisions import CodeRevision
@@ -25,6 +25,10 @@ class CodeRevisionStore(Protocol):
 
     def of_project(self, project: str) -> Sequence[CodeRevision]:
         """All of a project, newest submission first."""
+        ...
+
+    def undecided(self, projects: Collection[str]) -> Sequence[CodeRevision]:
+        """Those of some projects that wait for approvals, by project, newest submission first."""
         ...
 
     def approved(self, project: str) -> CodeRevision | None:

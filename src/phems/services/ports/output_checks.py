@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from phems.domain.output_checks import CheckedFile, CheckOrder, CheckReport
@@ -39,4 +40,8 @@ class OutputCheckStore(Protocol):
 
     def of(self, request_id: str, turn: int) -> CheckReport | None:
         """The report of a turn; None for a request from before there were checks."""
+        ...
+
+    def of_many(self, turns: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], CheckReport]:
+        """The reports of several turns, each named by its request and number; those there are."""
         ...

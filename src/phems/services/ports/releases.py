@@ -16,8 +16,14 @@ class ReleaseStore(Protocol):
         """A request; with `lock`, nobody else changes it until the transaction ends."""
         ...
 
-    def of_project(self, project: str) -> Sequence[ReleaseRequest]:
-        """All of a project, newest first."""
+    def of_project(self, project: str, *, limit: int | None = None) -> Sequence[ReleaseRequest]:
+        """Those of a project, newest first: all, or the first `limit`."""
+        ...
+
+    def waiting_for(
+        self, person: str, *, reviewed: Collection[str], own: Collection[str]
+    ) -> Sequence[ReleaseRequest]:
+        """What may wait for a person: requests under review in `reviewed`, their own open ones in `own`."""
         ...
 
     def in_state(self, states: Collection[ReleaseState]) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +40,17 @@ class PostgresCapsulesStore:
             text(_SELECT + "a.project = :project ORDER BY a.asked_at DESC, a.capsule"), {"project": project}
         )
         return [_approval(row) for row in rows]
+
+    def waiting_for(self, person: str, projects: Collection[str]) -> Sequence[CapsuleApproval]:
+        """What may wait for a person, last asked for first."""
+        where = (
+            "a.project = ANY(:projects) AND (a.state = 'REQUESTED' OR (a.state = 'APPROVED' AND "
+            "a.asked_by = :person AND NOT EXISTS "
+            "(SELECT 1 FROM governance.capsule_uses u WHERE u.capsule = a.capsule))) "
+            "ORDER BY a.asked_at DESC, a.capsule"
+        )
+        values = {"person": person, "projects": list(projects)}
+        return [_approval(row) for row in self._connection.execute(text(_SELECT + where), values)]
 
     def save(self, approval: CapsuleApproval) -> None:
         """Add it, or bring it up to date."""

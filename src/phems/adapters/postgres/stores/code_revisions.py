@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 
 from phems.domain.approvals import Approval, Signature
 from phems.domain.code_revisions import CodeRevision, CodeRevisionState
+from phems.domain.waiting import UNDECIDED_CODE
 
 CHANNEL = "phems_code"
 
@@ -38,6 +40,12 @@ class PostgresCodeRevisionsStore:
     def of_project(self, project: str) -> Sequence[CodeRevision]:
         """All of a project, newest submission first."""
         return self._select("true", project)
+
+    def undecided(self, projects: Collection[str]) -> Sequence[CodeRevision]:
+        """Those of some projects that wait for approvals."""
+        states = [state.value for state in UNDECIDED_CODE]
+        where = "project = ANY(:projects) AND state = ANY(:states)"
+        return self._where(where, projects=list(projects), states=states)
 
     def approved(self, project: str) -> CodeRevision | None:
         """The one that is APPROVED now, if any."""
@@ -113,21 +121,34 @@ class PostgresCodeRevisionsStore:
         )
 
     def _select(self, condition: str, project: str, **parameters: Any) -> list[CodeRevision]:
-        values = {"project": project, **parameters}
-        where = f"WHERE project = :project AND {condition} ORDER BY submitted_at DESC, commit"
-        query = "SELECT * FROM governance.code_revisions " + where  # noqa: S608
-        revisions = [_revision(row) for row in self._connection.execute(text(query), values)]
-        return [replace(revision, approvals=self._approvals(revision)) for revision in revisions]
+        return self._where(f"project = :project AND {condition}", project=project, **parameters)
 
-    def _approvals(self, revision: CodeRevision) -> tuple[Approval, ...]:
-        rows = self._connection.execute(
-            text(
-                "SELECT * FROM governance.code_approvals "
-                "WHERE project = :project AND commit = :commit ORDER BY turn, at, approver, key_id"
-            ),
-            {"project": revision.project, "commit": revision.commit},
+    def _where(self, condition: str, **parameters: Any) -> list[CodeRevision]:
+        """The revisions with their approvals: two queries, however many there are."""
+        query = (
+            f"SELECT * FROM governance.code_revisions WHERE {condition} "  # noqa: S608
+            "ORDER BY project, submitted_at DESC, commit"
         )
-        return tuple(_approval(row) for row in rows)
+        revisions = [_revision(row) for row in self._connection.execute(text(query), parameters)]
+        approvals = self._approvals(revisions)
+        return [
+            replace(revision, approvals=tuple(approvals[revision.project, revision.commit]))
+            for revision in revisions
+        ]
+
+    def _approvals(self, revisions: Sequence[CodeRevision]) -> Mapping[tuple[str, str], Sequence[Approval]]:
+        found: defaultdict[tuple[str, str], list[Approval]] = defaultdict(list)
+        if revisions:
+            rows = self._connection.execute(
+                text(
+                    "SELECT * FROM governance.code_approvals WHERE commit = ANY(:commits) "
+                    "ORDER BY turn, at, approver, key_id"
+                ),
+                {"commits": [revision.commit for revision in revisions]},
+            )
+            for row in rows:
+                found[row.project, row.commit].append(_approval(row))
+        return found
 
 
 def _revision(row: Row[Any]) -> CodeRevision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, text
 
@@ -33,10 +34,19 @@ class PostgresOutputChecksStore:
 
     def of(self, request_id: str, turn: int) -> CheckReport | None:
         """The report of a turn."""
-        row = self._connection.execute(
+        return self.of_many([(request_id, turn)]).get((request_id, turn))
+
+    def of_many(self, turns: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], CheckReport]:
+        """The reports of several turns, in one query."""
+        rows = self._connection.execute(
             text(
-                "SELECT findings, tools FROM governance.output_checks WHERE request_id = :id AND turn = :turn"
+                "SELECT request_id, turn, findings, tools FROM governance.output_checks "
+                "WHERE (request_id, turn) IN "
+                "(SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:turns AS integer[])))"
             ),
-            {"id": request_id, "turn": turn},
-        ).first()
-        return CheckReport.from_json({"findings": row.findings, "tools": row.tools}) if row else None
+            {"ids": [name for name, _ in turns], "turns": [turn for _, turn in turns]},
+        )
+        return {
+            (row.request_id, row.turn): CheckReport.from_json({"findings": row.findings, "tools": row.tools})
+            for row in rows
+        }

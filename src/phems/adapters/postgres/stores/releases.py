@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,8 +17,9 @@ from phems.adapters.postgres.stores.release_rows import (
     request_of,
     vote_of,
 )
-from phems.domain.release_states import ReleaseState
+from phems.domain.release_states import UNDER_REVIEW, ReleaseState
 from phems.domain.releases import EndedTurn, FileKind, FrozenFile, ReleaseRequest
+from phems.domain.waiting import ON_THEIR_WAY, OWN_TURN
 
 CHANNEL = "phems_release"
 
@@ -35,15 +36,36 @@ class PostgresReleasesStore:
         if lock:
             query += " FOR UPDATE"
         rows = self._rows(query, id=request_id)
-        return self._whole(rows[0]) if rows else None
+        return next(iter(self._whole(rows)), None)
 
-    def of_project(self, project: str) -> Sequence[ReleaseRequest]:
-        """All of a project, newest first."""
+    def of_project(self, project: str, *, limit: int | None = None) -> Sequence[ReleaseRequest]:
+        """Those of a project, newest first."""
         query = (
             "SELECT * FROM governance.release_requests "
-            "WHERE project = :project ORDER BY requested_at DESC, id"
+            "WHERE project = :project ORDER BY requested_at DESC, id LIMIT :limit"
         )
-        return [self._whole(row) for row in self._rows(query, project=project)]
+        return self._whole(self._rows(query, project=project, limit=limit))
+
+    def waiting_for(
+        self, person: str, *, reviewed: Collection[str], own: Collection[str]
+    ) -> Sequence[ReleaseRequest]:
+        """What may wait for a person, oldest first."""
+        query = (
+            "SELECT * FROM governance.release_requests "
+            "WHERE (state = ANY(:under_review) AND project = ANY(:reviewed)) "
+            "OR (state = ANY(:open) AND project = ANY(:own) AND :person = ANY(authors)) "
+            "ORDER BY requested_at, id"
+        )
+        return self._whole(
+            self._rows(
+                query,
+                person=person,
+                reviewed=list(reviewed),
+                own=list(own),
+                under_review=[state.value for state in UNDER_REVIEW],
+                open=[state.value for state in (*OWN_TURN, *ON_THEIR_WAY)],
+            )
+        )
 
     def in_state(self, states: Collection[ReleaseState]) -> Sequence[str]:
         """The names of the requests in any of `states`, oldest first."""
@@ -120,31 +142,36 @@ class PostgresReleasesStore:
         """Tell the publisher, once the transaction commits."""
         self._do("SELECT pg_notify(:channel, :id)", channel=CHANNEL, id=request_id)
 
-    def _whole(self, row: Row[Any]) -> ReleaseRequest:
-        votes = self._rows(
-            "SELECT * FROM governance.release_votes WHERE request_id = :id "
-            "ORDER BY turn, number, at, path, checker",
-            id=row.id,
+    def _whole(self, rows: Sequence[Row[Any]]) -> list[ReleaseRequest]:
+        """Requests with all that belongs to them: as many queries for a thousand as for one."""
+        ids = [row.id for row in rows]
+        files, votes, comments, turns = (
+            _by_request(self._rows(query, ids=ids) if ids else ())
+            for query in (_FILES, _VOTES, _COMMENTS, _TURNS)
         )
-        comments = self._rows(
-            "SELECT * FROM governance.release_comments WHERE request_id = :id ORDER BY number", id=row.id
-        )
-        turns = self._rows(
-            "SELECT * FROM governance.release_turns WHERE request_id = :id ORDER BY turn", id=row.id
-        )
-        return request_of(
-            row,
-            files=tuple(self.files_of_turn(row.id, row.turn)),
-            votes=[vote_of(vote) for vote in votes],
-            comments=tuple(comment_of(comment) for comment in comments),
-            ended_turns=tuple(ended_turn_of(turn) for turn in turns),
-        )
+        return [
+            request_of(
+                row,
+                files=tuple(map(file_of, files[row.id])),
+                votes=list(map(vote_of, votes[row.id])),
+                comments=tuple(map(comment_of, comments[row.id])),
+                ended_turns=tuple(map(ended_turn_of, turns[row.id])),
+            )
+            for row in rows
+        ]
 
     def _rows(self, query: str, **parameters: Any) -> Sequence[Row[Any]]:
         return self._connection.execute(text(query), parameters).all()
 
     def _do(self, statement: str, **parameters: Any) -> None:
         self._connection.execute(text(statement), parameters)
+
+
+def _by_request(rows: Sequence[Row[Any]]) -> Mapping[str, Sequence[Row[Any]]]:
+    found: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        found[row.request_id].append(row)
+    return found
 
 
 def _columns(request: ReleaseRequest) -> dict[str, Any]:
@@ -184,6 +211,20 @@ def _turn_columns(ended: EndedTurn) -> dict[str, Any]:
         "reason": ended.reason,
     }
 
+
+_FILES = (
+    "SELECT f.*, w.person AS withdrawn_by, w.at AS withdrawn_at FROM governance.release_files f "
+    "LEFT JOIN governance.release_withdrawals w USING (request_id, turn, path) "
+    "WHERE (request_id, turn) IN "
+    "(SELECT id, turn FROM governance.release_requests WHERE id = ANY(:ids)) "
+    'ORDER BY path COLLATE "C"'
+)
+_VOTES = (
+    "SELECT * FROM governance.release_votes WHERE request_id = ANY(:ids) "
+    "ORDER BY turn, number, at, path, checker"
+)
+_COMMENTS = "SELECT * FROM governance.release_comments WHERE request_id = ANY(:ids) ORDER BY number"
+_TURNS = "SELECT * FROM governance.release_turns WHERE request_id = ANY(:ids) ORDER BY turn"
 
 _SAVE_REQUEST = """
     INSERT INTO governance.release_requests (
