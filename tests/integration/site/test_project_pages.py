@@ -247,7 +247,7 @@ def test_a_policy_version_shows_what_it_loosens_to_who_may_confirm_it(site: Brow
     assert path in site.browser("iris").get("/").text
     words = site.browser("iris").words(path)
     assert "It loosens 1 rule" in words
-    assert "data grants: patients" in words
+    assert "Data grants: patients" in words
     assert "Confirm it" in words
     assert "Confirm it" not in site.browser("olga").words(path)
     assert site.browser("olga").send(path, "approve").status_code == 403

@@ -8,12 +8,15 @@ from typing import Any
 from starlette.responses import Response
 
 from phems.domain.permissions import Verb
-from phems.domain.policy_changes import ABSENT, Change
+from phems.domain.policy_changes import ABSENT, LOOSENS, Change
 from phems.domain.policy_versions import NODE_SCOPE, PolicyRecord, PolicyState, check_second_person
 from phems.errors import NotFoundError, PhemsError
 from phems.gateway.api.policies import NODE
 from phems.gateway.site.ask import ACT_DONE, Ask, address
 from phems.gateway.site.page import Page
+from phems.gateway.spelling import size
+
+_SIZES = frozenset({"max_file_size", "memory"})
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def _show(ask: Ask) -> Response:
             "title": f"Policy version {number} of {_title(scope)}",
             "trail": [
                 ("Policies", "/policies"),
-                (_title(scope).capitalize(), address("policies", scope or NODE)),
+                (scope or "The node", address("policies", scope or NODE)),
             ],
             "record": record,
             "before": diff.before,
@@ -93,16 +96,18 @@ def _reject(ask: Ask) -> str:
 def shown_change(change: Change) -> ShownChange:
     """A change in words: of an element of a list, that it is added or taken out."""
     *where, last = (part.replace("_", " ") for part in change.path)
-    is_element = change.before is True or change.after is True
-    if is_element and ABSENT in (change.before, change.after):
+    is_element = True in (change.before, change.after) and ABSENT in (change.before, change.after)
+    is_size = change.path[-1] in _SIZES
+    values = (change.before, change.after)
+    if is_element and len(change.path) > 1 and change.path not in LOOSENS:
+        before, after = ("" if value is ABSENT else change.path[-1] for value in values)
         rule = ": ".join(where)
-        return ShownChange(
-            rule,
-            "" if change.before is ABSENT else change.path[-1],
-            "" if change.after is ABSENT else change.path[-1],
-            change.loosens,
+    else:
+        before, after = (
+            size(value) if is_size and isinstance(value, int) else _words(value) for value in values
         )
-    return ShownChange(": ".join([*where, last]), _words(change.before), _words(change.after), change.loosens)
+        rule = ": ".join([*where, last])
+    return ShownChange(rule[:1].upper() + rule[1:], before, after, change.loosens)
 
 
 def _words(value: Any) -> str:

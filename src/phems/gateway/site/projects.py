@@ -13,6 +13,7 @@ from phems.domain.permissions import Role
 from phems.gateway.site.ask import Ask, address
 from phems.gateway.site.page import Page
 from phems.gateway.site.rule_words import rules_in_words
+from phems.gateway.site.run_words import requester_words
 
 if TYPE_CHECKING:
     from phems.domain.code_revisions import CodeRevision
@@ -75,6 +76,7 @@ def _show(ask: Ask) -> Response:
             "rules": rules_in_words(spec.policy_of(name)),
             "policy_version": ask.cases.policy_versions.get(name),
             "runs": ask.cases.project_runs.list(ask.person, name, limit=LATEST).runs,
+            "requester_words": requester_words,
             "may_releases": may_releases,
             "releases": ask.cases.releases.list(ask.person, name, limit=LATEST) if may_releases else (),
         },

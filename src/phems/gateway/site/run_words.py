@@ -1,28 +1,15 @@
-"""A run and its capsule in words: Dagster's states as people say them, the parts of what would run."""
+"""A run and its capsule in words: what it is of, who asked for it, the parts of what would run."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from phems.gateway.spelling import short
 from phems.services.ports.engine_runs import EngineRun
 
-# Dagster's word -> ours.
-STATUSES: Mapping[str, str] = {
-    "NOT_STARTED": "Asked for",
-    "QUEUED": "Waiting",
-    "STARTING": "Starting",
-    "STARTED": "Running",
-    "SUCCESS": "Success",
-    "FAILURE": "Failed",
-    "CANCELING": "Being cancelled",
-    "CANCELED": "Cancelled",
-    "MANAGED": "Elsewhere",
-}
-ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 _LONGEST = 20_000
 
 
@@ -35,9 +22,14 @@ class Part:
     code: bool = False
 
 
-def status_words(status: str) -> str:
-    """A status as people say it; one that Dagster adds is shown as it is."""
-    return STATUSES.get(status, status)
+def requester_words(requester: str | None) -> str:
+    """Who asked for a run: a person, or what of the project's code did."""
+    if requester is None:
+        return "somebody who is not on record"
+    kind, _, name = requester.partition(":")
+    if not name:
+        return requester
+    return "the node" if kind == "system" else f"the {kind} {name}"
 
 
 def what_of(run: EngineRun) -> str:
@@ -54,7 +46,7 @@ def capsule_parts(document: Mapping[str, Any]) -> list[Part]:
         Part("Code", f"Content {short(document['code']['digest'])}"),
         Part("Environment", _environment(environment)),
         Part("Job", str(document["job"])),
-        Part("Selection", ", ".join(map(str, selection)) if selection else "Everything in the job"),
+        Part("Selection", _selection(selection) or "Everything in the job"),
         Part("Plan", f"Steps as in {short(str(document['plan']))}"),
         Part(
             "Configuration",
@@ -70,6 +62,10 @@ def capsule_parts(document: Mapping[str, Any]) -> list[Part]:
     if variables:
         parts.insert(2, Part("Variables", _pairs(variables)))
     return parts
+
+
+def _selection(selection: Sequence[Any]) -> str:
+    return "\n".join(str(each).removeprefix("step:") for each in selection)
 
 
 def _environment(environment: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from phems.errors import InputError, PhemsError
 from phems.gateway.site.ask import Ask, address
 from phems.gateway.site.page import Page
 from phems.gateway.site.projects import trail_of
-from phems.gateway.site.run_words import capsule_parts, status_words, what_of
+from phems.gateway.site.run_words import capsule_parts, requester_words, what_of
 from phems.services.code_approvals import CountedApproval
 from phems.services.project_runs import RunView
 
@@ -33,8 +33,7 @@ def _list(ask: Ask) -> Response:
             "runs": found.runs,
             "older": older,
             "is_first": not before,
-            "status_words": status_words,
-            "what_of": what_of,
+            "requester_words": requester_words,
         },
     )
 
@@ -51,8 +50,8 @@ def _show(ask: Ask) -> Response:
             "trail": trail_of(project, ("Runs", address("projects", project, "runs"))),
             "project": project,
             "view": view,
-            "status": status_words(view.engine.status) if view.engine else "Asked for",
             "what": what_of(view.engine) if view.engine else "",
+            "requester_words": requester_words,
             "approvals": _approvals(ask, project, view),
             "parts": capsule_parts(view.capsule) if view.capsule is not None else (),
             "outputs": [(name_of(output.path), output) for output in outputs[:MOST_OUTPUTS]],
