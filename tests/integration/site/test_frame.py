@@ -47,3 +47,29 @@ def test_a_page_without_forms_takes_none(site: BrowsedSite) -> None:
     """Otherwise an act could be sent where nobody decides on it."""
     browser = site.browser("ana")
     assert browser.client.post("/", data={"act": "x"}, headers={**HTML, **ORIGIN}).status_code == 405
+
+
+def test_a_page_that_is_refused_or_not_there_leaves_the_way_on(site: BrowsedSite) -> None:
+    """Otherwise whoever follows an old link stands before a wall of text, or of JSON."""
+    ana, olga = site.browser("ana"), site.browser("olga")
+    for browser, path, status in ((ana, "/audit", 403), (olga, "/people/eve", 404)):
+        answer = browser.get(path)
+        assert answer.status_code == status
+        assert 'aria-label="Node"' in answer.text
+        assert "What to do:" in answer.text
+
+
+def test_a_form_that_is_too_large_is_told_on_a_page(site: BrowsedSite) -> None:
+    """Also before anybody looked who sent it."""
+    answer = site.browser("olga").send("/people", "add", name="x" * (5 * 1024 * 1024))
+    assert answer.status_code == 413
+    assert "The request is too large" in answer.text
+    assert "<main" in answer.text
+
+
+def test_a_form_of_an_ended_session_is_refused_on_a_page(site: BrowsedSite) -> None:
+    browser = site.browser("olga")
+    answer = browser.client.post("/people", data={"act": "add", "name": "eve"}, headers={**HTML, **ORIGIN})
+    assert answer.status_code == 403
+    assert "The form is not of this session" in answer.text
+    assert "<main" in answer.text

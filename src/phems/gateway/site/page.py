@@ -19,7 +19,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from phems.errors import InputError, PhemsError
-from phems.gateway.replies import error_reply
+from phems.gateway.problems import status_of
+from phems.gateway.replies import error_reply, wants_page
 from phems.gateway.settings import GatewaySettings
 from phems.gateway.site.ask import Ask, asked
 
@@ -53,7 +54,7 @@ class Page:
             try:
                 return await run_in_threadpool(self._answer, ask)
             except PhemsError as error:
-                return error_reply(request, error)
+                return _told(ask, error)
 
         return Route(self.path, endpoint, methods=["GET", "POST"])
 
@@ -69,6 +70,14 @@ class Page:
             return RedirectResponse(done, status_code=303) if isinstance(done, str) else done
         except PhemsError as error:
             return self.show(replace(ask, error=error))
+
+
+def _told(ask: Ask, error: PhemsError) -> Response:
+    """The error as a page in the frame, so that whoever met it knows where they are and can go on."""
+    if not wants_page(ask.request):
+        return error_reply(ask.request, error)
+    calm = replace(ask, error=None)
+    return calm.answer("failed.html", {"title": error.what, "failed": error}, status=status_of(error))
 
 
 async def _form(request: Request) -> FormData:
