@@ -5,6 +5,7 @@ the engine on top of them: what `phems serve` runs. The second is imported by th
 because it brings Dagster with it.
 """
 
-from phems.bootstrap.node import Node, open_node, started_node
+from phems.bootstrap.node import Node
+from phems.bootstrap.opening import open_node, started_node
 
 __all__ = ["Node", "open_node", "started_node"]

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phems.adapters.checkpoint_file import CheckpointFile
 from phems.adapters.clock import SystemClock
-from phems.adapters.node_lock import NodeLock
 from phems.adapters.passwords import Argon2Hasher
-from phems.adapters.postgres.database import Database, open_database
+from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
 from phems.adapters.signing import RELEASE_KEY, SigningKey, load_or_create_key, signature_matches
-from phems.domain.actors import LOCAL_OPERATOR, Actor
+from phems.domain.actors import Actor
 from phems.domain.permissions import Role
-from phems.errors import PhemsError, UnavailableError
-from phems.nodespec import NodePaths, NodeSpec, load_node, node_paths
+from phems.errors import PhemsError
+from phems.nodespec import NodePaths, NodeSpec, load_node
 from phems.services.checkpoints import CheckpointKeeper
-from phems.services.membership import RolesInForce, acting, current_authority
+from phems.services.membership import RolesInForce, current_authority
 
 if TYPE_CHECKING:
     from phems.adapters.approver_keys import FolderApproverKeys
@@ -477,34 +475,3 @@ class Node:
         authority = self.users.authenticate_token(token)
         current_authority.set(authority)
         return authority.actor
-
-
-@contextmanager
-def open_node(folder: Path) -> Iterator[Node]:
-    """The node whose node.yaml lies in `folder`, attached to its running database.
-
-    When the node does not run, its database is started for the time of the block, under the node's lock.
-    """
-    spec = load_node(folder)
-    paths = node_paths(spec, folder)
-    with acting(None):  # whoever comes to act with a token acts until the end of the block
-        try:
-            database = open_database(spec, paths, start=False)
-        except UnavailableError:
-            with NodeLock(paths.lock), started_node(spec, paths) as node:
-                yield node
-            return
-        with database:
-            node = Node(spec, paths, database)
-            node.follow_policies()
-            yield node
-
-
-@contextmanager
-def started_node(spec: NodeSpec, paths: NodePaths) -> Iterator[Node]:
-    """The node with its database started and its audit log checked; the caller holds the lock."""
-    with open_database(spec, paths, start=True) as database:
-        node = Node(spec, paths, database)
-        node.audit.open()
-        node.take_up(LOCAL_OPERATOR, spec)
-        yield node

@@ -17,8 +17,9 @@ from phems.errors import InputError
 from phems.gateway.api.asking import Cases, Person, Project, row
 from phems.gateway.api.bodies import Body, Reason
 from phems.gateway.api.cursors import DEFAULT_LIMIT, Cursor, Limit, Page, page
-from phems.gateway.api.etags import IfMatch, check_unchanged, etag
+from phems.gateway.api.etags import IfMatch, check_unchanged
 from phems.gateway.api.use_cases import UseCases
+from phems.gateway.entity_tags import etag
 from phems.services.code_approvals import SignedStatement
 
 router = APIRouter(prefix="/projects/{project}/code-revisions", tags=["code"])

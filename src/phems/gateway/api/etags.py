@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any
 
 from fastapi import Header
-from pydantic import TypeAdapter
 
 from phems.errors import StaleError
+from phems.gateway.entity_tags import etag
 
 IfMatch = Annotated[
     str | None,
@@ -18,11 +17,6 @@ IfMatch = Annotated[
         description="The ETag of the answer that the act is based on; 412 when it is no longer so.",
     ),
 ]
-
-
-def etag(shown: Any) -> str:
-    """The entity tag of what a person is shown."""
-    return f'"{hashlib.sha256(TypeAdapter(type(shown)).dump_json(shown)).hexdigest()[:32]}"'
 
 
 def check_unchanged(given: str | None, shown: Any, *, name: str) -> None:

@@ -16,11 +16,11 @@ from phems.domain.policy_versions import NODE_SCOPE, PolicyRecord, PolicyState
 from phems.gateway.api.asking import Cases, Person, permitted, row
 from phems.gateway.api.bodies import Body, Nothing, Reason
 from phems.gateway.api.cursors import DEFAULT_LIMIT, Cursor, Limit, Page, page
+from phems.gateway.node_scope import NODE
 from phems.nodespec import load_node
 
 router = APIRouter(prefix="/policies", tags=["policy"])
 
-NODE = "-"
 Scope = Annotated[str, Path(description="A project, or `-` for the node as a whole.", max_length=63)]
 Proposer = Annotated[Actor, Depends(permitted("policy.propose"))]
 Number = Annotated[int, Path(ge=1, le=1_000_000, description="The number of the version in its scope.")]

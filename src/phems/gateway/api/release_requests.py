@@ -15,8 +15,9 @@ from phems.gateway.api.answers import attachment
 from phems.gateway.api.asking import Cases, Person, Project, row
 from phems.gateway.api.bodies import Body, Nothing, OptionalReason, Reason
 from phems.gateway.api.cursors import DEFAULT_LIMIT, Cursor, Limit, Page, page
-from phems.gateway.api.etags import IfMatch, check_unchanged, etag
+from phems.gateway.api.etags import IfMatch, check_unchanged
 from phems.gateway.api.use_cases import UseCases
+from phems.gateway.entity_tags import etag
 from phems.services.release_asks import AskedGroup, asked_groups
 from phems.services.release_summaries import ReleaseLine, ReleaseSummary, line_of, summary_of
 

@@ -11,7 +11,7 @@ from phems.domain.permissions import Verb
 from phems.domain.policy_changes import ABSENT, LOOSENS, Change
 from phems.domain.policy_versions import NODE_SCOPE, PolicyRecord, PolicyState, check_second_person
 from phems.errors import NotFoundError, PhemsError
-from phems.gateway.api.policies import NODE
+from phems.gateway.node_scope import NODE
 from phems.gateway.site.ask import ACT_DONE, Ask, address
 from phems.gateway.site.page import Page
 from phems.gateway.spelling import size

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from phems.errors import StaleError
-from phems.gateway.api.etags import etag
+from phems.gateway.entity_tags import etag
 from phems.gateway.site.ask import Ask
 
 SEEN_FIELD = "seen"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from phems.domain.policy_versions import NODE_SCOPE
 from phems.domain.waiting import Task, TaskKind, Underway
-from phems.gateway.api.policies import NODE
+from phems.gateway.node_scope import NODE
 from phems.gateway.site.ask import address
 from phems.gateway.spelling import count, short
 
