@@ -53,6 +53,7 @@ def test_three_people_take_a_release_from_request_to_package(
 
     ana.open(f"/releases/{request}")
     expect(ana.page.get_by_role("heading", level=1)).to_contain_text("Released", timeout=SECONDS)
+    expect(ana.page.get_by_role("button", name="Withdraw the request")).to_have_count(0, timeout=SECONDS)
     ana.picture("released")
     with ana.page.expect_download() as download:
         ana.page.get_by_role("link", name="Download the package").click()

@@ -6,6 +6,10 @@ if (summary) summary.focus();
 
 // A part marked data-live is fetched anew when the node says that something of its topic changed.
 const live = document.querySelectorAll("[data-live]");
+// Whether somebody has begun to fill something in: that is left alone, and so is where they are.
+const isTouched = (part) => part.contains(document.activeElement)
+  || [...part.querySelectorAll("input, textarea")].some((each) => each.value !== each.defaultValue || each.checked !== each.defaultChecked)
+  || [...part.querySelectorAll("option")].some((each) => each.defaultSelected && !each.selected);
 if (live.length && window.EventSource) {
   let pending = null;
   const refresh = async () => {
@@ -18,8 +22,7 @@ if (live.length && window.EventSource) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of parts.filter((each) => (each.dataset.from || location.href) === address)) {
         const next = page.getElementById(part.id);
-        // What somebody is typing in is left alone.
-        if (next && !part.contains(document.activeElement)) part.replaceWith(next);
+        if (next && !isTouched(part)) part.replaceWith(next);
       }
     }
   };
@@ -31,10 +34,9 @@ if (live.length && window.EventSource) {
       if (source) source.close();
       source = null;
     } else if (!source) {
-      let isAgain = false;
       source = new EventSource("/events");
-      // What changed during a gap was told to nobody.
-      source.addEventListener("open", () => { if (isAgain) soon(); isAgain = true; });
+      // What changed before it was open (since the page was made, or during a gap) was told to nobody.
+      source.addEventListener("open", soon);
       source.addEventListener("changed", (event) => {
         const topics = new Set([...document.querySelectorAll("[data-live]")].flatMap((part) => part.dataset.live.split(" ")));
         if (topics.has(event.data)) soon();
