@@ -237,8 +237,12 @@ class RunDriver:
 
     def _settle_skipped(self) -> None:
         # The events are written by being made: Dagster's constructors log them to the instance.
-        for _event in self._active.plan_events_iterator(self._context):  # type: ignore[arg-type]
-            pass
+        # It skips, then gives up: a step given up may be the last that one to be skipped waited for.
+        is_settled = False
+        while not is_settled:
+            for _event in self._active.plan_events_iterator(self._context):  # type: ignore[arg-type]
+                pass
+            is_settled = not self._active._pending_skip  # noqa: SLF001 - what its next round would skip
 
     def _tell_blocked(self) -> None:
         for _event in self._active.concurrency_event_iterator(self._context):  # type: ignore[arg-type]

@@ -219,6 +219,17 @@ def test_a_random_run_ends_as_under_stock_dagster(nodes: list[Node], seed: int, 
         assert max(node.finished.values(), default=1) == 1, "a finished step ran again"
 
 
+def test_a_step_is_skipped_when_the_last_that_it_waited_for_is_given_up() -> None:
+    """Otherwise the run waits for ever: nothing of it runs, and nothing more will happen."""
+    nodes = [Node("fails", ()), Node("gives nothing", ()), Node("works", (0,)), Node("works", (2, 1))]
+    with dg.DagsterInstance.ephemeral() as instance:
+        node = PlayedNode(nodes, job_of(nodes), instance, random.Random(1), mishaps=False)  # noqa: S311
+        for task, state in sorted(node.queue, key=lambda queued: queued[0].step_key, reverse=True):
+            node.step(task, state)
+            node.driver.advance()
+        assert node.driver.is_done
+
+
 @pytest.fixture
 def diamond() -> Iterator[PlayedNode]:
     nodes = [Node("works", ()), Node("works", (0,)), Node("works", (0,)), Node("works", (1, 2))]
