@@ -110,7 +110,7 @@ def _uv(text: str) -> Iterator[tuple[str, Pin]]:
         files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
         hashes = frozenset(str(file["hash"]) for file in files if "hash" in file)
         where = ", ".join(f"{kind} {place}" for kind, place in sorted(source.items()))
-        yield package["name"], Pin(str(package.get("version", "")), where.removeprefix(_INDEX), hashes)
+        yield package["name"], Pin(str(package.get("version", "")), where, hashes)
 
 
 def _poetry(text: str) -> Iterator[tuple[str, Pin]]:
@@ -159,8 +159,6 @@ def _requirements(text: str) -> Iterator[tuple[str, Pin]]:
             version = "" if direct else pinned.strip().removeprefix("==").strip()
             yield named[1], Pin(version, pinned[1:].strip() if direct else "", hashes)
 
-
-_INDEX = "registry https://pypi.org/simple"
 
 _READERS: tuple[tuple[str, Callable[[str], Iterator[tuple[str, Any]]]], ...] = (
     (r"uv\.lock", _uv),

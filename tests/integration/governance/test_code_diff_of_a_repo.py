@@ -22,7 +22,7 @@ LOCK = """version = 1
 [[package]]
 name = "numpy"
 version = "{version}"
-source = {{ registry = "https://pypi.org/simple" }}
+source = {{ registry = "https://index.example/packages" }}
 """
 
 

@@ -18,7 +18,7 @@ source = { editable = "." }
 [[package]]
 name = "NumPy"
 version = "2.1.0"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/packages" }
 sdist = { url = "https://files.example/numpy.tar.gz", hash = "sha256:aa" }
 wheels = [{ url = "https://files.example/numpy.whl", hash = "sha256:bb" }]
 """
@@ -41,7 +41,7 @@ lock-version = "1.0"
 [[packages]]
 name = "attrs"
 version = "25.1"
-index = "https://pypi.org/simple"
+index = "https://index.example/packages"
 wheels = [{name = "attrs.whl", hashes = {sha256 = "aa"}}]
 [[packages]]
 name = "local"
@@ -73,7 +73,9 @@ def test_the_lock_of_uv() -> None:
     """Otherwise the approver of most projects is told nothing."""
     assert pins("uv.lock", UV) == {
         "study": [Pin("0.1", "editable .")],
-        "numpy": [Pin("2.1.0", "", frozenset({"sha256:aa", "sha256:bb"}))],
+        "numpy": [
+            Pin("2.1.0", "registry https://index.example/packages", frozenset({"sha256:aa", "sha256:bb"}))
+        ],
     }
 
 
@@ -89,7 +91,7 @@ def test_the_lock_of_poetry() -> None:
 def test_the_lock_of_pep_751(name: str) -> None:
     """Otherwise the standard's own form is not read."""
     assert pins(name, PYLOCK) == {
-        "attrs": [Pin("25.1", "https://pypi.org/simple", frozenset({"sha256:aa"}))],
+        "attrs": [Pin("25.1", "https://index.example/packages", frozenset({"sha256:aa"}))],
         "local": [Pin("", "directory lib")],
         "forked": [Pin("", "vcs https://forge.example/x c0ffee")],
     }
@@ -100,7 +102,9 @@ def test_the_requirements_of_pip_with_their_indexes() -> None:
     assert pins("requirements-dev.txt", REQUIREMENTS) == {
         "--extra-index-url": [Pin("https://packages.example/simple")],
         "-r": [Pin("other.txt")],
-        "numpy": [Pin("2.1.0", "", frozenset({"sha256:aa", "sha256:bb"}))],
+        "numpy": [
+            Pin("2.1.0", "registry https://index.example/packages", frozenset({"sha256:aa", "sha256:bb"}))
+        ],
         "typing-extensions": [Pin(">= 4.0")],
         "acro": [Pin("", "git+https://forge.example/acro.git")],
         "--unnamed": [Pin("./wheels/x.whl")],
