@@ -10,6 +10,7 @@ import pytest
 from tests.integration.governance.governed_site import ANA, CHRIS, MIB, PROJECT, STRANGER, Site
 
 from phems.adapters import output_check_runner
+from phems.adapters.sandbox import one_shot
 from phems.domain.output_checks import CheckOrder, CheckReport, Finding, Verdict, worst
 from phems.errors import NotFoundError, RefusedError, UnavailableError
 from phems.services.output_checks import OutputChecks
@@ -123,7 +124,7 @@ def test_without_a_sandbox_the_policy_decides(site: Site) -> None:
 
 def test_a_bare_process_is_told_in_every_report(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise nobody knows that a file could have reached further than its check."""
-    monkeypatch.setattr(output_check_runner.walls, "find", lambda: None)
+    monkeypatch.setattr(one_shot.walls, "find", lambda: None)
     site.wrote("good.csv", TABLE, declaration=DECLARED)
     report = site.output_checks.rehearse(ANA, PROJECT, Choice("run-1"))
     [warning] = [found for found in report.of(None) if found.check == "output-checks"]
@@ -142,8 +143,8 @@ def test_a_process_that_gives_no_report_fails_every_file(
     program = tmp_path / "python"
     program.write_text(end)
     program.chmod(0o755)
-    monkeypatch.setattr(output_check_runner.walls, "find", lambda: None)
-    monkeypatch.setattr(output_check_runner, "interpreter", lambda _named: program)
+    monkeypatch.setattr(one_shot.walls, "find", lambda: None)
+    monkeypatch.setattr(one_shot, "interpreter", lambda _named: program)
     site.wrote("a.csv", TABLE)
     site.wrote("b.csv", TABLE)
     report = site.output_checks.rehearse(ANA, PROJECT, Choice("run-1"))
@@ -158,8 +159,8 @@ def test_a_process_that_does_not_end_is_ended(
     program = tmp_path / "python"
     program.write_text("#!/bin/sh\nsleep 600\n")
     program.chmod(0o755)
-    monkeypatch.setattr(output_check_runner.walls, "find", lambda: None)
-    monkeypatch.setattr(output_check_runner, "interpreter", lambda _named: program)
+    monkeypatch.setattr(one_shot.walls, "find", lambda: None)
+    monkeypatch.setattr(one_shot, "interpreter", lambda _named: program)
     monkeypatch.setattr(output_check_runner, "GRACE_SECONDS", -2.0)
     site.set_rules(checks={**site.rules_of(PROJECT).checks, "seconds": 1})
     site.wrote("a.csv", TABLE)

@@ -102,9 +102,7 @@ def test_the_requirements_of_pip_with_their_indexes() -> None:
     assert pins("requirements-dev.txt", REQUIREMENTS) == {
         "--extra-index-url": [Pin("https://packages.example/simple")],
         "-r": [Pin("other.txt")],
-        "numpy": [
-            Pin("2.1.0", "registry https://index.example/packages", frozenset({"sha256:aa", "sha256:bb"}))
-        ],
+        "numpy": [Pin("2.1.0", "", frozenset({"sha256:aa", "sha256:bb"}))],
         "typing-extensions": [Pin(">= 4.0")],
         "acro": [Pin("", "git+https://forge.example/acro.git")],
         "--unnamed": [Pin("./wheels/x.whl")],
