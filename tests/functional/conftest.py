@@ -55,9 +55,9 @@ def hospital() -> Iterator[Hospital]:
             node.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium."""
+    """Chromium, closed with its module: while its driver lives, no other test can run an event loop."""
     with chromium() as started:
         yield started
 
