@@ -103,7 +103,7 @@ def test_who_may_not_launch_is_told_why(phems: Phems) -> None:
     operator = phems("run", "launch", PROJECT, "two_steps", who="olga")
     assert (operator.code, "run.launch" in operator.err) == (4, True)
     stranger = phems("run", "list", who="phems_wrong")
-    assert (stranger.code, "phems user token" in stranger.err) == (4, True)
+    assert (stranger.code, "phems user token" in stranger.err) == (4, True), stranger
 
 
 def test_names_that_do_not_exist_come_with_those_that_do(phems: Phems) -> None:
