@@ -136,9 +136,16 @@ def _approve_code(story: Story) -> None:
         "repositoryLocationName": HEART,
         "sensorName": "quality_after_cohort",
     }
-    answer = story.node.graphql("ana", _START_SENSOR, selector=selector)
-    started = answer.get("data", {}).get("startSensor", {}).get("__typename") == "Sensor"
-    story.teller.claim("ana switched on the sensor that watches the cohort", holds=started, seen=answer)
+
+    def switched_on() -> bool:
+        answer = story.node.graphql("ana", _START_SENSOR, selector=selector)
+        return bool(answer.get("data", {}).get("startSensor", {}).get("__typename") == "Sensor")
+
+    # A host is ready a moment before Dagster's own view of its code is.
+    started = story.wait_for("the sensor that watches the cohort", switched_on, RUN_SECONDS)
+    story.teller.claim(
+        "ana switched on the sensor that watches the cohort", holds=bool(started), seen=selector
+    )
 
 
 def _run_heart(story: Story) -> None:
