@@ -42,7 +42,7 @@ def test_serve(folder: Path, seconds: float) -> None:
     """Otherwise a Postgres would run on without its node, or a lock would keep the next one out."""
     write_spec(folder)
     code, words = interrupt(command(folder, "serve"), folder, seconds, folder)
-    if seconds > 0.1:  # before that, Python itself may not be up, and dies in words and with a code of its own
+    if seconds > 0.1:  # before that, Python itself may not be up: it dies in its own words
         assert "Traceback" not in words, words
         assert code in {0, INTERRUPTED, -signal.SIGINT}, words
     assert processes_of(folder) == []
