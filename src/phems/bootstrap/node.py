@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from phems.services.policies import Policies, Waiting
     from phems.services.ports.code_repos import CodeMount
     from phems.services.ports.data_versions import DataVersions
+    from phems.services.ports.identity_provider import IdentityProvider
     from phems.services.project_access import ProjectAccess, ProjectRules
     from phems.services.project_runs import ProjectRuns
     from phems.services.publisher import Publisher
@@ -174,7 +175,17 @@ class Node:
             clock=self.clock,
             passwords=Argon2Hasher(),
             identity=lambda: self.spec.identity,
+            provider=lambda: self._identity_provider,
         )
+
+    @cached_property
+    def _identity_provider(self) -> IdentityProvider | None:
+        # Of node.yaml as it was at the start: its issuer and secret are no matter of policy.
+        if self.spec.identity.oidc is None:
+            return None
+        from phems.bootstrap.identity_provider import identity_provider_of
+
+        return identity_provider_of(self.spec.identity.oidc, self.paths)
 
     @cached_property
     def coordinators(self) -> Coordinators:
@@ -437,7 +448,7 @@ class Node:
     @cached_property
     def membership(self) -> RolesInForce:
         """Who holds which roles, by name and by group."""
-        return RolesInForce(lambda: self.spec)
+        return RolesInForce(lambda: self.spec, self.users.remembered_groups)
 
     def roles_in(self, name: str, project: str | None = None) -> frozenset[Role]:
         """The roles of a person: node-wide ones, and those of a project when it is named."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from phems.cli.user_ports import SessionRow, TokenRow, TokenWish, UserRow
+from phems.cli.user_ports import LinkedUser, SessionRow, TokenRow, TokenWish, UserRow
 from phems.domain.authority import scope_of
 
 if TYPE_CHECKING:
@@ -89,6 +89,11 @@ class LocalUsers:
     def end_sessions(self, actor: Actor, name: str) -> int:
         """End all of a user's sessions."""
         return self._node.users.end_sessions(actor, name)
+
+    def link(self, actor: Actor, name: str, subject: str) -> LinkedUser:
+        """Have a user sign in at the identity provider."""
+        linked = self._node.users.link(actor, name, subject)
+        return LinkedUser(linked.name, linked.issuer, linked.subject)
 
     def _row(self, user: User) -> UserRow:
         return UserRow(

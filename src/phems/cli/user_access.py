@@ -101,6 +101,16 @@ def end_sessions(name: _NAME) -> None:
     output.done({"user": name, "sessions_ended": ended}, f"Ended {ended} sessions of {name}.")
 
 
+def link(
+    name: _NAME,
+    subject: Annotated[str, typer.Argument(help="Who they are at the identity provider: its sub claim.")],
+) -> None:
+    """Have a user sign in at the identity provider from now on. Their password goes, their sessions end."""
+    with opened("user.manage") as (node, actor):
+        linked = node.users.link(actor, name, subject)
+    output.done(linked, f"{linked.name} signs in at {linked.issuer} from now on.")
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to `phems user`."""
     app.command("token")(token)
@@ -109,3 +119,4 @@ def register(app: typer.Typer) -> None:
     app.command("sessions")(sessions)
     app.command("end-session")(end_session)
     app.command("end-sessions")(end_sessions)
+    app.command("link")(link)

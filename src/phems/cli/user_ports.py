@@ -51,6 +51,15 @@ class SessionRow:
     agent: str
 
 
+@dataclass(frozen=True, slots=True)
+class LinkedUser:
+    """Where a user signs in from now on."""
+
+    name: str
+    issuer: str | None
+    subject: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenWish:
     """A token to make: for so many days, or to the end of a day; for these projects and verbs, or for all."""
@@ -75,3 +84,4 @@ class UserPort(Protocol):
     def sessions(self, name: str) -> Sequence[SessionRow]: ...
     def end_session(self, actor: Actor, name: str, session_id: str) -> None: ...
     def end_sessions(self, actor: Actor, name: str) -> int: ...
+    def link(self, actor: Actor, name: str, subject: str) -> LinkedUser: ...

@@ -118,6 +118,9 @@ LOOSENS: Mapping[Path, Loosens] = {
     # The node
     ("roles", "operator", "*"): added,
     ("roles", "auditor", "*"): never,
+    ("groups", "*", "roles", "operator"): added,
+    ("groups", "*", "roles", "auditor"): never,
+    ("groups", "*", "projects", "*", "*"): added,
     # People who are moved between organisations could make one look like two.
     ("organisations", "*"): any_change,
     ("data_sources", "*", "path"): replaced,

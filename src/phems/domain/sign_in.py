@@ -21,6 +21,9 @@ LONGEST_TOKEN_LABEL = 100
 SEEN_EVERY = timedelta(minutes=1)
 """How exactly it is written down when a session or token was last used."""
 
+PENDING_LIFETIME = timedelta(minutes=10)
+"""How long somebody may take at the identity provider, or to find their second factor."""
+
 FREE_FAILURES = 5
 LONGEST_WAIT = timedelta(minutes=5)
 # A hospital's people may all come from one address: more tries are free, and it is waited for less long.
@@ -49,6 +52,11 @@ def check_password(password: str) -> str:
             remedy="Take a few words that only you would put together.",
         )
     return password
+
+
+def printable(text: str) -> str:
+    """What somebody else wrote, as it may stand in a message: one short line."""
+    return "".join(char if char.isprintable() else "?" for char in text[:200])
 
 
 def check_label(label: str) -> str:

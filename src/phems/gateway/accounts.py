@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from phems.domain.actors import Actor
 from phems.domain.authority import Authority, TokenScope
+from phems.services.oidc_sign_ins import BegunSignIn, FinishedSignIn, SignInWays
 from phems.services.ports.users import ApiToken, Session
 from phems.services.user_sessions import Client
 
@@ -36,7 +37,21 @@ class Accounts(Protocol):
         """Whom an API token stands for; RefusedError when it is unknown, expired or revoked."""
         ...
 
-    def open_session(self, actor: Actor, client: Client) -> OpenedSession:
+    def ways(self) -> SignInWays:
+        """How people may sign in."""
+        ...
+
+    def begin_oidc(self, redirect_uri: str, next_path: str) -> BegunSignIn:
+        """Send a browser to the identity provider."""
+        ...
+
+    def finish_oidc(self, redirect_uri: str, answer: Mapping[str, str], browser: str) -> FinishedSignIn:
+        """Who has come back from the identity provider; RefusedError when its word does not hold."""
+        ...
+
+    def open_session(
+        self, actor: Actor, client: Client, *, method: str, groups: Collection[str]
+    ) -> OpenedSession:
         """A session for who has just signed in."""
         ...
 

@@ -28,6 +28,7 @@ from phems.gateway.http_protocol import OpenConnections
 from phems.gateway.inbound_headers import InboundHeaders
 from phems.gateway.live_changes import LiveChanges
 from phems.gateway.metrics import GatewayMetrics, LimitsCollector, Measured, NodeCollector, Watch
+from phems.gateway.oidc_sign_in import OidcSignIn
 from phems.gateway.open_requests import OpenRequests
 from phems.gateway.pages import STATIC, static_file
 from phems.gateway.probes import Probes, Probing
@@ -88,6 +89,7 @@ def assemble(
             events_route(live or LiveChanges(settings.membership)),
             *sign_in.routes(),
             *ApiSignIn(accounts, identities, sign_in).routes(),
+            *OidcSignIn(accounts, sign_in, settings).routes(),
             *AccountPage(accounts, identities, settings).routes(),
             *Probes(readiness, probing.metrics, settings).routes(),
             *(

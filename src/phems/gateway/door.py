@@ -36,7 +36,9 @@ EVENTS_PATH = "/events"
 RELEASES_PATH = "/api/releases"
 """All that a coordinator's token opens: see `phems.gateway.api.releases`."""
 API_SIGN_IN_PATH = "/api/sign-in"
-PUBLIC_PATHS = frozenset({"/login", API_SIGN_IN_PATH, *STATIC})
+OIDC_PATH = "/login/oidc"
+OIDC_BACK_PATH = "/login/oidc/back"
+PUBLIC_PATHS = frozenset({"/login", API_SIGN_IN_PATH, OIDC_PATH, OIDC_BACK_PATH, *STATIC})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 WEBSOCKET_CHECK_SECONDS = 15.0
 SESSION_ENDED_CODE = 4401

@@ -25,13 +25,20 @@ from phems.gateway.readiness import Readiness
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-SIGN_IN = re.compile(r"/(login|oidc|sign-in)(/|$)")
+SIGN_IN = re.compile(r"/(login|oidc|sign-in|api/sign-in)(/|$)")
+OIDC = re.compile(r"/login/oidc(/|$)")
+"""Signing in at the identity provider: a GET there, a GET back."""
 SESSION_COOKIE = b"phems_session="
 
 # Routes that have no template of their own: what they begin with, and what they are called.
 ROUTES = (
     (re.compile(r"/graphql/?$"), "/graphql"),
-    (re.compile(r"/(healthz|readyz|metrics|login|logout|account|events|server_info|dagit_info)$"), None),
+    (
+        re.compile(
+            r"/(healthz|readyz|metrics|login(/oidc(/back)?)?|logout|account|events|server_info|dagit_info)$"
+        ),
+        None,
+    ),
     (re.compile(r"/logs/"), "/logs/{path}"),
     (re.compile(r"/download_debug/"), "/download_debug/{run_id}"),
     (re.compile(r"/notebook"), "/notebook"),
@@ -135,8 +142,12 @@ class GatewayMetrics:
             self._refusals.labels(REFUSALS[status]).inc()
         if session:
             self._sign_ins.labels("done").inc()
-        elif method == "POST" and 400 <= status < 500 and SIGN_IN.match(scope["path"]):  # noqa: PLR2004
+        elif 400 <= status < 500 and _tries_to_sign_in(method, scope["path"]):  # noqa: PLR2004
             self._sign_ins.labels("refused").inc()
+
+
+def _tries_to_sign_in(method: str, path: str) -> bool:
+    return (SIGN_IN if method == "POST" else OIDC).match(path) is not None
 
 
 class Measured:

@@ -50,6 +50,8 @@ DOWNLOADS = re.compile(r"/(logs|download_debug|notebook)/|/api/.*/(package|packa
 KINDS: Sequence[Kind] = (
     Kind("probes", "ask how the node is", re.compile(r"/(readyz|metrics)$")),
     Kind("sign_in", "try to sign in", re.compile(r"/(login|oidc|sign-in|api/sign-in)(/|$)"), safe=False),
+    # Going to the identity provider and coming back are GETs: each keeps something, or asks the provider.
+    Kind("sign_in", "try to sign in", re.compile(r"/login/oidc(/|$)")),
     Kind("graphql", "ask GraphQL", re.compile(r"/graphql/?$")),
     Kind("downloads", "download files", DOWNLOADS, safe=True),
     Kind("writes", "change something", safe=False),

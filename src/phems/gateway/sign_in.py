@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,10 +15,11 @@ from phems.domain.actors import Actor
 from phems.errors import InputError, PhemsError
 from phems.gateway.accounts import Accounts
 from phems.gateway.callers import Credential
-from phems.gateway.door import SESSION_COOKIE, Identities
+from phems.gateway.door import OIDC_PATH, SESSION_COOKIE, Identities
 from phems.gateway.forms import client_of, form_fields
 from phems.gateway.origins import local_path
 from phems.gateway.pages import render
+from phems.gateway.problems import status_of
 from phems.gateway.replies import error_reply
 from phems.gateway.settings import GatewaySettings
 from phems.services.user_sessions import Client
@@ -44,7 +47,7 @@ class SignIn:
 
     async def form(self, request: Request) -> Response:
         """The sign-in page."""
-        return self._form(next_path=local_path(request.query_params.get("next")))
+        return self.page(next_path=local_path(request.query_params.get("next")))
 
     async def sign_in(self, request: Request) -> Response:
         """Check name and password; a new session, and on to where the person wanted to go."""
@@ -55,21 +58,35 @@ class SignIn:
         next_path = local_path(fields.get("next"))
         name = fields.get("name", "").strip()
         try:
-            actor = await self.authenticated(name, fields.get("password"), client)
-            session = await run_in_threadpool(self._accounts.open_session, actor, client)
+            actor = await self.authenticated(name, fields.get("password", ""), client)
+            answer = RedirectResponse(next_path, status_code=303)
+            await self.enter(request, answer, actor, client, "password")
         except PhemsError as error:
-            return self._form(next_path=next_path, name=name, error=error)
+            return self.page(next_path=next_path, name=name, error=error)
+        return answer
+
+    async def enter(
+        self,
+        request: Request,
+        answer: Response,
+        actor: Actor,
+        client: Client,
+        method: str,
+        groups: Collection[str] = (),
+    ) -> None:
+        """A new session for who has signed in, in the answer's cookie; the one of before ends."""
+        session = await run_in_threadpool(
+            lambda: self._accounts.open_session(actor, client, method=method, groups=groups)
+        )
         await self._close(request)
-        answer = RedirectResponse(next_path, status_code=303)
         answer.set_cookie(
             SESSION_COOKIE,
             session.secret,
             path="/",
             httponly=True,
             samesite="strict",
-            secure=self._is_secure(request),
+            secure=is_secure(request, self._settings),
         )
-        return answer
 
     async def authenticated(self, name: str, password: str, client: Client) -> Actor:
         """Who signs in with a name and a password: pages and the API ask here, and nowhere else."""
@@ -83,19 +100,28 @@ class SignIn:
         await self._close(request)
         answer = RedirectResponse("/login", status_code=303)
         answer.delete_cookie(
-            SESSION_COOKIE, path="/", httponly=True, samesite="strict", secure=self._is_secure(request)
+            SESSION_COOKIE,
+            path="/",
+            httponly=True,
+            samesite="strict",
+            secure=is_secure(request, self._settings),
         )
         return answer
 
-    def _form(self, *, next_path: str, name: str = "", error: PhemsError | None = None) -> Response:
+    def page(self, *, next_path: str, name: str = "", error: PhemsError | None = None) -> Response:
+        """The sign-in page, with each way that node.yaml allows, and what went wrong."""
+        ways = self._accounts.ways()
         values = {
+            "local": ways.local,
+            "provider": ways.provider,
+            "provider_path": f"{OIDC_PATH}?next={quote(next_path, safe='')}",
             "title": "Error: sign in" if error else "Sign in",
             "node": self._settings.title,
             "next": next_path,
             "name": name,
             "error": error,
         }
-        return render("login.html", values, status=403 if error else 200)
+        return render("login.html", values, status=status_of(error) if error else 200)
 
     async def _close(self, request: Request) -> None:
         session = request.cookies.get(SESSION_COOKIE)
@@ -103,5 +129,7 @@ class SignIn:
             await run_in_threadpool(self._accounts.close_session, session)
             self._identities.forget(Credential.SESSION, session)
 
-    def _is_secure(self, request: Request) -> bool:
-        return self._settings.tls or request.scope["scheme"] == "https"
+
+def is_secure(request: Request, settings: GatewaySettings) -> bool:
+    """Whether the browser came by https, so that its cookies are for https alone."""
+    return settings.tls or request.scope["scheme"] == "https"

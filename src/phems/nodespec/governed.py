@@ -1,8 +1,8 @@
 """What of a node spec is governed: the parts that become policy versions, and the way back from them.
 
 A version's content is plain JSON. Of a project: its policy in full, members, data grants, and where its code
-comes from. Of the node: roles, organisations, data sources. The rest of node.yaml (ports, folders, queues,
-limits of steps) is the operator's to set.
+comes from. Of the node: roles, what groups may do, organisations, data sources. The rest of node.yaml (ports,
+folders, queues, limits of steps) is the operator's to set.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from phems.nodespec.identity import GroupRoles
 from phems.nodespec.models import DataSource, NodeRoles, NodeSpec
 from phems.nodespec.policies import Policy
 from phems.nodespec.projects import DataGrant, Members, Project
@@ -26,6 +27,14 @@ def node_content(spec: NodeSpec) -> dict[str, Any]:
             name: {"path": source.path, "format": source.format, "version": source.version}
             for name, source in spec.data_sources.items()
         },
+        # A node without groups has no such part, as before there were any.
+        **({"groups": _groups(spec)} if spec.identity.groups else {}),
+    }
+
+
+def _groups(spec: NodeSpec) -> dict[str, Any]:
+    return {
+        group: _sorted_lists(given.model_dump(mode="json")) for group, given in spec.identity.groups.items()
     }
 
 
@@ -65,6 +74,8 @@ def in_force(declared: NodeSpec, contents: Mapping[str, Content]) -> NodeSpec:
     changed: dict[str, Any] = {}
     if node is not None:
         changed["roles"] = NodeRoles.model_validate(node["roles"])
+        groups = {name: GroupRoles.model_validate(given) for name, given in node.get("groups", {}).items()}
+        changed["identity"] = declared.identity.model_copy(update={"groups": groups})
         changed["organisations"] = _members_of(node["organisations"])
         changed["data_sources"] = {
             name: _source(declared.data_sources.get(name), content)

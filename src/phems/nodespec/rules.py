@@ -71,6 +71,8 @@ def enough_people_decide(spec: NodeSpec) -> Iterator[Finding]:
         ):
             # An author decides nothing on their own work: with no analysts yet, nobody is taken away.
             left = {author: set(people) - {author} for author in members.data_analyst} or {"": set(people)}
+            if role in by_group(spec, name):
+                continue  # how many people a group has, the identity provider knows
             short = [author for author, others in left.items() if len(others) < needed]
             if not short:
                 continue
@@ -87,6 +89,45 @@ def enough_people_decide(spec: NodeSpec) -> Iterator[Finding]:
             )
 
 
+def by_group(spec: NodeSpec, project: str) -> frozenset[str]:
+    """The roles in a project that some group of the identity provider has."""
+    return frozenset(
+        role for given in spec.identity.groups.values() for role in given.projects.get(project, ())
+    )
+
+
+def groups_are_of_projects(spec: NodeSpec) -> Iterator[Finding]:
+    known = list(spec.projects)
+    for group, given in spec.identity.groups.items():
+        for project in given.projects:
+            if project not in known:
+                yield Finding(
+                    ("identity", "groups", group, "projects", project),
+                    f"there is no project {project}",
+                    f"projects has {', '.join(known) or 'nothing'}",
+                    _meant(project, known, "write it under projects"),
+                    (("projects", project),),
+                )
+        if "auditor" in given.roles and (given.projects or len(given.roles) > 1):
+            yield Finding(
+                ("identity", "groups", group, "roles"),
+                "gives auditors another role",
+                "an auditor reads the audit log and holds no other role, or would audit themselves",
+                "take a group of their own for auditors",
+            )
+
+
+def groups_come_from_a_provider(spec: NodeSpec) -> Iterator[Finding]:
+    if spec.identity.groups and spec.identity.oidc is None:
+        yield Finding(
+            ("identity", "groups"),
+            "nobody says who is in them",
+            "there is no identity.oidc",
+            "write identity.oidc, or take the groups out",
+            (("identity", "oidc"),),
+        )
+
+
 def enough_organisations_approve(spec: NodeSpec) -> Iterator[Finding]:
     """As many organisations among a project's owners as its policy asks for, whoever the author is."""
     organisation = spec.organisation_of()
@@ -95,6 +136,8 @@ def enough_organisations_approve(spec: NodeSpec) -> Iterator[Finding]:
             continue
         policy = spec.policy_of(name)
         if not policy.approvals_from_different_organisations:
+            continue
+        if "information_asset_owner" in by_group(spec, name):
             continue
         for author in project.members.data_analyst or ("",):
             owners = set(project.members.information_asset_owner) - {author}
@@ -250,5 +293,7 @@ RULES: Sequence[Callable[[NodeSpec], Iterator[Finding]]] = (
     remote_gateway_is_meant,
     public_address_is_served,
     auditors_only_audit,
+    groups_are_of_projects,
+    groups_come_from_a_provider,
     database_fits,
 )

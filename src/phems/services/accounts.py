@@ -17,6 +17,7 @@ from phems.errors import NotFoundError, RefusedError
 from phems.nodespec.identity import Identity
 from phems.services.ports import Governance, Transaction
 from phems.services.ports.clock import Clock
+from phems.services.ports.identity_provider import IdentityProvider
 from phems.services.ports.passwords import PasswordHasher
 from phems.services.ports.users import Grant, User
 
@@ -45,11 +46,13 @@ class Accounts:
         clock: Clock,
         passwords: PasswordHasher,
         identity: Callable[[], Identity] = Identity,
+        provider: Callable[[], IdentityProvider | None] = lambda: None,
     ) -> None:
         self._governance = governance
         self._clock = clock
         self._passwords = passwords
         self._identity = identity
+        self._provider = provider
 
     def _new_secret(self, name: str, expires_at: datetime) -> Secret:
         return Secret(sign_in.TOKEN_PREFIX + secrets.token_urlsafe(32), name, expires_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +11,8 @@ from phems.domain.actors import Actor
 from phems.domain.authority import Authority
 from phems.errors import NotFoundError
 from phems.services.accounts import Accounts, Secret, existing, hash_secret
-from phems.services.ports.users import Session
+from phems.services.oidc_sign_ins import PURPOSE as OIDC
+from phems.services.ports.users import Session, User
 
 LONGEST_AGENT = 200
 
@@ -33,6 +34,7 @@ class UserSessions(Accounts):
         client: Client = Client(),
         *,
         method: str = "password",
+        groups: Collection[str] = (),
     ) -> Secret:
         """A session for a user who has just signed in."""
         now = self._clock.now()
@@ -44,6 +46,7 @@ class UserSessions(Accounts):
             expires_at=secret.expires_at,
             last_seen_at=now,
             method=method,
+            groups=tuple(sorted(groups)),
             address=client.address,
             agent=client.agent[:LONGEST_AGENT],
         )
@@ -59,11 +62,12 @@ class UserSessions(Accounts):
         with self._governance.transaction() as tx:
             found = tx.users.session(hash_secret(session))
             user = self._whom(tx, found)
-            if user is None or found is None or not self._is_open(found):
+            if user is None or found is None or not self._is_open(found) or not self._is_a_way(user, found):
                 return None
             if now - found.last_seen_at >= sign_in.SEEN_EVERY:
                 tx.users.session_seen(found.secret_hash, now)
-            return Authority(Actor(user.name), kind="session", id=found.id)
+            groups = frozenset(found.groups)
+            return Authority(Actor(user.name), kind="session", groups=groups, id=found.id)
 
     def list_sessions(self, name: str) -> Sequence[Session]:
         """A user's sessions that are still open, newest first."""
@@ -100,6 +104,13 @@ class UserSessions(Accounts):
             if found is not None and tx.users.revoke_session(hashed, self._clock.now()):
                 details = {"id": found.id}
                 tx.audit.append(Actor(found.user_name), "session.close", found.user_name, details=details)
+
+    def _is_a_way(self, user: User, session: Session) -> bool:
+        """Whether people may sign in as it was done then: node.yaml may say otherwise by now."""
+        identity = self._identity()
+        if session.method != OIDC:
+            return identity.local
+        return identity.oidc is not None and identity.oidc.issuer == user.issuer
 
     def _is_open(self, session: Session) -> bool:
         now, idle = self._clock.now(), timedelta(minutes=self._identity().sessions.idle_minutes)

@@ -9,11 +9,12 @@ from phems.domain import sign_in
 from phems.domain.actors import Actor
 from phems.domain.authority import EVERYTHING, Authority, TokenScope
 from phems.errors import InputError, NotFoundError
-from phems.services.accounts import Accounts, Secret, existing, hash_secret, refused
+from phems.services.accounts import Secret, existing, hash_secret, refused
+from phems.services.oidc_sign_ins import OidcSignIns
 from phems.services.ports.users import ApiToken
 
 
-class UserTokens(Accounts):
+class UserTokens(OidcSignIns):
     """The use cases around tokens. Who may make and revoke whose is the caller's to check."""
 
     def issue_token(
@@ -84,4 +85,5 @@ class UserTokens(Accounts):
                 raise refused("the token is unknown, expired or revoked.")
             if grant.last_used_at is None or now - grant.last_used_at >= sign_in.SEEN_EVERY:
                 tx.users.token_used(grant.secret_hash, now)
-            return Authority(Actor(user.name), scope=grant.scope, id=grant.id)
+            groups = self._groups_of(user, self._identity().oidc)
+            return Authority(Actor(user.name), groups=groups, scope=grant.scope, id=grant.id)

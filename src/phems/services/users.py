@@ -46,7 +46,12 @@ class Users(UserTokens, UserSessions):
         """Replace a user's password and end their sessions."""
         hashed = self._passwords.hash(sign_in.check_password(password))
         with self._governance.transaction() as tx:
-            existing(tx, name)
+            if existing(tx, name).issuer is not None:
+                raise RefusedError(
+                    f"{name} has no password here.",
+                    why="they sign in at the identity provider.",
+                    remedy="Change it there.",
+                )
             tx.users.set_password_hash(name, hashed)
             tx.users.clear_failures(name)
             ended = tx.users.revoke_sessions_of(name, self._clock.now())
@@ -81,6 +86,12 @@ class Users(UserTokens, UserSessions):
 
         Each try counts as failed until it has succeeded, so that many at once are slowed down as well.
         """
+        if not self._identity().local:
+            raise RefusedError(
+                "People do not sign in with a password here.",
+                why="identity.local in node.yaml is false.",
+                remedy="Sign in with your organisation.",
+            )
         known_form = sign_in.NAME.fullmatch(name) is not None and len(password) <= sign_in.LONGEST_PASSWORD
         user = self._begin_try(name, address) if known_form else None
         usable = user is not None and user.disabled_at is None

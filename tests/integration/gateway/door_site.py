@@ -26,6 +26,7 @@ from phems.gateway.metrics import GatewayMetrics
 from phems.gateway.probes import Probing
 from phems.gateway.server import GatewayServer
 from phems.gateway.settings import GatewaySettings, Membership
+from phems.services.oidc_sign_ins import SignInWays
 from phems.services.users import Client
 
 
@@ -47,7 +48,10 @@ class Accounts:
             raise RefusedError("Signing in failed.", why="the token is unknown, expired or revoked.")
         return Authority(Actor(self.tokens[token]))
 
-    def open_session(self, actor: Actor, client: Client) -> Session:
+    def ways(self) -> SignInWays:
+        return SignInWays(local=True, provider=None)
+
+    def open_session(self, actor: Actor, client: Client, **how: Any) -> Session:
         session = Session(secrets.token_urlsafe(8))
         self.sessions[session.secret] = actor.name
         return session

@@ -73,3 +73,7 @@ def test_an_address_has_more_free_tries_than_a_name() -> None:
     assert sign_in.address_wait_after(49, now, now) == timedelta(0)
     assert sign_in.address_wait_after(50, now, now) == timedelta(seconds=1)
     assert sign_in.address_wait_after(500, now, now) == timedelta(minutes=1)
+
+
+def test_what_somebody_else_wrote_stands_in_a_message_as_one_short_line() -> None:
+    assert sign_in.printable("access\ndenied" + "x" * 300) == "access?denied" + "x" * 187

@@ -9,7 +9,7 @@ from typing import Any
 from phems.cli.ports import MadeSecret
 from phems.cli.remote.api import NodeApi, part
 from phems.cli.remote.people import GivenToken
-from phems.cli.user_ports import SessionRow, TokenRow, TokenWish, UserRow
+from phems.cli.user_ports import LinkedUser, SessionRow, TokenRow, TokenWish, UserRow
 from phems.domain.actors import Actor
 from phems.domain.authority import TokenScope
 from phems.domain.permissions import Role
@@ -71,6 +71,10 @@ class RemoteUsers:
     def end_sessions(self, _actor: Actor, name: str) -> int:
         """End all of a user's sessions."""
         return int(self._api.post(f"{_user(name)}/sessions/end")["sessions_ended"])
+
+    def link(self, _actor: Actor, name: str, subject: str) -> LinkedUser:
+        """Have a user sign in at the identity provider."""
+        return self._api.decode(LinkedUser, self._api.post(f"{_user(name)}/link", {"subject": subject}))
 
     def _row(self, row: Mapping[str, Any]) -> UserRow:
         inside = [

@@ -72,6 +72,27 @@ class Ended(BaseModel):
     sessions_ended: int
 
 
+class Subject(Body):
+    """Who a user is at the identity provider."""
+
+    subject: str = Field(min_length=1, max_length=256, description="The provider's sub claim.")
+
+
+class Linked(BaseModel):
+    """Where a user signs in from now on."""
+
+    name: str
+    issuer: str | None
+    subject: str | None
+
+
+@router.post("/link", **row("user.link", "user.manage"))
+def link(cases: Cases, manager: Manager, name: UserName, body: Subject) -> Linked:
+    """Have a user sign in at the identity provider from now on. Their password goes, their sessions end."""
+    linked = cases.users.link(manager, name, body.subject)
+    return Linked(name=linked.name, issuer=linked.issuer, subject=linked.subject)
+
+
 @router.post("/tokens", **row("user.token", "user.manage", gives_secret=True, status_code=201))
 def token(cases: Cases, manager: Manager, name: UserName, body: TokenWish) -> UserToken:
     """Make an API token for a user. For yourself, the account page makes one."""

@@ -22,6 +22,13 @@ class User:
     created_at: datetime
     created_by: str
     disabled_at: datetime | None = None
+    issuer: str | None = None
+    """The identity provider that vouches for them; None for a local user."""
+    subject: str | None = None
+    """Who they are there."""
+    groups: tuple[str, ...] = ()
+    """Their groups there, as of `groups_at`."""
+    groups_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +64,22 @@ class Session(Grant):
 
     last_seen_at: datetime
     method: str = "password"
+    groups: tuple[str, ...] = ()
+    """The groups of the identity provider, as of the sign-in."""
     address: str = ""
     agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingSignIn:
+    """A sign-in that was begun and is not finished."""
+
+    secret_hash: str
+    purpose: str
+    subject: str
+    """What it is about, such as the hash of the browser's secret."""
+    next_path: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +107,24 @@ class UserStore(Protocol):
 
     def set_disabled(self, name: str, at: datetime | None) -> bool:
         """Shut a user out as of then, or (None) let them in again; False when it is so already."""
+        ...
+
+    def of_subject(self, issuer: str, subject: str) -> User | None:
+        """The user whom an identity provider knows as `subject`."""
+        ...
+
+    def link(self, name: str, issuer: str, subject: str) -> None:
+        """Have an identity provider vouch for a user: their password goes."""
+        ...
+
+    def remember_groups(self, name: str, groups: Sequence[str], at: datetime) -> None: ...
+
+    def add_pending(self, pending: PendingSignIn, now: datetime) -> None:
+        """Remember a sign-in that was begun; those that are too old are forgotten."""
+        ...
+
+    def take_pending(self, secret_hash: str, purpose: str, now: datetime) -> PendingSignIn | None:
+        """Take out a sign-in that was begun: the next who asks finds none."""
         ...
 
     def add_token(self, token: ApiToken) -> None: ...

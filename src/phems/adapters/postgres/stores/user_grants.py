@@ -69,8 +69,9 @@ class UserGrants:
         """Add a session."""
         self._changed(
             "INSERT INTO governance.user_sessions (session_hash, user_name, created_at, expires_at, "
-            "last_seen_at, method, address, agent) VALUES (:hash, :user_name, :created_at, :expires_at, "
-            ":last_seen_at, :method, :address, :agent)",
+            "last_seen_at, method, groups, address, agent) VALUES (:hash, :user_name, :created_at, "
+            ":expires_at, :last_seen_at, :method, :groups, :address, :agent)",
+            groups=list(session.groups),
             hash=session.secret_hash,
             user_name=session.user_name,
             created_at=session.created_at,
@@ -157,6 +158,7 @@ def _session(row: Row[Any]) -> Session:
         revoked_at=row.revoked_at,
         last_seen_at=row.last_seen_at,
         method=row.method,
+        groups=tuple(row.groups),
         address=row.address,
         agent=row.agent,
     )

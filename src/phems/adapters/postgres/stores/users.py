@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from phems.adapters.postgres.stores.user_grants import UserGrants
-from phems.services.ports.users import SignInFailures, User
+from phems.services.ports.users import PendingSignIn, SignInFailures, User
 
 
 class PostgresUsersStore(UserGrants):
@@ -18,8 +18,11 @@ class PostgresUsersStore(UserGrants):
     def add(self, user: User) -> bool:
         """Add a user; False when the name is taken."""
         return self._changed(
-            "INSERT INTO governance.users (name, password_hash, created_at, created_by) "
-            "VALUES (:name, :password_hash, :created_at, :created_by) ON CONFLICT (name) DO NOTHING",
+            "INSERT INTO governance.users (name, password_hash, created_at, created_by, issuer, subject) "
+            "VALUES (:name, :password_hash, :created_at, :created_by, :issuer, :subject) "
+            "ON CONFLICT (name) DO NOTHING",
+            issuer=user.issuer,
+            subject=user.subject,
             name=user.name,
             password_hash=user.password_hash,
             created_at=user.created_at,
@@ -53,6 +56,66 @@ class PostgresUsersStore(UserGrants):
             "UPDATE governance.users SET password_hash = :password_hash WHERE name = :name",
             name=name,
             password_hash=password_hash,
+        )
+
+    def of_subject(self, issuer: str, subject: str) -> User | None:
+        """The user whom an identity provider knows as `subject`."""
+        row = self._first(
+            "SELECT * FROM governance.users WHERE issuer = :issuer AND subject = :subject",
+            issuer=issuer,
+            subject=subject,
+        )
+        return None if row is None else _user(row)
+
+    def link(self, name: str, issuer: str, subject: str) -> None:
+        """Have an identity provider vouch for a user."""
+        self._changed(
+            "UPDATE governance.users SET issuer = :issuer, subject = :subject, password_hash = NULL, "
+            "groups = '{}', groups_at = NULL WHERE name = :name",
+            name=name,
+            issuer=issuer,
+            subject=subject,
+        )
+
+    def remember_groups(self, name: str, groups: Sequence[str], at: datetime) -> None:
+        """The groups of a sign-in."""
+        self._changed(
+            "UPDATE governance.users SET groups = :groups, groups_at = :at WHERE name = :name",
+            name=name,
+            groups=list(groups),
+            at=at,
+        )
+
+    def add_pending(self, pending: PendingSignIn, now: datetime) -> None:
+        """Remember a sign-in that was begun."""
+        self._changed("DELETE FROM governance.pending_sign_ins WHERE expires_at <= :now", now=now)
+        self._changed(
+            "INSERT INTO governance.pending_sign_ins (secret_hash, purpose, subject, next_path, expires_at) "
+            "VALUES (:hash, :purpose, :subject, :next_path, :expires_at)",
+            hash=pending.secret_hash,
+            purpose=pending.purpose,
+            subject=pending.subject,
+            next_path=pending.next_path,
+            expires_at=pending.expires_at,
+        )
+
+    def take_pending(self, secret_hash: str, purpose: str, now: datetime) -> PendingSignIn | None:
+        """Take out a sign-in that was begun."""
+        row = self._first(
+            "DELETE FROM governance.pending_sign_ins WHERE secret_hash = :hash AND purpose = :purpose "
+            "AND expires_at > :now RETURNING *",
+            hash=secret_hash,
+            purpose=purpose,
+            now=now,
+        )
+        if row is None:
+            return None
+        return PendingSignIn(
+            secret_hash=row.secret_hash,
+            purpose=row.purpose,
+            subject=row.subject,
+            next_path=row.next_path,
+            expires_at=row.expires_at,
         )
 
     def failures(self, name: str) -> SignInFailures | None:
@@ -94,4 +157,8 @@ def _user(row: Row[Any]) -> User:
         created_at=row.created_at,
         created_by=row.created_by,
         disabled_at=row.disabled_at,
+        issuer=row.issuer,
+        subject=row.subject,
+        groups=tuple(row.groups),
+        groups_at=row.groups_at,
     )

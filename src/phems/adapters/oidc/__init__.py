@@ -1,0 +1,1 @@
+"""OpenID Connect: the identity provider as the node's client sees it."""
