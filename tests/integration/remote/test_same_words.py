@@ -83,6 +83,8 @@ def test_a_refusal_is_the_same_in_both_forms(site: ApiSite, both: Any) -> None:
         ("aud", "audit", "prove", "999999"),
         ("olga", "coordinator", "token", "stranger"),
         ("olga", "user", "password", "stranger"),
+        ("ana", "user", "link", "omar", "subject"),
+        ("olga", "user", "link", "omar", "subject"),
     ):
         here, there = both(who, "--json", *words)
         assert here.code == there.code != 0, words

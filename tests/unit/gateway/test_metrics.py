@@ -65,6 +65,7 @@ class Route:
         ("/download_debug/3f1c", "/download_debug/{run_id}"),
         ("/_next/static/chunks/1.js", "static"),
         ("/readyz", "/readyz"),
+        ("/login/oidc/back", "/login/oidc/back"),
         ("/api/nothing/ana", "/api"),
     ],
 )
@@ -84,6 +85,7 @@ def test_requests_refusals_and_sign_ins_are_counted() -> None:
     ask(metrics, "/graphql", method="POST", status=429)
     ask(metrics, "/graphql", method="ANA", status=401)
     ask(metrics, "/login", method="POST", status=403)
+    ask(metrics, "/login/oidc/back", status=403)
     cookie = (b"set-cookie", b"phems_session=x; HttpOnly")
     ask(metrics, "/login", method="POST", status=303, headers=[cookie])
     gone = (b"set-cookie", b'phems_session=""; Max-Age=0')
@@ -92,7 +94,7 @@ def test_requests_refusals_and_sign_ins_are_counted() -> None:
     assert number(metrics, "phems_http_requests_total", method="other", route="/graphql", status="401") == 1
     assert number(metrics, "phems_refusals_total", kind="too_many") == 1
     assert number(metrics, "phems_sign_ins_total", result="done") == 1
-    assert number(metrics, "phems_sign_ins_total", result="refused") == 1
+    assert number(metrics, "phems_sign_ins_total", result="refused") == 2
     assert number(metrics, "phems_http_requests_open") == 0
     assert number(metrics, "phems_http_request_seconds_count", route="/graphql") == 2
     assert "of-ana" not in metrics.text().decode()

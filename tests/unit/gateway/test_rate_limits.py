@@ -37,6 +37,8 @@ def connection(
     [
         ("POST", "/login", "sign_in"),
         ("GET", "/login", "reads"),
+        ("GET", "/login/oidc", "sign_in"),
+        ("GET", "/login/oidc/back", "sign_in"),
         ("POST", "/graphql", "graphql"),
         ("GET", "/logs/a/b.err", "downloads"),
         ("GET", "/download_debug/x", "downloads"),
