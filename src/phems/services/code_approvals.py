@@ -40,6 +40,14 @@ class CountedApproval:
     problem: str | None
 
 
+@dataclass(frozen=True)
+class ApprovalProgress:
+    """How far the approvals of a revision are, in words, and whether the one who asks may add theirs."""
+
+    words: str
+    may_approve: bool
+
+
 class CodeApprovals:
     """Makes and counts approvals of code revisions."""
 

@@ -22,12 +22,13 @@ from phems.domain.code_revisions import (
     author_names,
     check_may_approve,
     decided,
+    may_approve,
     submitted_again,
 )
 from phems.domain.digests import TreeEntry, content_digest, environment_digest
 from phems.domain.permissions import Verb
 from phems.errors import InputError, NotFoundError, RefusedError
-from phems.services.code_approvals import CodeApprovals, CountedApproval, SignedStatement
+from phems.services.code_approvals import ApprovalProgress, CodeApprovals, CountedApproval, SignedStatement
 from phems.services.ports import Governance, Transaction
 from phems.services.ports.clock import Clock
 from phems.services.ports.code_repos import CodeMount, CodeRepos, Commit
@@ -94,6 +95,17 @@ class CodeRevisions:
         self._access.check(actor, "code.list", project)
         with self._governance.transaction() as work:
             return self._approvals.counted(work, one_revision(work, project, commit))
+
+    def progress(self, actor: Actor, project: str, commit: str) -> ApprovalProgress:
+        """How many of the approvals needed count today, and whether the actor's would be one more."""
+        rules = self._access.check(actor, "code.list", project)
+        with self._governance.transaction() as work:
+            revision = one_revision(work, project, commit)
+            standing = self._standing(work, revision)
+        may = self._access.may(actor.name, "code.approve", project) and may_approve(
+            revision, actor.name, rules=rules.approval, standing=standing
+        )
+        return ApprovalProgress(rules.approval.progress(standing), may_approve=may)
 
     def statement(self, actor: Actor, project: str, commit: str) -> bytes:
         """What the actor signs to approve a code revision, when they keep their own key."""
@@ -212,18 +224,18 @@ class CodeRevisions:
     def _check_may_approve(
         self, work: Transaction, actor: Actor, rules: ProjectRules, revision: CodeRevision
     ) -> frozenset[str]:
-        """Refuse an approval that would not count; gives whose approvals count already.
-
-        One who has lost the role before the revision is decided counts no more.
-        """
-        project = revision.project
-        standing = frozenset(
-            name
-            for name in self._approvals.approvers(work, revision)
-            if self._access.may(name, "code.approve", project)
-        )
+        """Refuse an approval that would not count; gives whose approvals count already."""
+        standing = self._standing(work, revision)
         check_may_approve(revision, actor.name, rules=rules.approval, standing=standing)
         return standing
+
+    def _standing(self, work: Transaction, revision: CodeRevision) -> frozenset[str]:
+        """Whose approvals count; one who has lost the role before the revision is decided counts no more."""
+        return frozenset(
+            name
+            for name in self._approvals.approvers(work, revision)
+            if self._access.may(name, "code.approve", revision.project)
+        )
 
     def _read(self, actor: Actor, project: str, rules: ProjectRules, found: Commit) -> CodeRevision:
         """The commit as a code revision: its whole tree is read and hashed."""

@@ -10,6 +10,7 @@ from phems.gateway.settings import GatewaySettings
 from phems.gateway.site import (
     audit,
     capsules,
+    code_review,
     health,
     home,
     people,
@@ -32,6 +33,7 @@ SUBJECTS = (
     release_ask,
     releases,
     release_file,
+    code_review,
     capsules,
     policies,
     audit,

@@ -1,0 +1,152 @@
+"""Code revisions: a project's list of them, and one of them as its approver reads it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+
+from phems.domain.approver_keys import ApproverKeyState
+from phems.domain.code_diffs import CodeDiff, FileDiff
+from phems.domain.code_revisions import CODE_REVISIONS, CodeRevision, CodeRevisionAction, CodeRevisionState
+from phems.errors import PhemsError
+from phems.gateway.site.ask import Ask, address
+from phems.gateway.site.code_colours import DiffLine, shown_lines
+from phems.gateway.site.code_facts import facts
+from phems.gateway.site.code_forms import FIELDS, LIST_FORMS, REVIEW_FORMS
+from phems.gateway.site.page import ACT_FIELD, Page
+from phems.gateway.site.seen import mark
+from phems.services.code_summaries import revision_summary
+
+STATES: Mapping[CodeRevisionState, str] = {
+    CodeRevisionState.SUBMITTED: "It waits for approval. No run uses it.",
+    CodeRevisionState.UNDER_REVIEW: "It has an approval, and needs more. No run uses it.",
+    CodeRevisionState.APPROVED: "It is approved. New runs use it.",
+    CodeRevisionState.REJECTED: "It was rejected. It can be submitted again.",
+    CodeRevisionState.REPLACED: "A newer one was approved. It can be submitted again, to go back to it.",
+    CodeRevisionState.REVOKED: "Its approval was taken back for good. No run of it starts or resumes.",
+}
+WAITING = frozenset({CodeRevisionState.SUBMITTED, CodeRevisionState.UNDER_REVIEW})
+# So many lines are read on one page; further files are asked for one by one.
+MOST_LINES = 3000
+
+
+@dataclass(frozen=True)
+class ShownFile:
+    """A file of a diff, and its lines as far as the page has room; `link` asks for them by themselves."""
+
+    file: FileDiff
+    lines: tuple[DiffLine, ...]
+    left: int
+    link: str
+
+
+def _list(ask: Ask) -> Response:
+    project = ask.known_project()
+    revisions = ask.cases.code_revisions.list(ask.person, project)
+    values = {
+        "title": f"Code of {project}",
+        "trail": _trail(project)[:-1],
+        "project": project,
+        "revisions": sorted(revisions, key=lambda revision: revision.state not in WAITING),
+        "waiting": WAITING,
+        "approves": ask.may("code.approve", project),
+        "states": STATES,
+        "may_submit": ask.may("code.submit", project),
+        "error_field": "commit",
+    }
+    return ask.answer("code.html", values)
+
+
+def _show(ask: Ask) -> Response:
+    project = ask.known_project()
+    cases, commit = ask.cases.code_revisions, ask.name("commit")
+    revision = cases.show(ask.person, project, commit)
+    progress = cases.progress(ask.person, project, commit)
+    path = ask.query("path")
+    diff, trouble = _diff(ask, revision, path)
+    keeps_key = progress.may_approve and _keeps_key(ask)
+    values: dict[str, Any] = {
+        "title": f"Code {revision.name}",
+        "trail": _trail(project),
+        "revision": revision,
+        "authors": sorted(revision.authors),
+        "state_words": STATES[revision.state],
+        "waits": revision.state in WAITING,
+        "progress": progress.words,
+        "approvals": cases.approvals(ask.person, project, commit),
+        "diff": diff,
+        "trouble": trouble,
+        "base_link": address("projects", project, "code", diff.base) if diff and diff.base else "",
+        "files": _files(diff, revision) if diff else [],
+        "only": path,
+        "facts": facts(revision, diff) if diff else [],
+        "may_approve": progress.may_approve,
+        "may_reject": ask.may("code.reject", project) and _allows(revision, CodeRevisionAction.REJECT),
+        "may_revoke": ask.may("code.revoke", project) and _allows(revision, CodeRevisionAction.REVOKE),
+        "may_submit": ask.may("code.submit", project) and _allows(revision, CodeRevisionAction.SUBMIT),
+        "keeps_key": keeps_key,
+        "statement": _statement(ask, revision) if keeps_key else "",
+        "seen": mark(revision_summary(revision)),
+        "link": address("projects", project, "code", revision.commit),
+        "error_field": FIELDS.get(ask.text(ACT_FIELD), ""),
+    }
+    return ask.answer("code_revision.html", values)
+
+
+def _diff(ask: Ask, revision: CodeRevision, path: str) -> tuple[CodeDiff | None, PhemsError | None]:
+    """What it changes, or why that cannot be told: the facts of the revision stand without it."""
+    try:
+        found = ask.cases.code_diffs.diff(
+            ask.person, revision.project, revision.commit, with_lines=True, paths=(path,) if path else ()
+        )
+    except PhemsError as error:
+        return None, error
+    return found, None
+
+
+def _files(diff: CodeDiff, revision: CodeRevision) -> list[ShownFile]:
+    room, files = MOST_LINES, []
+    for file in diff.files:
+        lines = shown_lines(file.path, file.lines[: room + 2]) if room > 0 else []
+        left = max(0, len(file.lines) - 2 - room) if file.lines else 0
+        room -= len(lines)
+        link = address("projects", revision.project, "code", revision.commit, path=file.path)
+        files.append(ShownFile(file, tuple(lines), left, link))
+    return files
+
+
+def _keeps_key(ask: Ask) -> bool:
+    """Whether the person signs by themselves: the node has no private key of theirs."""
+    keys = ask.cases.approver_keys.list(ask.person.name)
+    return any(key.state is ApproverKeyState.CURRENT and key.held_by == "person" for key in keys)
+
+
+def _statement(ask: Ask, revision: CodeRevision) -> str:
+    """What is to be signed, in base64: that of the form when one was sent, for its signature is over it."""
+    given = ask.text("statement")
+    if given:
+        return given
+    found = ask.cases.code_revisions.statement(ask.person, revision.project, revision.commit)
+    return base64.b64encode(found).decode()
+
+
+def _allows(revision: CodeRevision, action: CodeRevisionAction) -> bool:
+    return CODE_REVISIONS.allows(revision.state, action)
+
+
+def _trail(project: str) -> list[tuple[str, str]]:
+    return [
+        ("Projects", "/projects"),
+        (project, address("projects", project)),
+        ("Code", address("projects", project, "code")),
+    ]
+
+
+PAGES = (
+    Page("/projects/{project}/code", _list, LIST_FORMS),
+    Page("/projects/{project}/code/{commit}", _show, REVIEW_FORMS),
+)
