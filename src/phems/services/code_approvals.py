@@ -42,9 +42,10 @@ class CountedApproval:
 
 @dataclass(frozen=True)
 class ApprovalProgress:
-    """How far the approvals of a revision are, in words, and whether the one who asks may add theirs."""
+    """How far the approvals of a revision are, in words; whose count today; whether the asker may add theirs."""
 
     words: str
+    standing: frozenset[str]
     may_approve: bool
 
 

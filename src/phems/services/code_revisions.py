@@ -105,7 +105,7 @@ class CodeRevisions:
         may = self._access.may(actor.name, "code.approve", project) and may_approve(
             revision, actor.name, rules=rules.approval, standing=standing
         )
-        return ApprovalProgress(rules.approval.progress(standing), may_approve=may)
+        return ApprovalProgress(rules.approval.progress(standing), standing, may_approve=may)
 
     def statement(self, actor: Actor, project: str, commit: str) -> bytes:
         """What the actor signs to approve a code revision, when they keep their own key."""

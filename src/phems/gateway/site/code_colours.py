@@ -1,7 +1,8 @@
 """The lines of a diff as pages show them: numbered on both sides, with syntax colours.
 
-What is coloured is project code: hostile, and bounded in what a page spends on it. Lexers are those of a short
-list; what they give is text in classes of our own, which templates escape.
+What is coloured is project code: hostile, and bounded in what a page spends on it. Lexers are those of a
+short list; what they give is text in classes of our own, which templates escape. A carriage return, which a
+page would take for the end of a line, is shown as a sign.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class DiffLine:
 def shown_lines(path: str, lines: Sequence[str]) -> list[DiffLine]:
     """The lines of a unified diff of one file."""
     coloured = sum(map(len, lines)) <= MOST_COLOURED
+    lines = [line.replace("\r", "\u240d") for line in lines]
     found: list[DiffLine] = []
     for header, part in _parts(lines):
         match = _RANGE.match(header)
@@ -109,7 +111,7 @@ def _coloured(path: str, lines: list[str], *, colour: bool) -> list[Parts]:
     if lexer is None or not lines or any(len(line) > LONGEST_LINE for line in lines):
         return [(("", _cut(line)),) for line in lines]
     done: list[list[tuple[str, str]]] = [[]]
-    for kind, text in lexer.get_tokens("\n".join(line.replace("\r", " ") for line in lines)):
+    for kind, text in lexer.get_tokens("\n".join(lines)):
         for number, piece in enumerate(text.split("\n")):
             if number:
                 done.append([])

@@ -5,13 +5,15 @@ Nobody reads a lock file line by line; what is odd in it is said first. A fact i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from phems.domain.code_diffs import CodeDiff
 from phems.domain.code_revisions import CodeRevision
 from phems.domain.output_checks import Verdict
 from phems.gateway.spelling import count
+
+_MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -49,20 +51,20 @@ def _repinned(_: CodeRevision, diff: CodeDiff) -> Iterator[Fact]:
     same = [change.name for change in diff.dependencies if change.kind == "repinned"]
     if same:
         words = count(len(same), "dependency has", "dependencies have")
-        yield _look(f"{words} the same version, and other files or another source: {', '.join(same)}.")
+        yield _look(f"{words} the same version, and other files or another source: {_named(same)}.")
 
 
 def _downgraded(_: CodeRevision, diff: CodeDiff) -> Iterator[Fact]:
     older = [change.name for change in diff.dependencies if change.kind == "downgraded"]
     if older:
         words = count(len(older), "dependency goes", "dependencies go")
-        yield _look(f"{words} back to an older version: {', '.join(older)}.")
+        yield _look(f"{words} back to an older version: {_named(older)}.")
 
 
 def _uncompared(_: CodeRevision, diff: CodeDiff) -> Iterator[Fact]:
     binary = [file.path for file in diff.files if file.added is None]
     if binary:
-        yield _look(f"{count(len(binary), 'file')} could not be compared line by line: {', '.join(binary)}.")
+        yield _look(f"{count(len(binary), 'file')} could not be compared line by line: {_named(binary)}.")
 
 
 def _base(_: CodeRevision, diff: CodeDiff) -> Iterator[Fact]:
@@ -79,6 +81,11 @@ _RULES: tuple[Callable[[CodeRevision, CodeDiff], Iterator[Fact]], ...] = (
     _uncompared,
     _base,
 )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f", and {more:,} more" if more > 0 else "")
 
 
 def _passed(words: str) -> Fact:

@@ -11,33 +11,30 @@ from starlette.responses import Response
 
 from phems.domain.approver_keys import ApproverKeyState
 from phems.domain.code_diffs import CodeDiff, FileDiff
-from phems.domain.code_revisions import CODE_REVISIONS, CodeRevision, CodeRevisionAction, CodeRevisionState
+from phems.domain.code_revisions import CODE_REVISIONS, CodeRevision, CodeRevisionAction
 from phems.errors import PhemsError
 from phems.gateway.site.ask import Ask, address
 from phems.gateway.site.code_colours import DiffLine, shown_lines
 from phems.gateway.site.code_facts import facts
 from phems.gateway.site.code_forms import FIELDS, LIST_FORMS, REVIEW_FORMS
+from phems.gateway.site.code_standing import STATES, WAITING, why_not
 from phems.gateway.site.page import ACT_FIELD, Page
 from phems.gateway.site.seen import mark
 from phems.services.code_summaries import revision_summary
 
-STATES: Mapping[CodeRevisionState, str] = {
-    CodeRevisionState.SUBMITTED: "It waits for approval. No run uses it.",
-    CodeRevisionState.UNDER_REVIEW: "It has an approval, and needs more. No run uses it.",
-    CodeRevisionState.APPROVED: "It is approved. New runs use it.",
-    CodeRevisionState.REJECTED: "It was rejected. It can be submitted again.",
-    CodeRevisionState.REPLACED: "A newer one was approved. It can be submitted again, to go back to it.",
-    CodeRevisionState.REVOKED: "Its approval was taken back for good. No run of it starts or resumes.",
-}
-WAITING = frozenset({CodeRevisionState.SUBMITTED, CodeRevisionState.UNDER_REVIEW})
 # So many lines are read on one page; further files are asked for one by one.
 MOST_LINES = 3000
+MOST_FILES = 300
+MOST_DEPENDENCIES = 500
+# What is odd in a lock file comes first.
+_ODD = ("repinned", "downgraded")
 
 
 @dataclass(frozen=True)
 class ShownFile:
     """A file of a diff, and its lines as far as the page has room; `link` asks for them by themselves."""
 
+    number: int
     file: FileDiff
     lines: tuple[DiffLine, ...]
     left: int
@@ -77,8 +74,12 @@ def _show(ask: Ask) -> Response:
         "state_words": STATES[revision.state],
         "waits": revision.state in WAITING,
         "progress": progress.words,
+        "why_not": why_not(ask, revision, progress),
         "approvals": cases.approvals(ask.person, project, commit),
         "diff": diff,
+        "dependencies": sorted(diff.dependencies, key=lambda change: change.kind not in _ODD) if diff else [],
+        "most_dependencies": MOST_DEPENDENCIES,
+        "odd": _ODD,
         "trouble": trouble,
         "base_link": address("projects", project, "code", diff.base) if diff and diff.base else "",
         "files": _files(diff, revision) if diff else [],
@@ -92,8 +93,10 @@ def _show(ask: Ask) -> Response:
         "statement": _statement(ask, revision) if keeps_key else "",
         "seen": mark(revision_summary(revision)),
         "link": address("projects", project, "code", revision.commit),
-        "error_field": FIELDS.get(ask.text(ACT_FIELD), ""),
+        "left_files": max(0, len(diff.files) - MOST_FILES) if diff else 0,
+        "command": f"phems code diff --project {project} {revision.commit[:12]} --patch",
     }
+    values["error_field"] = _error_field(ask, values)
     return ask.answer("code_revision.html", values)
 
 
@@ -110,13 +113,21 @@ def _diff(ask: Ask, revision: CodeRevision, path: str) -> tuple[CodeDiff | None,
 
 def _files(diff: CodeDiff, revision: CodeRevision) -> list[ShownFile]:
     room, files = MOST_LINES, []
-    for file in diff.files:
+    for number, file in enumerate(diff.files[:MOST_FILES], start=1):
         lines = shown_lines(file.path, file.lines[: room + 2]) if room > 0 else []
         left = max(0, len(file.lines) - 2 - room) if file.lines else 0
         room -= len(lines)
         link = address("projects", revision.project, "code", revision.commit, path=file.path)
-        files.append(ShownFile(file, tuple(lines), left, link))
+        files.append(ShownFile(number, file, tuple(lines), left, link))
     return files
+
+
+def _error_field(ask: Ask, values: Mapping[str, Any]) -> str:
+    """Where the summary of an error leads: to its form, as long as the page still has it."""
+    act = ask.text(ACT_FIELD)
+    if not values.get(f"may_{act}"):
+        return ""
+    return "signature" if act == "approve" and values["keeps_key"] else FIELDS.get(act, "")
 
 
 def _keeps_key(ask: Ask) -> bool:
