@@ -42,7 +42,7 @@ class CountedApproval:
 
 @dataclass(frozen=True)
 class ApprovalProgress:
-    """How far the approvals of a revision are, in words; whose count today; whether the asker may add theirs."""
+    """How far a revision's approvals are, in words; whose count today; whether the asker may add theirs."""
 
     words: str
     standing: frozenset[str]
