@@ -10,7 +10,7 @@ from phems.cli.failures import _SYSTEM_ERRORS, INTERRUPTED
 from phems.domain.permission_words import WORDS
 from phems.domain.permissions import PERMISSIONS, Role
 from phems.engine.event_rules import STEP_EVENT_TYPES
-from phems.engine.storage_rules import RULES, Rule
+from phems.engine.storage_rules import RULES, Rule, free, refuse
 from phems.errors import PhemsError
 
 _NOTE = "<!-- Written by docs/generate.py from {source}: edit there, then `make docs`. -->\n"
@@ -75,12 +75,12 @@ def storage_page() -> str:
 
 
 def _refuses(rule: Rule) -> bool:
-    return rule.confine.__name__ == "_refuse"
+    return rule.confine is refuse
 
 
 def _said(rule: Rule) -> str:
     words = []
-    if rule.confine.__name__ != "_free":
+    if rule.confine is not free:
         words.append("own")
     if rule.keep is not None:
         words.append("filtered")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from attacked_node import WARD, AttackedNode, until, write_node_repo
+from gateway_node import GatewayNode
 
 from phems.adapters.sandbox import bubblewrap
 
@@ -99,3 +100,13 @@ def own_waiting_site(module_site: AttackedNode) -> Iterator[AttackedNode]:
     (site.data / "artifacts" / WARD / "go").touch()
     site.wait(run_id)
     (site.data / "artifacts" / WARD / "go").unlink()
+
+
+@pytest.fixture(scope="session")
+def gateway_node(sandbox: None) -> Iterator[GatewayNode]:
+    """A node with its gateway and two projects with a history each."""
+    with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with GatewayNode(folder / "node") as node:
+            yield node

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
+    from phems.services.engine_acts import EngineActs
     from phems.services.file_views import FileViews
     from phems.services.idempotency import IdempotencyKeys
     from phems.services.my_work import WaitingWork
@@ -137,6 +138,13 @@ class Node:
             return rules.no_looser_than(rules_of_spec(written, self.paths)(name))
 
         return ProjectAccess(rules_of, self.roles_in)
+
+    @cached_property
+    def engine_acts(self) -> EngineActs:
+        """What people do in Dagster's own pages, recorded."""
+        from phems.services.engine_acts import EngineActs
+
+        return EngineActs(self.governance)
 
     @cached_property
     def audit(self) -> AuditLog:

@@ -70,7 +70,8 @@ _OPERATOR = Role.OPERATOR
 _AUDITOR = Role.AUDITOR
 
 PERMISSIONS: Mapping[Verb, frozenset[Role]] = {
-    "project.read": frozenset({_ANALYST, _CHECKER, _OWNER, _OPERATOR}),
+    # An auditor sees what is there and what ran, everywhere, and changes nothing: see ADR 0027.
+    "project.read": frozenset({_ANALYST, _CHECKER, _OWNER, _OPERATOR, _AUDITOR}),
     "code.submit": frozenset({_ANALYST}),
     "code.list": frozenset({_ANALYST, _CHECKER, _OWNER, _OPERATOR}),
     "code.approve": frozenset({_OWNER}),

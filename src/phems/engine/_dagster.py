@@ -5,6 +5,7 @@ daemons in a process of one's own; these names are how its own web server and da
 """
 
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateRecord
+from dagster._core.errors import DagsterInvariantViolationError, DagsterRunNotFoundError
 from dagster._core.event_api import (
     AssetRecordsFilter,
     EventRecordsFilter,
@@ -21,7 +22,7 @@ from dagster._core.events import (
     RunFailureReason,
 )
 from dagster._core.events.log import EventLogEntry
-from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 from dagster._core.execution.context_creation_job import create_context_free_log_manager
 from dagster._core.execution.plan.active import ActiveExecution
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
@@ -71,6 +72,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.runs.base import RunStorage
+from dagster._core.storage.runs.schema import RunTagsTable
 from dagster._core.storage.schedules.base import ScheduleStorage
 from dagster._core.storage.tags import (
     BACKFILL_ID_TAG,
@@ -87,10 +89,11 @@ from dagster._core.workspace.context import (
 )
 from dagster._core.workspace.load_target import WorkspaceLoadTarget
 from dagster._core.workspace.permissions import LOCATION_SCOPED_PERMISSIONS, PermissionResult, Permissions
-from dagster._core.workspace.workspace import CodeLocationLoadStatus, DefinitionsSource
+from dagster._core.workspace.workspace import CodeLocationLoadStatus, CurrentWorkspace, DefinitionsSource
 from dagster._daemon.controller import DagsterDaemonController, create_daemons_from_instance
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
+from dagster._utils.concurrency import ConcurrencyKeyInfo
 from dagster._utils.error import SerializableErrorInfo, serializable_error_info_from_exc_info
 from dagster_shared.record import as_dict, is_record
 from dagster_shared.serdes.serdes import is_whitelisted_for_serdes_object
@@ -114,16 +117,21 @@ __all__ = [
     "AssetRecord",
     "AssetRecordsFilter",
     "BulkActionStatus",
+    "BulkActionsFilter",
     "CheckRunHealthResult",
     "CodeLocationEntry",
     "CodeLocationLoadStatus",
     "CodeLocationOrigin",
+    "ConcurrencyKeyInfo",
     "ConfigurableClassData",
+    "CurrentWorkspace",
     "DagsterDaemonController",
     "DagsterDaemonScheduler",
     "DagsterEvent",
     "DagsterEventType",
+    "DagsterInvariantViolationError",
     "DagsterRun",
+    "DagsterRunNotFoundError",
     "DagsterRunStatus",
     "DefinitionsSource",
     "ErrorSource",
@@ -164,6 +172,7 @@ __all__ = [
     "RunRecord",
     "RunStatusChangeRecordsFilter",
     "RunStorage",
+    "RunTagsTable",
     "RunsFilter",
     "ScheduleStorage",
     "SerializableErrorInfo",

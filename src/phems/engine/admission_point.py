@@ -138,7 +138,7 @@ class StampingRunCoordinator(QueuedRunCoordinator[Any]):
         backfill_id = run.tags.get(BACKFILL_ID_TAG)
         backfill = self._instance.get_backfill(backfill_id) if backfill_id else None
         tags = backfill.tags if backfill else {}
-        return {REQUESTER_TAG: tags[REQUESTER_TAG]} if REQUESTER_TAG in tags else {}
+        return {name: tags[name] for name in (REQUESTER_TAG, PROJECT_TAG) if name in tags}
 
     def _requester_of(self, run: DagsterRun) -> str:
         asker = requester.get() or self._stamp_of_backfill(run).get(REQUESTER_TAG)

@@ -108,6 +108,7 @@ class ControlPlane:
                 {name: settings.runs for name, settings in parts.projects.items()},
             ),
             run_launcher=self._launcher,
+            projects_by_prefix={settings.asset_prefix: name for name, settings in parts.projects.items()},
             home=parts.home,
             logs=parts.logs,
         )

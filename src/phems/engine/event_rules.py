@@ -7,13 +7,19 @@ its run a success, plan a materialisation, or speak for another step.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from phems.contract.capability import Capability
 from phems.engine._dagster import DagsterEventType, EventLogEntry
 from phems.errors import RefusedError
 
-if TYPE_CHECKING:
-    from phems.engine.storage_rules import Scope
+
+class StepScope(Protocol):
+    """Who writes: a step, by its capability, and its project's prefix of asset keys."""
+
+    capability: Capability
+    asset_prefix: str
+
 
 _T = DagsterEventType
 STEP_EVENT_TYPES: frozenset[DagsterEventType] = frozenset(
@@ -48,7 +54,7 @@ _WITHOUT_STEP_KEY = frozenset({_T.LOGS_CAPTURED, _T.ENGINE_EVENT})
 _ABOUT_ASSETS = frozenset({_T.ASSET_MATERIALIZATION, _T.ASSET_OBSERVATION, _T.ASSET_CHECK_EVALUATION})
 
 
-def check_events(scope: Scope, events: Sequence[Any]) -> None:
+def check_events(scope: StepScope, events: Sequence[Any]) -> None:
     """Raise `RefusedError` unless the caller's step may write every one of `events`."""
     if scope.capability.kind != "step":
         raise RefusedError("Only a step may write events.")
@@ -56,7 +62,7 @@ def check_events(scope: Scope, events: Sequence[Any]) -> None:
         _check_event(scope, entry)
 
 
-def _check_event(scope: Scope, entry: object) -> None:
+def _check_event(scope: StepScope, entry: object) -> None:
     capability = scope.capability
     if not isinstance(entry, EventLogEntry):
         raise RefusedError("Only event log entries can be written.")
@@ -81,7 +87,7 @@ def _check_event(scope: Scope, entry: object) -> None:
         _check_logs(scope, event.event_specific_data)
 
 
-def _check_logs(scope: Scope, data: Any) -> None:
+def _check_logs(scope: StepScope, data: Any) -> None:
     """The page of a run links to what this event names: it may name the step's own output, and no address."""
     addresses = (data.external_url, data.external_stdout_url, data.external_stderr_url, data.shell_cmd)
     if any(address is not None for address in addresses):
@@ -90,7 +96,7 @@ def _check_logs(scope: Scope, data: Any) -> None:
         raise RefusedError("A step may not name the output of another.")
 
 
-def _check_asset(scope: Scope, event: Any) -> None:
+def _check_asset(scope: StepScope, event: Any) -> None:
     key = event.asset_key
     if key is None and event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
         key = event.asset_check_evaluation_data.asset_key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from phems.engine._dagster import (
     ScheduleStorage,
 )
 from phems.engine.admission_point import requester
-from phems.engine.tags import REQUESTER_TAG, reserved
+from phems.engine.tags import PROJECT_TAG, REQUESTER_TAG, reserved
 from phems.errors import NotFoundError, RefusedError
 
 # Named, not imported: the classes live on the other side of the wall and are loaded there.
@@ -70,18 +70,21 @@ class NodeInstance(DagsterInstance):
         schedule_storage: ScheduleStorage,
         run_coordinator: QueuedRunCoordinator[Any],
         run_launcher: RunLauncher[Any],
+        projects_by_prefix: Mapping[str, str],
         home: Path,
         logs: Path,
     ) -> None:
+        self._projects_by_prefix = projects_by_prefix
         home.mkdir(parents=True, exist_ok=True)
         logs.mkdir(parents=True, exist_ok=True)
+        self.plain_logs = PlainLogs(str(logs))
         super().__init__(
             instance_type=InstanceType.PERSISTENT,
             local_artifact_storage=LocalArtifactStorage(str(home)),
             run_storage=run_storage,
             event_storage=event_storage,
             schedule_storage=schedule_storage,
-            compute_log_manager=PlainLogs(str(logs)),
+            compute_log_manager=self.plain_logs,
             scheduler=DagsterDaemonScheduler(),
             run_coordinator=run_coordinator,
             run_launcher=run_launcher,
@@ -94,7 +97,7 @@ class NodeInstance(DagsterInstance):
         )
 
     def add_backfill(self, partition_backfill: PartitionBackfill) -> None:
-        """Keep a backfill with the name of who asked: its runs are submitted later, by the daemon."""
+        """Keep a backfill with its project and who asked: its runs are submitted later, by the daemon."""
         foreign = reserved(partition_backfill.tags)
         if foreign:
             raise RefusedError(
@@ -103,8 +106,23 @@ class NodeInstance(DagsterInstance):
                 remedy="Take them out of the backfill.",
             )
         who = requester.get() or "system:daemon"
-        tags = {**partition_backfill.tags, REQUESTER_TAG: who}
+        project = self._project_of(partition_backfill)
+        tags = {**partition_backfill.tags, REQUESTER_TAG: who, PROJECT_TAG: project}
         super().add_backfill(partition_backfill._replace(tags=tags))
+
+    def _project_of(self, backfill: PartitionBackfill) -> str:
+        if backfill.partition_set_origin is not None:
+            return str(backfill.partition_set_origin.repository_origin.code_location_origin.location_name)
+        prefixes = {key.path[0] for key in backfill.asset_selection or ()}
+        projects = {self._projects_by_prefix.get(prefix) for prefix in prefixes}
+        project = projects.pop() if len(projects) == 1 else None
+        if project is None:
+            raise RefusedError(
+                "A backfill is of the assets of one project.",
+                why="It is shown to that project's people, and counts for its rules.",
+                remedy="Ask for one backfill for each project.",
+            )
+        return project
 
     def get_yaml_python_handlers(self) -> Sequence[logging.Handler]:
         """None: Dagster would set up the whole process's logging anew for every run that is driven."""

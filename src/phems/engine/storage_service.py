@@ -8,7 +8,6 @@ are audited; a caller that keeps being refused is cut off.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import logging
 import socket
 import socketserver
@@ -29,9 +28,9 @@ from phems.contract.wire import wire_codec
 from phems.engine import _dagster
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import LOCATION_SECONDS, STEP_SECONDS, CapabilityAuthority
+from phems.engine.holdings import Holdings
 from phems.engine.refusals import RecordedRefusals
-from phems.engine.storage_rules import RULES
-from phems.engine.tags import PROJECT_TAG
+from phems.engine.storage_rules import RULES, bound
 from phems.engine.untold import without_message
 
 MAX_REFUSALS = 20
@@ -82,26 +81,27 @@ class CallerScope:
     parts: ServiceParts
     capability: Capability
     asset_prefix: str
-    _own: set[str] = field(default_factory=set)
+    projects: tuple[str, ...] = ()
+    asset_prefixes: tuple[str, ...] = ()
+    holdings: Holdings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.projects = (self.capability.project,)
+        self.asset_prefixes = (self.asset_prefix,)
+        own = {self.capability.run_id} if self.capability.run_id else set()
+        self.holdings = Holdings(self.parts.instance, self.projects, own)
 
     def owns_run(self, run_id: str) -> bool:
         """See `storage_rules.Scope`."""
-        return run_id == self.capability.run_id or bool(self.own_runs([run_id]))
+        return self.holdings.owns_run(run_id)
 
     def own_runs(self, run_ids: Iterable[str]) -> set[str]:
         """See `storage_rules.Scope`."""
-        wanted = set(run_ids)
-        if unknown := wanted - self._own - {self.capability.run_id}:
-            tags = {PROJECT_TAG: self.capability.project}
-            filters = _dagster.RunsFilter(run_ids=list(unknown), tags=tags)
-            self._own.update(run.run_id for run in self.parts.instance.get_runs(filters))
-        return {run_id for run_id in wanted if run_id in self._own or run_id == self.capability.run_id}
+        return self.holdings.own_runs(run_ids)
 
     def owns_job_snapshot(self, snapshot_id: str) -> bool:
         """See `storage_rules.Scope`."""
-        tags = {PROJECT_TAG: self.capability.project}
-        filters = _dagster.RunsFilter(snapshot_id=snapshot_id, tags=tags)
-        return bool(self.parts.instance.get_runs(filters, limit=1))
+        return self.holdings.owns_job_snapshot(snapshot_id)
 
     def owns_plan_snapshot(self, snapshot_id: str) -> bool:
         """See `storage_rules.Scope`."""
@@ -256,13 +256,13 @@ class StorageService:
                 f"The storage service has no {storage}.{method}.",
                 logged="The storage service has no such method.",
             )
-        function = getattr(self._storage(storage), method)
+        asked = self._storage(storage)
         try:
-            arguments = _bind(function, args, kwargs)
+            arguments = bound(asked, method, args, kwargs)
         except TypeError as error:
             raise errors.InputError(f"{method} was called with wrong arguments.", why=str(error)) from error
         rule.confine(scope, arguments)
-        result = function(**arguments)
+        result = getattr(asked, method)(**arguments)
         return rule.keep(scope, result) if rule.keep else result
 
     def _storage(self, storage: str) -> Any:
@@ -305,13 +305,6 @@ class StorageService:
     def _leave(self, project: str) -> None:
         with self._lock:
             self._connections[project] -= 1
-
-
-def _bind(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The call's arguments by name, as the rules read them; variadic methods do not cross the wall."""
-    bound = inspect.signature(function).bind(*args, **kwargs)
-    bound.apply_defaults()
-    return dict(bound.arguments)
 
 
 def _output_and_declaration(args: list[Any]) -> tuple[str, Mapping[str, Any] | None]:

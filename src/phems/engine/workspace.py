@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-
-from dagster import DagsterInstance
+from weakref import WeakKeyDictionary
 
 from phems.engine._dagster import (
     CodeLocationEntry,
     CodeLocationLoadStatus,
     CodeLocationOrigin,
+    CurrentWorkspace,
     DefinitionsSource,
     GrpcServerCodeLocationOrigin,
     SerializableErrorInfo,
@@ -24,6 +24,7 @@ from phems.engine._dagster import (
     serializable_error_info_from_exc_info,
 )
 from phems.engine.hosts import HostPool, HostState
+from phems.engine.instance import NodeInstance
 from phems.engine.project_location import ProjectLocation, RefusedAnswer
 from phems.errors import RefusedError
 
@@ -49,13 +50,14 @@ class NodeWorkspace(WorkspaceProcessContext):
 
     def __init__(
         self,
-        instance: DagsterInstance,
+        instance: NodeInstance,
         hosts: HostPool,
         prefix_of: Callable[[str], str],
         on_refusal: RefusedAnswer,
     ) -> None:
         self._hosts = hosts
-        self._prefix_of = prefix_of
+        self.node_instance = instance
+        self.prefix_of = prefix_of
         self._on_refusal = on_refusal
         self._loaded_code: dict[str, str] = {}
         super().__init__(instance, ProjectLocations(hosts))
@@ -66,7 +68,7 @@ class NodeWorkspace(WorkspaceProcessContext):
         if host is None or host.state is not HostState.READY:
             reason = host.error if host else ""
             return _rejected(origin, _said(reason or f"The host of project {project} is starting."))
-        prefix = self._prefix_of(project)
+        prefix = self.prefix_of(project)
         try:
             location = ProjectLocation(origin, self.instance, prefix, self._on_refusal)
         except Exception:  # noqa: BLE001 - whatever a code server answers, it is shown and harms no other
@@ -89,6 +91,22 @@ class NodeWorkspace(WorkspaceProcessContext):
 
     def _start_watch_thread(self, origin: GrpcServerCodeLocationOrigin) -> None:
         """No thread asks a code server each second how it is: the host pool tells."""
+
+
+class NarrowedWorkspaces:
+    """Workspaces of some projects alone. Each is made once: its asset graph takes long to build."""
+
+    def __init__(self) -> None:
+        self._made: WeakKeyDictionary[CurrentWorkspace, dict[frozenset[str], CurrentWorkspace]]
+        self._made = WeakKeyDictionary()
+
+    def of(self, whole: CurrentWorkspace, projects: frozenset[str]) -> CurrentWorkspace:
+        """The part of a workspace that these projects are."""
+        made = self._made.setdefault(whole, {})
+        if projects not in made:
+            entries = {name: entry for name, entry in whole.code_location_entries.items() if name in projects}
+            made[projects] = CurrentWorkspace(entries)
+        return made[projects]
 
 
 def _foreign_keys(location: ProjectLocation, prefix: str) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """The gateway as one ASGI application: the door, our own pages, and Dagster's UI behind them.
 
-First form: signed-in people with a role in any project see all projects in Dagster's UI; mutations are
-held to the roles in the project they are about. Per-project scoping of what is read comes next.
+Everyone sees their own projects in Dagster's UI; who operates or audits the node sees all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from phems.engine._dagster import WorkspaceProcessContext
+from phems.engine.workspace import NodeWorkspace
 from phems.errors import InputError, NotFoundError, PhemsError
 from phems.gateway.account import AccountPage
 from phems.gateway.accounts import Accounts
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 
 
 def create_app(
-    workspace: WorkspaceProcessContext,
+    workspace: NodeWorkspace,
     accounts: Accounts,
     *,
     settings: GatewaySettings,
@@ -59,8 +58,9 @@ def create_app(
     """The gateway over a node's workspace. Slow the first time: it imports Dagster's web server."""
     from phems.gateway.dagster_ui import NodeWebserver
 
+    records = cases.engine_acts if cases is not None else None
     metrics = GatewayMetrics()
-    inner = NodeWebserver(workspace, settings, metrics).create_asgi_app()
+    inner = NodeWebserver(workspace, settings, records, metrics).create_asgi_app()
     probing = Probing(metrics, watch, connections)
     return assemble(inner, accounts, settings=settings, cases=cases, live=live, probing=probing)
 
@@ -113,7 +113,7 @@ def assemble(
 
 
 class ReadersOnly:
-    """Lets those through who may read some project; an auditor, say, reads the audit log and nothing else."""
+    """Lets those through who may read some project: a coordinator, say, or who has no role, may not."""
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings) -> None:
         self._app = app

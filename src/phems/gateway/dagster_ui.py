@@ -1,8 +1,7 @@
 """Dagster's web UI and GraphQL, as this node serves them. Importing it is slow: only `phems serve` does.
 
-A subclass of Dagster's own web server: GraphQL by POST of JSON alone, every root field behind its rule,
-and a decision for each route beside it. Per-project scoping of what is shown comes next; until then a
-signed-in person with any project role reads all projects.
+A subclass of Dagster's own web server: GraphQL by POST of JSON alone, every root field behind its rule, a
+view of the node that is scoped to who asks, and a decision for each route beside GraphQL.
 """
 
 from __future__ import annotations
@@ -16,27 +15,34 @@ from graphql import GraphQLError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+from starlette.websockets import WebSocket
 
-from phems.engine._dagster import WorkspaceProcessContext
+from phems.engine.workspace import NodeWorkspace
 from phems.errors import InputError, NotFoundError, PhemsError
 from phems.gateway.callers import current_caller
+from phems.gateway.dagster_routes import decided
 from phems.gateway.graphql_counts import count_fields
 from phems.gateway.metrics import GatewayMetrics
+from phems.gateway.mutation_records import Records
 from phems.gateway.permissions import CallerRequestContext
+from phems.gateway.query_limits import check_query
 from phems.gateway.replies import error_fields, error_reply
 from phems.gateway.root_fields import LOGS, check, guard
 from phems.gateway.settings import GatewaySettings
 
 
-class NodeWebserver(DagsterWebserver[WorkspaceProcessContext, CallerRequestContext]):
+class NodeWebserver(DagsterWebserver[NodeWorkspace, CallerRequestContext]):
     """Dagster's web server behind the door."""
 
     def __init__(
         self,
-        workspace: WorkspaceProcessContext,
+        workspace: NodeWorkspace,
         settings: GatewaySettings,
+        records: Records | None,
         metrics: GatewayMetrics | None = None,
     ) -> None:
+        self._records = records
         self._membership = settings.membership
         self._metrics = metrics
         super().__init__(workspace)
@@ -44,10 +50,14 @@ class NodeWebserver(DagsterWebserver[WorkspaceProcessContext, CallerRequestConte
     def build_graphql_schema(self) -> Any:
         """Dagster's schema with our rules before its root fields."""
         schema = super().build_graphql_schema()
-        guard(schema.graphql_schema, self._membership)
+        guard(schema.graphql_schema, self._membership, self._records)
         if self._metrics is not None:
             count_fields(schema.graphql_schema, self._metrics)
         return schema
+
+    def build_routes(self) -> list[BaseRoute]:
+        """Dagster's routes, as far as they are served here."""
+        return decided(super().build_routes())  # type: ignore[no-untyped-call]
 
     def _make_request_context(self, conn: HTTPConnection) -> CallerRequestContext:
         return CallerRequestContext(self._process_context, conn, current_caller.get(), self._membership)
@@ -64,20 +74,41 @@ class NodeWebserver(DagsterWebserver[WorkspaceProcessContext, CallerRequestConte
             data = await request.json()
         except (ValueError, RecursionError):
             data = None
-        if not isinstance(data, dict) or not isinstance(data.get("query"), str):
+        if not _is_one_query(data):
             error = InputError("The body is not one JSON object with a query.")
             return error_reply(request, error, status=400)
+        try:
+            await run_in_threadpool(check_query, data["query"], _variables(data))
+        except InputError as error:
+            return JSONResponse({"data": None, "errors": [_told(error)]}, status_code=400)
         answer: Response = await super().graphql_http_endpoint(request)
         return answer
 
     def handle_graphql_errors(self, errors: Sequence[GraphQLError]) -> list[Any]:
         """Errors for the client: ours in their own words, without a stack."""
         return [
-            {**error.formatted, "message": str(ours), "extensions": {"phems": error_fields(ours)}}
+            {**error.formatted, **_told(ours)}
             if isinstance(ours := error.original_error, PhemsError)
             else super(NodeWebserver, self).handle_graphql_errors([error])[0]
             for error in errors
         ]
+
+    async def execute_graphql_subscription(
+        self,
+        websocket: WebSocket,
+        operation_id: str,
+        query: str,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+    ) -> Any:
+        """A subscription, within the same limits as a query."""
+        try:
+            await run_in_threadpool(check_query, query, variables)
+        except InputError as error:
+            return None, _told(error)
+        return await super().execute_graphql_subscription(
+            websocket, operation_id, query, variables, operation_name
+        )
 
     def _determine_status_code(
         self, resolver_errors: list[GraphQLError] | None, captured_errors: list[Exception]
@@ -106,30 +137,25 @@ class NodeWebserver(DagsterWebserver[WorkspaceProcessContext, CallerRequestConte
         except PhemsError as error:
             return error_reply(request, error)
         run_id = request.path_params["run_id"]
-        if not await run_in_threadpool(self._process_context.instance.has_run, run_id):
+        if not await run_in_threadpool(self._may_read_log, request, run_id):
             return error_reply(request, NotFoundError("There is no such run."))
         build = super().download_debug_file_endpoint
         return await run_in_threadpool(lambda: asyncio.run(build(request)))
 
-    async def download_notebook(self, request: Request) -> Response:
-        """Never: a notebook is project code's own HTML, which would act as the person who looks at it."""
-        return error_reply(request, NotFoundError("Notebooks are not shown here."))
-
-    async def report_asset_materialization_endpoint(self, _request: Request) -> JSONResponse:
-        """Never: what an asset's history says comes from runs alone."""
-        return _closed()
-
-    async def report_asset_check_endpoint(self, _request: Request) -> JSONResponse:
-        """Never, for the same reason."""
-        return _closed()
-
-    async def report_asset_observation_endpoint(self, _request: Request) -> JSONResponse:
-        """Never, for the same reason."""
-        return _closed()
+    def _may_read_log(self, request: Request, run_id: str) -> bool:
+        return self._make_request_context(request).person.may_read_log(run_id)
 
 
-def _closed() -> JSONResponse:
-    error = NotFoundError(
-        "Asset events are not taken here.", why="They come from runs alone.", remedy="phems run launch"
-    )
-    return JSONResponse({"error": error_fields(error)}, status_code=404)
+def _is_one_query(data: Any) -> bool:
+    if not isinstance(data, dict) or not isinstance(data.get("query"), str):
+        return False
+    name = data.get("operationName")
+    return isinstance(_variables(data), dict) and (name is None or isinstance(name, str))
+
+
+def _variables(data: dict[str, Any]) -> Any:
+    return data.get("variables") or {}
+
+
+def _told(error: PhemsError) -> dict[str, Any]:
+    return {"message": str(error), "extensions": {"phems": error_fields(error)}}

@@ -1,12 +1,14 @@
-"""Dagster's own permissions, answered from our roles: what a person may do node-wide and in each project.
+"""One request to Dagster as its maker sees the node: their projects' code, runs and assets, by their roles.
 
-Dagster checks them in its mutations and shows buttons by them; a code location is a project. The table
-says which of our verbs open a permission; an empty tuple is for nobody.
+`CallerRequestContext` gives Dagster a workspace of the caller's code locations, an instance whose storages
+are scoped to their projects, and its permissions, answered from our roles. Dagster checks them in its
+mutations and shows buttons by them; a code location is a project. The table says which of our verbs open
+a permission; an empty tuple is for nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.requests import HTTPConnection
 
@@ -14,11 +16,13 @@ from phems.engine._dagster import (
     LOCATION_SCOPED_PERMISSIONS,
     PermissionResult,
     Permissions,
-    WorkspaceProcessContext,
     WorkspaceRequestContext,
 )
+from phems.engine.person import Person, Reach
+from phems.engine.scoped_instance import ScopedInstance
+from phems.engine.workspace import NarrowedWorkspaces, NodeWorkspace
 from phems.gateway.callers import Caller
-from phems.gateway.root_fields import CANCEL, LAUNCH, NOBODY, OPERATE, RELOAD, Verbs
+from phems.gateway.root_fields import CANCEL, LAUNCH, LOGS, NOBODY, OPERATE, READ, RELOAD, Verbs
 from phems.gateway.settings import Membership
 
 PERMISSION_VERBS: Mapping[Permissions, Verbs] = {
@@ -46,26 +50,64 @@ PERMISSION_VERBS: Mapping[Permissions, Verbs] = {
 }
 
 
+_NARROWED = NarrowedWorkspaces()
+
+
+def reach_of(membership: Membership, name: str, prefix_of: Callable[[str], str]) -> Reach:
+    """How far somebody sees in Dagster, and whose logs they may read."""
+    projects = membership.projects_of(name, *READ)
+    return Reach(
+        projects=projects,
+        asset_prefixes=frozenset(prefix_of(project) for project in projects),
+        logs=membership.projects_of(name, *LOGS),
+        sees_all=membership.may_in(name, None, *READ),
+    )
+
+
 class CallerRequestContext(WorkspaceRequestContext):
-    """Dagster's view of one request, with the permissions of who makes it."""
+    """Dagster's view of one request: what is the caller's, and what they may do."""
 
     def __init__(
         self,
-        workspace: WorkspaceProcessContext,
+        workspace: NodeWorkspace,
         connection: HTTPConnection,
         caller: Caller | None,
         membership: Membership,
     ) -> None:
+        self._node = workspace
+        self._connection = connection
+        self._caller = caller
         self._caller_name = caller.name if caller else ""
         self._membership = membership
+        reach = reach_of(membership, self._caller_name, workspace.prefix_of)
+        self.person = Person(reach, workspace.node_instance)
+        whole = workspace.get_current_workspace()
         super().__init__(
-            instance=workspace.instance,
-            current_workspace=workspace.get_current_workspace(),
+            instance=ScopedInstance(workspace.node_instance, self.person),
+            current_workspace=whole if reach.sees_all else _NARROWED.of(whole, reach.projects),
             process_context=workspace,
             version=workspace.version,
             source=connection,
             read_only=False,
         )
+
+    @property
+    def show_instance_config(self) -> bool:
+        """How the node is set up is for those who see all of it."""
+        return self.person.sees_all
+
+    def reload_code_location(self, name: str) -> CallerRequestContext:
+        """Ask a code server anew what it has; gives the caller's view of it."""
+        self._node.reload_code_location(name)
+        return self._anew()
+
+    def reload_workspace(self) -> CallerRequestContext:
+        """The same for all of them."""
+        self._node.reload_workspace()
+        return self._anew()
+
+    def _anew(self) -> CallerRequestContext:
+        return CallerRequestContext(self._node, self._connection, self._caller, self._membership)
 
     @property
     def permissions(self) -> Mapping[str, PermissionResult]:

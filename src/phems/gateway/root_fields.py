@@ -3,8 +3,7 @@
 Any one of a field's verbs is enough, in some project or on the node; an empty tuple is for nobody. A
 field that is not listed is refused, and a test fails when Dagster adds one. What the guard checks is the
 resolver itself, so aliases, fragments and operation names change nothing. Mutations about one project
-are held to that project's roles by `permissions.py`; which rows a query shows is not narrowed yet: in
-this first form everyone who may read a project reads all of them.
+are held to that project's roles by `permissions.py`; which rows a query shows, by the scope of the instance.
 """
 
 from __future__ import annotations
@@ -15,8 +14,10 @@ from typing import Any
 from graphql import GraphQLObjectType, GraphQLSchema, default_field_resolver
 
 from phems.domain.permissions import Verb
+from phems.engine.person import Person
 from phems.errors import RefusedError
 from phems.gateway.callers import current_caller
+from phems.gateway.mutation_records import UNRECORDED, Records, record
 from phems.gateway.settings import Membership
 
 Verbs = tuple[Verb, ...]
@@ -159,8 +160,11 @@ SUBSCRIPTIONS: Mapping[str, Verbs] = {
 INNER_FIELDS: Mapping[tuple[str, str], Verbs] = {("Run", "eventConnection"): LOGS}
 
 
-def guard(schema: GraphQLSchema, membership: Membership) -> None:
-    """Put the table's rule before every root field's resolver."""
+def guard(schema: GraphQLSchema, membership: Membership, records: Records | None = None) -> None:
+    """Put the table's rule before every root field's resolver, and the record before every mutation's.
+
+    Without records no mutation is done.
+    """
     roots = (
         (schema.query_type, QUERIES),
         (schema.mutation_type, MUTATIONS),
@@ -174,6 +178,28 @@ def guard(schema: GraphQLSchema, membership: Membership) -> None:
         inner = schema.get_type(type_name)
         if isinstance(inner, GraphQLObjectType):
             _guard_field(inner, name, verbs, membership)
+    for name, field in schema.mutation_type.fields.items() if schema.mutation_type else ():
+        field.resolve = _recorded(field.resolve or default_field_resolver, name, membership, records)
+
+
+def _recorded(
+    resolve: Callable[..., Any], name: str, membership: Membership, records: Records | None
+) -> Callable[..., Any]:
+    def recorded(root: Any, info: Any, **arguments: Any) -> Any:
+        refusal = None
+        try:
+            check(membership, MUTATIONS.get(name, NOBODY), f"Mutation.{name}")
+        except RefusedError as error:
+            refusal = error
+        if records is not None and info is not None:
+            record(records, info.context.person, name, arguments, refusal)
+        elif refusal is None and name not in UNRECORDED:
+            raise RefusedError("Nothing is changed here.", why="What is done could not be recorded.")
+        if refusal is not None:
+            raise refusal
+        return resolve(root, info, **arguments)
+
+    return recorded
 
 
 def check(membership: Membership, verbs: Verbs, what: str) -> None:
@@ -191,6 +217,18 @@ def check(membership: Membership, verbs: Verbs, what: str) -> None:
     )
 
 
+def _check_log(person: Person, run_id: str | None, what: str) -> None:
+    """Logs are for the analysts of the very project. Of a run that is not shown, Dagster itself says so."""
+    if run_id is None or person.may_read_log(run_id):
+        return
+    if person.sees_all or person.owns_run(run_id):
+        raise RefusedError(
+            f"You may not use {what} here.",
+            why=f"It needs a role in the run's project that allows {' or '.join(LOGS)}.",
+            remedy="Ask an operator to add you in node.yaml; /account shows the roles you have.",
+        )
+
+
 def _guard_field(kind: GraphQLObjectType, name: str, verbs: Verbs, membership: Membership) -> None:
     field = kind.fields[name]
     if field.subscribe is not None:
@@ -205,6 +243,8 @@ def _guarded(
 ) -> Callable[..., Any]:
     def guarded(root: Any, info: Any, **arguments: Any) -> Any:
         check(membership, verbs, what)
+        if verbs == LOGS:
+            _check_log(info.context.person, arguments.get("runId") or getattr(root, "runId", None), what)
         return resolve(root, info, **arguments)
 
     return guarded

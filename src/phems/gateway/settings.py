@@ -42,6 +42,10 @@ class Membership:
         roles = self.roles(name, project)
         return any(may(roles, verb) for verb in verbs)
 
+    def projects_of(self, name: str, *verbs: Verb) -> frozenset[str]:
+        """The projects in which one of the verbs is allowed."""
+        return frozenset(project for project in self.projects if self.may_in(name, project, *verbs))
+
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:

@@ -66,7 +66,9 @@ class NodeRoles(Section):
     """Roles that hold for the whole node."""
 
     operator: tuple[Person, ...] = Field(default=(), description="Run the node.")
-    auditor: tuple[Person, ...] = Field(default=(), description="Read the audit log, and nothing else.")
+    auditor: tuple[Person, ...] = Field(
+        default=(), description="Read the audit log and look on in Dagster's pages; change nothing."
+    )
 
 
 class DataSource(Section):

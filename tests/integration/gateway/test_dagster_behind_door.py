@@ -127,8 +127,9 @@ def test_a_role_is_needed_to_launch(node: SmallNode) -> None:
         told = refusal(ask(node, name, LAUNCH, params=job(PROJECT, "two_steps")))
         assert name in told["what"]
         assert "run.launch" in told["why"]
-    for name in ("aud", "nobody"):
-        assert post(node, name, {"query": "{version}"}).status == 403
+    assert post(node, "nobody", {"query": "{version}"}).status == 403
+    told = refusal(ask(node, "aud", LAUNCH, params=job(PROJECT, "two_steps")))
+    assert "run.launch" in told["why"], "auditors look on"
 
 
 def test_the_analyst_of_one_project_cannot_launch_nor_cancel_in_another(node: SmallNode) -> None:
@@ -138,7 +139,7 @@ def test_the_analyst_of_one_project_cannot_launch_nor_cancel_in_another(node: Sm
     run_id = launch(node, "ana", "endless")
     until(lambda: status(node, run_id) == "STARTED")
     answer = ask(node, "ben", CANCEL, id=run_id)
-    assert "permission" in answer["data"]["terminateRun"]["message"]
+    assert answer == ask(node, "ben", CANCEL, id="no-such-run")
     assert status(node, run_id) == "STARTED"
     assert ask(node, "olga", CANCEL, id=run_id)["data"]["terminateRun"]["__typename"] == "TerminateRunSuccess"
     until(lambda: status(node, run_id) == "CANCELED")

@@ -99,7 +99,7 @@ def test_a_refused_run_tells_the_reason_with_its_own_exit_code(phems: Phems) -> 
 
 def test_who_may_not_launch_is_told_why(phems: Phems) -> None:
     other = phems("run", "launch", OTHER, "two_steps")
-    assert (other.code, OTHER in other.err) == (4, True)
+    assert (other.code, "phems project list" in other.err) == (3, True), "as one that does not exist"
     operator = phems("run", "launch", PROJECT, "two_steps", who="olga")
     assert (operator.code, "run.launch" in operator.err) == (4, True)
     stranger = phems("run", "list", who="phems_wrong")
@@ -182,8 +182,9 @@ def test_a_run_id_that_is_unknown_or_means_several_is_told(phems: Phems) -> None
 
 def test_lists_are_filtered(phems: Phems) -> None:
     phems("run", "launch", OTHER, "two_steps", who="ben")
-    runs = phems("run", "list", "--project", OTHER, "--status", "success", "--json").json()
+    runs = phems("run", "list", "--project", OTHER, "--status", "success", "--json", who="ben").json()
     assert {run["project"] for run in runs} == {OTHER}
+    assert phems("run", "list", "--project", OTHER, "--json").json() == [], "another's runs are not listed"
     assert {run["status"] for run in runs} == {"SUCCESS"}
     assert phems("run", "list", "--status", "nope").code == 2
     assert phems("run", "list", "--project", "no-such-project").out.startswith("No runs.")

@@ -47,8 +47,8 @@ def test_no_role_both_asks_for_a_release_and_decides_on_it_or_on_code() -> None:
             assert PERMISSIONS[asks].isdisjoint(PERMISSIONS[decides])
 
 
-def test_an_auditor_reads_the_audit_log_and_nothing_else() -> None:
-    assert {verb for verb in PERMISSIONS if may([Role.AUDITOR], verb)} == {"audit.read"}
+def test_an_auditor_looks_on_and_changes_nothing() -> None:
+    assert {verb for verb in PERMISSIONS if may([Role.AUDITOR], verb)} == {"audit.read", "project.read"}
 
 
 def test_one_of_several_roles_is_enough_and_none_is_not() -> None:

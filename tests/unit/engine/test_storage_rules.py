@@ -42,6 +42,11 @@ class Project:
         default_factory=lambda: Capability("step", "heart-attack", 1e12, "d", "run-1", "step", 1)
     )
     asset_prefix: str = "heart_attack"
+    projects: tuple[str, ...] = ("heart-attack",)
+
+    @property
+    def asset_prefixes(self) -> tuple[str, ...]:
+        return (self.asset_prefix,)
 
     def owns_run(self, run_id: str) -> bool:
         return run_id.startswith("run-")
@@ -90,7 +95,7 @@ def allowed_methods() -> list[tuple[str, str]]:
         (storage, name)
         for storage, rules in RULES.items()
         for name, rule in rules.items()
-        if rule is not storage_rules._REFUSED and callable(getattr(STORAGES[storage], name))
+        if rule is not storage_rules.REFUSED and callable(getattr(STORAGES[storage], name))
     ]
 
 
@@ -187,12 +192,17 @@ def test_a_rule_lets_the_own_pass_and_nothing_else(
 
 def test_runs_are_looked_for_among_the_project_s_own_whatever_is_asked() -> None:
     """Otherwise a filter for another project's runs finds them."""
-    for given in (None, RunsFilter(tags={PROJECT_TAG: "breast-cancer", "a": "b"}, job_name="j")):
+    for given, own in (
+        (None, "heart-attack"),
+        (RunsFilter(tags={PROJECT_TAG: "heart-attack", "a": "b"}, job_name="j"), "heart-attack"),
+        (RunsFilter(tags={PROJECT_TAG: ["breast-cancer", "heart-attack"]}), "heart-attack"),
+        (RunsFilter(tags={PROJECT_TAG: "breast-cancer", "a": "b"}, job_name="j"), []),
+    ):
         arguments = {"filters": given}
         RULES["runs"]["get_runs"].confine(Project(), arguments)
         assert arguments["filters"] is not None
-        assert arguments["filters"].tags[PROJECT_TAG] == "heart-attack"
-        if given:
+        assert arguments["filters"].tags[PROJECT_TAG] == own
+        if given and given.job_name:
             assert arguments["filters"].job_name == "j"
             assert arguments["filters"].tags["a"] == "b"
 

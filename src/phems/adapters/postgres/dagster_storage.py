@@ -24,9 +24,12 @@ from phems.engine._dagster import (
     ASSET_EVENTS,
     DagsterEventType,
     EventLogEntry,
+    RunTagsTable,
     SqlEventLogStorageTable,
 )
+from phems.engine.tags import PROJECT_TAG
 
+_TAGS = RunTagsTable
 EVENT_CHANNEL = "run_events"
 MAX_GROUP = 1000
 POOL_SIZE = 10
@@ -151,6 +154,32 @@ class PooledRunStorage(PostgresRunStorage):
         self._has_stats_columns = self._has_stats_columns or super().has_run_stats_index_cols()
         return self._has_stats_columns
 
+    def get_run_tags(
+        self,
+        tag_keys: Sequence[str],
+        value_prefix: str | None = None,
+        limit: int | None = None,
+        projects: Sequence[str] | None = None,
+    ) -> Sequence[tuple[str, set[str]]]:
+        """The values of tags; with `projects`, those that runs of theirs have."""
+        if projects is None:
+            return super().get_run_tags(tag_keys, value_prefix, limit)
+        query = _tags_of(projects, _TAGS.c.key, _TAGS.c.value).where(_TAGS.c.key.in_(tag_keys))
+        if value_prefix:
+            query = query.where(_TAGS.c.value.startswith(value_prefix, autoescape=True))
+        if limit:
+            query = query.limit(limit)
+        found: dict[str, set[str]] = {}
+        for row in self.fetchall(query):
+            found.setdefault(row["key"], set()).add(row["value"])
+        return sorted(found.items())
+
+    def get_run_tag_keys(self, projects: Sequence[str] | None = None) -> Sequence[str]:
+        """The names of tags; with `projects`, those that runs of theirs have."""
+        if projects is None:
+            return super().get_run_tag_keys()
+        return [row["key"] for row in self.fetchall(_tags_of(projects, _TAGS.c.key))]
+
     def optimize_for_webserver(self, *_args: Any, **_kwargs: Any) -> None:
         """The pool is set already."""
 
@@ -197,6 +226,17 @@ def open_storages(url: str) -> DagsterStorages:
         events=GroupCommitEventLogStorage(url, engine),
         schedules=PooledScheduleStorage(url, engine),
         engine=engine,
+    )
+
+
+def _tags_of(projects: Sequence[str], *columns: sqlalchemy.ColumnElement[str]) -> sqlalchemy.Select[Any]:
+    stamp = sqlalchemy.alias(_TAGS, "stamps")
+    return (
+        sqlalchemy.select(*columns)
+        .join_from(_TAGS, stamp, _TAGS.c.run_id == stamp.c.run_id)
+        .where(stamp.c.key == PROJECT_TAG, stamp.c.value.in_(projects))
+        .distinct()
+        .order_by(*columns)
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from phems.services.code_revisions import CodeRevisions
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
+    from phems.services.engine_acts import EngineActs
     from phems.services.file_views import FileViews
     from phems.services.idempotency import IdempotencyKeys
     from phems.services.membership import RolesInForce
@@ -75,6 +76,9 @@ class UseCases(Protocol):
 
     @property
     def audit_watch(self) -> AuditWatch: ...
+
+    @property
+    def engine_acts(self) -> EngineActs: ...
 
     @property
     def code_diffs(self) -> CodeDiffs: ...
