@@ -15,6 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import yaml
 from attacked_node import commit, git, until
@@ -26,14 +27,15 @@ from phems.serve import ServingNode
 OWN, OTHER = "alpha", "canary-beta"
 MARK = "canary"
 PASSWORD = "four plain words here"
-PEOPLE = ("ana", "ben", "olga", "aud", "both")
+PEOPLE = ("ana", "ben", "carol", "iris", "olga", "aud", "both", "mallory")
 WAIT = 120.0
 
 SPEC: dict[str, Any] = {
     "version": 1,
     "node": {"name": "shared"},
     "controller": {"name": "Shared Hospital"},
-    "gateway": {"host": "127.0.0.1"},
+    # Those that attack it are one address.
+    "gateway": {"host": "127.0.0.1", "rate_limits": {"strangers": "10000/minute"}},
     "roles": {"operator": ["olga"], "auditor": ["aud"]},
     "projects": {
         OWN: {
@@ -120,6 +122,7 @@ class Answer:
 
     status: int
     body: bytes
+    cookie: str = ""
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -207,14 +210,25 @@ class GatewayNode:
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
-            return Answer(response.status, response.read())
+            set_cookie = response.headers["Set-Cookie"] or ""
+            return Answer(response.status, response.read(), set_cookie.partition(";")[0])
         finally:
             connection.close()
 
+    @property
+    def origin(self) -> str:
+        """What a browser says of the node's own pages."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def cookie(self, name: str) -> str:
+        """Somebody's signed-in cookie, as their browser sends it."""
+        form = urlencode({"name": name, "password": PASSWORD}).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": self.origin}
+        return self.send(None, "POST", "/login", form, headers).cookie
+
     def launch(self, name: str, project: str, job: str) -> str:
         """Launch a job; gives the run's id."""
-        params = {"selector": selector(project, job), "runConfigData": {}}
-        answer = self.ask(name, LAUNCH, params=params)
+        answer = self.ask(name, LAUNCH, params=launching(project, job))
         return str(answer["data"]["launchRun"]["run"]["runId"])
 
     def status(self, run_id: str) -> str:
@@ -310,13 +324,10 @@ def _looking_each_second() -> Iterator[None]:
         controller.DEFAULT_DAEMON_INTERVAL_SECONDS = usual
 
 
-def selector(project: str, job: str) -> dict[str, Any]:
-    """What names a job."""
-    return {
-        "repositoryLocationName": project,
-        "repositoryName": "__repository__",
-        "jobName": job,
-    }
+def launching(project: str, job: str) -> dict[str, Any]:
+    """What `launchRun` needs to know."""
+    selector = {"repositoryLocationName": project, "repositoryName": "__repository__", "jobName": job}
+    return {"selector": selector, "runConfigData": {}}
 
 
 def _write_code(repo: Path, prefix: str) -> None:

@@ -62,7 +62,7 @@ class _Node:
 
 @dataclass(frozen=True)
 class Question:
-    """A query of one root field."""
+    """A query or mutation of one root field."""
 
     name: str
     text: str
@@ -79,16 +79,11 @@ class QuestionMaker:
         self._schema = schema
         self._words = words
 
-    def questions(self, *, only_required: bool = False) -> Iterator[Question]:
-        """One for each field of the query root."""
-        assert self._schema.query_type
-        for name in self._schema.query_type.fields:
-            yield self.question(name, only_required=only_required)
-
-    def question(self, name: str, *, only_required: bool = False) -> Question:
-        """The one of this field."""
-        assert self._schema.query_type
-        root = self._schema.query_type.fields[name]
+    def question(self, name: str, *, only_required: bool = False, kind: str = "query") -> Question:
+        """The one of this field, of the queries or of the mutations."""
+        roots = self._schema.mutation_type if kind == "mutation" else self._schema.query_type
+        assert roots
+        root = roots.fields[name]
         arguments = {
             key: argument.type
             for key, argument in root.args.items()
@@ -98,7 +93,7 @@ class QuestionMaker:
         passed = ", ".join(f"{key}: ${key}" for key in arguments)
         if name not in self._selections:
             self._selections[name] = self._widest(root)
-        head = f"query Q({declared})" if declared else "query Q"
+        head = f"{kind} Q({declared})" if declared else f"{kind} Q"
         call = f"{name}({passed})" if passed else name
         variables = {key: self._value(key, kind, 0) for key, kind in arguments.items()}
         return Question(name, f"{head} {{ {call} {self._selections[name]} }}", variables)

@@ -176,7 +176,8 @@ def test_another_projects_request_looks_like_none(site: BrowsedSite) -> None:
         assert there.status_code == nowhere.status_code == 404
         assert there.text.replace(request["id"], "rr-aaaaaaaa") == nowhere.text
     assert ben.get(f"/projects/{PROJECT}/releases").status_code == 404
-    assert site.browser("aud").get(f"/projects/{PROJECT}/releases").status_code == 404
+    # An auditor sees that the project is there, and none of its requests.
+    assert site.browser("aud").get(f"/projects/{PROJECT}/releases").status_code == 403
 
 
 def test_no_form_of_another_page_votes(site: BrowsedSite) -> None:
