@@ -34,6 +34,8 @@ class Hospital:
     node: DemoNode
     analysis: str
     bootstrap: str
+    commit: str
+    """The approved code of the project that has the analysis."""
 
     def act(self, who: str, *words: str) -> Any:
         """Type a command as a person."""
@@ -97,13 +99,14 @@ def _with_a_story(node: DemoNode) -> Hospital:
     for name in PEOPLE:
         act("operator", "user", "add", name, "--password-stdin", typed=PASSWORD)
         node.tokens[name] = act("operator", "user", "token", name)["token"]
+    commits = {}
     for author, owner, project in (("ana", "wei", HEART), ("ben", "ingrid", BREAST)):
-        revision = act(author, "code", "submit", "--project", project)
-        act(owner, "code", "approve", "--project", project, revision["commit"])
+        commits[project] = act(author, "code", "submit", "--project", project)["commit"]
+        act(owner, "code", "approve", "--project", project, commits[project])
     _wait_for_hosts(node)
     runs = [
         act(who, "run", "launch", project, job)
         for who, project, job in (("ana", HEART, "analysis"), ("ben", BREAST, "bootstrap_hormone_effect"))
     ]
     assert [run["status"] for run in runs] == ["SUCCESS", "SUCCESS"], runs
-    return Hospital(node, *(run["id"] for run in runs))
+    return Hospital(node, *(run["id"] for run in runs), commits[HEART])

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -22,6 +23,7 @@ QUIET = (
     "--disable-sync",
 )
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+AA = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 PASSWORD = "four plain words here"
 
 
@@ -58,6 +60,24 @@ class Person:
         answer = self.page.goto(path, wait_until="load")
         assert answer is not None
         return answer
+
+    def barriers(self) -> list[str]:
+        """What of the page some could not use, on a telephone, in light and dark: WCAG 2.1 AA by axe."""
+        self.page.set_viewport_size(NARROW)
+        problems = []
+        for scheme in ("dark", "light"):
+            self.page.emulate_media(color_scheme=scheme)
+            found = Axe().run(self.page, options=AA).response["violations"]
+            problems += [
+                f"{self.page.url} ({scheme}): {each['id']}: {node['html']}"
+                for each in found
+                for node in each["nodes"][:3]
+            ]
+        wide = self.page.evaluate("document.documentElement.scrollWidth")
+        if wide > NARROW["width"]:
+            problems.append(f"{self.page.url}: {wide} pixels wide on a telephone")
+        self.page.set_viewport_size(WIDE)
+        return problems
 
     def reads(self) -> str:
         """The text of the page."""

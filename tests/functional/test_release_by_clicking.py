@@ -83,10 +83,12 @@ def _vote(checker: Person, request: str, picture: str = "") -> None:
     expect(checker.page.get_by_role("table").first).to_be_visible(timeout=SECONDS)
     if picture:
         checker.picture("table")
+        assert checker.barriers() == []
     checker.open(f"/releases/{request}")
     for choice in checker.page.get_by_label("Approve", exact=True).all():
         choice.check()
     if picture:
         checker.picture(picture)
+        assert checker.barriers() == []
     checker.page.get_by_role("button", name="Record my votes").click()
     expect(checker.page.get_by_text("Your vote")).not_to_have_count(0, timeout=SECONDS)

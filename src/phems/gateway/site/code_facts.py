@@ -37,9 +37,9 @@ def _bytes(_: CodeRevision, __: CodeDiff) -> Iterator[Fact]:
 
 def _environment(revision: CodeRevision, _: CodeDiff) -> Iterator[Fact]:
     if revision.environment_digest is None:
-        yield _look("It has no lock file: which packages its runs get is not fixed.")
+        yield _look("It has no lock file: which packages it was written for is not on record.")
     else:
-        yield _passed("Its lock file fixes the packages of its runs.")
+        yield _passed("Its lock file is part of what is approved.")
 
 
 def _locks(_: CodeRevision, diff: CodeDiff) -> Iterator[Fact]:
