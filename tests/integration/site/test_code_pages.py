@@ -275,5 +275,5 @@ def test_colours_never_change_a_line(path: str) -> None:
     diff = ["--- a", "+++ b", "@@ -1,3 +1,9 @@", "-gone", *(f"+{line}" for line in lines), " same"]
     shown = shown_lines(path, diff)
     texts = ["".join(text for _, text in line.parts) for line in shown]
-    assert texts == ["@@ -1,3 +1,9 @@", "gone", *lines, "same"]
+    assert texts == ["Lines 1 to 9", "gone", *lines, "same"]
     assert [(line.old, line.new) for line in shown[-2:]] == [(None, 8), (2, 9)]

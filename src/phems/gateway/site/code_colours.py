@@ -45,7 +45,7 @@ _CLASSES: Sequence[tuple[Any, str]] = (
     (Name.Decorator, "f"),
     (Name.Builtin, "b"),
 )
-_RANGE = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+_RANGE = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
 MOST_COLOURED = 100_000
 LONGEST_LINE = 1000
 
@@ -71,7 +71,7 @@ def shown_lines(path: str, lines: Sequence[str]) -> list[DiffLine]:
     for header, part in _parts(lines):
         match = _RANGE.match(header)
         old, new = (int(match[1]), int(match[2])) if match else (1, 1)
-        found.append(DiffLine("place", None, None, (("", header),)))
+        found.append(DiffLine("place", None, None, (("", _place(header, match)),)))
         sides = {
             side: iter(_coloured(path, [line[1:] for line in part if line[0] in side], colour=coloured))
             for side in (" -", " +")
@@ -90,6 +90,16 @@ def shown_lines(path: str, lines: Sequence[str]) -> list[DiffLine]:
             else:
                 found.append(DiffLine("place", None, None, (("", line.lstrip("\\ ")),)))
     return found
+
+
+def _place(header: str, match: re.Match[str] | None) -> str:
+    """Where a part stands in the new file, in words."""
+    if match is None:
+        return header
+    first, length = int(match[2]), int(match[3] or 1)
+    if length == 0:
+        return "Removed" if first == 0 else f"Removed after line {first:,}"
+    return f"Line {first:,}" if length == 1 else f"Lines {first:,} to {first + length - 1:,}"
 
 
 def _parts(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:

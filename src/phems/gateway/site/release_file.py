@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from phems.services.release_summaries import summary_of
 
 _LONGEST_SEARCH = 200
 _MOST = 1_000_000_000
+_NUMBER = re.compile(r"[-+]?[\d.,]{1,30}%?\Z", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def _show(ask: Ask) -> Response:
         "may_vote": may.may_vote and not past and file.kind is FileKind.OUTPUT,
         "content": content,
         "rows": shown_rows(content, marks, counting_columns(file.declaration)),
+        "numeric": _numeric(content),
         "column_marks": marks.columns,
         "has_marked_rows": marks.has_rows,
         "query": query,
@@ -138,6 +141,14 @@ def _pages(place: _Place, query: FileQuery, content: FileView) -> dict[str, str]
     return {
         words: place.link(page=page, **kept) for words, page in around.items() if 1 <= page <= content.pages
     }
+
+
+def _numeric(content: FileView) -> frozenset[int]:
+    """The columns that hold numbers alone on this page, from 0: they are set to the right."""
+    columns = enumerate(zip(*(row.cells for row in content.rows), strict=False))
+    return frozenset(
+        at for at, cells in columns if any(cells) and all(_NUMBER.match(cell) for cell in cells if cell)
+    )
 
 
 def _neighbours(view: ReleaseView, file: FrozenFile, place: _Place) -> dict[str, tuple[str, str]]:
