@@ -87,6 +87,7 @@ def test_an_approval_is_for_one_run(careful: AttackedNode, capsule: CapsuleAppro
     run_id = launch(careful, capsule)
     assert careful.wait(run_id).is_success, careful.log(run_id)
     assert careful.run(run_id).tags["phems/capsule"] == capsule.name
+    assert careful.run(run_id).tags["phems/approval"] == "code: wei; run: wei"
     assert "used up" in refused(careful, launch(careful, capsule))
 
 

@@ -10,6 +10,7 @@ from phems.engine._dagster import PARENT_RUN_ID_TAG, DagsterRun
 from phems.engine.admission_point import Submission
 from phems.engine.orchestrator import Admitted
 from phems.engine.tags import (
+    APPROVAL_TAG,
     CAPSULE_TAG,
     CODE_TAG,
     PROJECT_TAG,
@@ -17,7 +18,7 @@ from phems.engine.tags import (
     RESERVED_PREFIXES,
     SANDBOX_TAG,
 )
-from phems.services.admission import Admission, Sandboxing, actor_of
+from phems.services.admission import Admission, Sandboxing, Submitted, actor_of
 
 PARTITION_TAG = "dagster/partition"
 _RANGE = "dagster/asset_partition_range_"
@@ -46,6 +47,7 @@ class ServiceDesk:
             REQUESTER_TAG: submission.requester,
             CODE_TAG: submitted.commit[:12],
             CAPSULE_TAG: shown(submitted.capsule),
+            APPROVAL_TAG: _said(submitted),
             # Always: a re-execution comes with the stamps of its parent.
             SANDBOX_TAG: "isolating" if self._sandboxing.is_isolating else "none",
         }
@@ -67,6 +69,12 @@ class ServiceDesk:
         # Stamped when the run was asked for. Data or rules may have changed while it waited, which is seldom:
         # then alone the run row is written once more.
         return {name: value for name, value in tags.items() if run.tags.get(name) != value}
+
+
+def _said(submitted: Submitted) -> str:
+    """Who approved what will run: its code, and, where a policy asks for that, the run itself."""
+    code = ", ".join(submitted.code_approvers)
+    return f"code: {code}; run: {submitted.run_approver}" if submitted.run_approver else f"code: {code}"
 
 
 def facts_of(run: DagsterRun, project: str) -> RunFacts:

@@ -28,10 +28,18 @@ from phems.engine._dagster import (
     WorkerStatus,
 )
 from phems.engine.orchestrator import Admitted
-from phems.engine.tags import CAPSULE_TAG, CODE_TAG, PROJECT_TAG, REQUESTER_TAG, SANDBOX_TAG, reserved
+from phems.engine.tags import (
+    APPROVAL_TAG,
+    CAPSULE_TAG,
+    CODE_TAG,
+    PROJECT_TAG,
+    REQUESTER_TAG,
+    SANDBOX_TAG,
+    reserved,
+)
 from phems.errors import PhemsError, RefusedError
 
-STAMPS = (PROJECT_TAG, REQUESTER_TAG, CODE_TAG, CAPSULE_TAG, SANDBOX_TAG)
+STAMPS = (PROJECT_TAG, REQUESTER_TAG, CODE_TAG, CAPSULE_TAG, APPROVAL_TAG, SANDBOX_TAG)
 
 # Who asks, in this thread or request: the gateway and the CLI's entry set it.
 requester: ContextVar[str | None] = ContextVar("phems_requester", default=None)

@@ -8,6 +8,7 @@ PROJECT_TAG = "phems/project"
 REQUESTER_TAG = "phems/requester"
 CODE_TAG = "phems/code_revision"
 CAPSULE_TAG = "phems/capsule"
+APPROVAL_TAG = "phems/approval"
 SANDBOX_TAG = "phems/sandbox"
 
 RESERVED_PREFIXES = ("phems/", "dagster-k8s/")

@@ -43,10 +43,12 @@ class Sandboxing:
 
 @dataclass(frozen=True)
 class Submitted:
-    """What a run that was asked for would be, as of now."""
+    """What a run that was asked for would be, as of now, and who had to approve it: its code, and itself."""
 
     commit: str
     capsule: str
+    code_approvers: tuple[str, ...] = ()
+    run_approver: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class _Decision:
     capsule: CapsuleDocument
     inputs: AdmissionInputs
     refusal: Refusal | None
+    code_approvers: tuple[str, ...] = ()
 
 
 class Admission:
@@ -99,7 +102,7 @@ class Admission:
             at=self._clock.now(),
         )
 
-        def act(work: Transaction, project: RunProject, data: Data) -> tuple[str | None, _Decision] | None:
+        def act(work: Transaction, project: RunProject, data: Data) -> tuple[Submitted, _Decision] | None:
             commit, label = work.runs.code_of(facts.project, code_digest)
             if label != project.policy_version:
                 return None
@@ -110,12 +113,19 @@ class Admission:
                 work.runs.add_submission(replace(asked, capsule=decision.capsule.digest))
             elif decision.refusal and decision.refusal.code == "capsule":
                 self._capsules.ask(work, decision.capsule, requester=actor)
-            return commit, decision
+            approval = work.capsules.get(decision.capsule.digest) if _needs_own_approval(decision) else None
+            submitted = Submitted(
+                commit or "",
+                decision.capsule.digest,
+                decision.code_approvers,
+                approval.decided_by if approval else None,
+            )
+            return submitted, decision
 
-        commit, decision = self._under_the_rules_in_force(facts.project, act)
+        submitted, decision = self._under_the_rules_in_force(facts.project, act)
         if decision.refusal is not None and _ends_at_the_door(decision):
             raise decision.refusal.error
-        return Submitted(commit or "", decision.capsule.digest)
+        return submitted
 
     def admit(self, facts: RunFacts, *, is_resume: bool) -> RunAdmission:
         """Let a run start; raises `RefusedError`, audited, with what is missing and how to ask for it."""
@@ -193,7 +203,8 @@ class Admission:
                 inputs = replace(inputs, code_problem=self._code_problem(work, revision))
             inputs = replace(inputs, capsule_problem=self._capsule_problem(work, asked, project, used))
             refusal = refused(inputs, project.rules)
-        return _Decision(project, actor_of(asked.requester), capsule, inputs, refusal)
+        approvers = tuple(sorted(revision.approvers())) if revision else ()
+        return _Decision(project, actor_of(asked.requester), capsule, inputs, refusal, approvers)
 
     def _code_problem(self, work: Transaction, revision: CodeRevision) -> RefusedError | None:
         try:
@@ -223,7 +234,7 @@ class Admission:
             at=now,
         )
         work.runs.add_admission(admission, decision.capsule.document)
-        if decision.project.rules.needs_capsule_approval and case.admission is None:
+        if _needs_own_approval(decision) and case.admission is None:
             work.capsules.use(admission.capsule, facts.run_id, now)
         work.audit.append(
             decision.requester,
@@ -280,6 +291,10 @@ class Admission:
 def _ends_at_the_door(decision: _Decision) -> bool:
     """Whether a run is refused when it is asked for already; other refusals come when its turn does."""
     return decision.refusal is not None and decision.refusal.code in {"code", "capsule"}
+
+
+def _needs_own_approval(decision: _Decision) -> bool:
+    return decision.project.rules.needs_capsule_approval
 
 
 def _capsule(

@@ -11,7 +11,7 @@ from small_node import OTHER, PASSWORD, PROJECT, SmallNode, until
 from websockets.sync.client import connect
 
 from phems.cli.run_queries import CANCEL, EVENTS, LAUNCH, RUN
-from phems.engine.tags import REQUESTER_TAG
+from phems.engine.tags import APPROVAL_TAG, REQUESTER_TAG
 
 
 def ask(node: SmallNode, name: str, query: str, **variables: Any) -> dict[str, Any]:
@@ -58,13 +58,14 @@ def refusal(answer: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def test_a_run_says_who_asked_for_it(node: SmallNode) -> None:
+def test_a_run_says_who_asked_for_it_and_who_approved_its_code(node: SmallNode) -> None:
     """The name must reach the thread that submits the run: otherwise the audit log says "the daemon"."""
     run_id = launch(node, "ana")
     until(lambda: status(node, run_id) == "SUCCESS")
     run = node.serving.control.instance.get_run_by_id(run_id)
     assert run is not None
     assert run.tags[REQUESTER_TAG] == "ana"
+    assert run.tags[APPROVAL_TAG] == "code: iris"
 
 
 def test_an_address_alone_executes_nothing(node: SmallNode) -> None:
