@@ -68,6 +68,10 @@ class ReusedKeyError(InputError):
     """The name that was given to an act stands for another one."""
 
 
+class CodeNeededError(RefusedError):
+    """The password was right, and the code of a second factor is to come with it."""
+
+
 class UnavailableError(PhemsError):
     """A part that is needed does not run, cannot be reached, or has no room left."""
 

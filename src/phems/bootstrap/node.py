@@ -176,12 +176,14 @@ class Node:
     @cached_property
     def users(self) -> Users:
         """Users, their tokens and sessions."""
+        from phems.bootstrap.second_factors import factor_secrets_of
         from phems.services.users import Users
 
         return Users(
             self.governance,
             clock=self.clock,
             passwords=Argon2Hasher(),
+            factor_secrets=factor_secrets_of(self.spec, self.paths),
             identity=lambda: self.spec.identity,
             provider=lambda: self._identity_provider,
         )

@@ -90,6 +90,10 @@ class LocalUsers:
         """End all of a user's sessions."""
         return self._node.users.end_sessions(actor, name)
 
+    def reset_second_factor(self, actor: Actor, name: str) -> None:
+        """Take a user's second factor away."""
+        self._node.users.reset_second_factor(actor, name)
+
     def link(self, actor: Actor, name: str, subject: str) -> LinkedUser:
         """Have a user sign in at the identity provider."""
         linked = self._node.users.link(actor, name, subject)
@@ -99,6 +103,7 @@ class LocalUsers:
         return UserRow(
             name=user.name,
             has_password=user.password_hash is not None,
+            has_second_factor=user.has_second_factor,
             created_at=user.created_at,
             created_by=user.created_by,
             roles=self._roles(user.name),

@@ -25,7 +25,9 @@ Url = Annotated[str | None, typer.Argument(help="The node's address. Default: --
 def login(
     url: Url = None,
     user: Annotated[str | None, typer.Option("--user", "-u", help="Your name; asked for without it.")] = None,
-    code: Annotated[str, typer.Option(help="The code of your second factor, if you have one.")] = "",
+    code: Annotated[
+        str, typer.Option(help="The code of your second factor, or a recovery code; asked for without it.")
+    ] = "",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
@@ -41,7 +43,7 @@ def login(
         token = sys.stdin.readline().strip() if given == "-" else given
         found = sign_ins.SignIn(token=token, user=_whose(at, token), expires_at="")
     else:
-        name = user or _asked("Name: ")
+        name = user or _asked("Name: ", "name", "phems login --user NAME")
         found = _signed_in(at, name, _password(name, password_stdin), code)
     file = sign_ins.keep(at, found)
     result = {"url": at, "user": found.user, "expires_at": found.expires_at or None, "file": file}
@@ -83,12 +85,35 @@ def _signed_in(url: str, name: str, password: str, code: str) -> sign_ins.SignIn
     with connection(url, None) as node:
         # Not sent again by itself: each try counts.
         answer = node.ask("POST", "/api/sign-in", json.dumps(asked).encode(), JSON, again=False)
+        if not code and _wants_code(answer.body):
+            asked["code"] = _code(url, name)
+            answer = node.ask("POST", "/api/sign-in", json.dumps(asked).encode(), JSON, again=False)
         if answer.status != 201:  # noqa: PLR2004
             if answer.media_type != "application/problem+json":
                 raise node.not_a_node(f"It answers {answer.status} with {answer.media_type}.")
             raise refusal(answer.body, url)
         told = json.loads(answer.body)
     return sign_ins.SignIn(token=told["token"], user=told["user"], expires_at=told["expires_at"])
+
+
+def _wants_code(body: bytes) -> bool:
+    """Whether a node says that the password was right, and that a code is to come with it."""
+    try:
+        told: Any = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.get("code") == "needed"
+
+
+def _code(url: str, name: str) -> str:
+    remedy = f"phems login {url} --user {name} --code CODE"
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            "A code is needed.",
+            why=f"{name} has a second factor, and there is no terminal to ask for its code.",
+            remedy=remedy,
+        )
+    return _asked("Code from your app, or a recovery code: ", "code", remedy)
 
 
 def refusal(body: bytes, url: str) -> PhemsError:
@@ -109,12 +134,12 @@ def refusal(body: bytes, url: str) -> PhemsError:
     return error
 
 
-def _asked(prompt: str) -> str:
+def _asked(prompt: str, what: str, remedy: str) -> str:
     print(prompt, end="", file=sys.stderr, flush=True)
-    name = sys.stdin.readline().strip()
-    if not name:
-        raise InputError("The name is missing.", remedy="phems login --user NAME")
-    return name
+    typed = sys.stdin.readline().strip()
+    if not typed:
+        raise InputError(f"The {what} is missing.", remedy=remedy)
+    return typed
 
 
 def _password(name: str, from_stdin: bool) -> str:

@@ -101,6 +101,13 @@ def end_sessions(name: _NAME) -> None:
     output.done({"user": name, "sessions_ended": ended}, f"Ended {ended} sessions of {name}.")
 
 
+def reset_second_factor(name: _NAME) -> None:
+    """Take a user's second factor away, for they have lost it. Their sessions end."""
+    with opened("user.manage") as (node, actor):
+        node.users.reset_second_factor(actor, name)
+    output.done({"name": name}, f"Took the second factor of {name} away; their sessions are ended.")
+
+
 def link(
     name: _NAME,
     subject: Annotated[str, typer.Argument(help="Who they are at the identity provider: its sub claim.")],
@@ -119,4 +126,5 @@ def register(app: typer.Typer) -> None:
     app.command("sessions")(sessions)
     app.command("end-session")(end_session)
     app.command("end-sessions")(end_sessions)
+    app.command("reset-second-factor")(reset_second_factor)
     app.command("link")(link)

@@ -53,6 +53,8 @@ class Authority:
     scope: TokenScope = EVERYTHING
     id: str = ""
     """The public name of the session or token: see `Grant.id`."""
+    must_enrol: bool = False
+    """Whether they have to set up a second factor first: until then they may do nothing else."""
 
 
 def scope_of(

@@ -58,10 +58,10 @@ class AccountPage:
         """An endpoint that does what a form asks, for who has a session: a token must make no others."""
 
         async def endpoint(request: Request) -> Response:
-            caller = _caller()
+            caller = the_caller()
             form = await form_fields(request)
             if caller.credential is not Credential.SESSION:
-                return error_reply(request, _only_signed_in())
+                return error_reply(request, only_signed_in())
             if form is None:
                 return error_reply(request, InputError("The form is sent as a form."), status=415)
             try:
@@ -104,7 +104,7 @@ class AccountPage:
         return {}
 
     async def _page(self, _request: Request, told: Mapping[str, Any], *, status: int = 200) -> Response:
-        caller = _caller()
+        caller = the_caller()
         own = await run_in_threadpool(self._own, caller)
         values = {"title": "Your account", "error": None, "new_token": "", **own, **told}
         return render("account.html", values, status=status)
@@ -142,13 +142,15 @@ class AccountPage:
         return places
 
 
-def _caller() -> Caller:
+def the_caller() -> Caller:
+    """Who makes the request."""
     caller = current_caller.get()
     assert caller is not None, "the door lets nobody through without a caller"  # noqa: S101
     return caller
 
 
-def _only_signed_in() -> RefusedError:
+def only_signed_in() -> RefusedError:
+    """The refusal of a token where a session is needed."""
     return RefusedError(
         "A token cannot change the account.",
         why="whoever finds one must not be able to make others, or to sign its owner out.",

@@ -13,7 +13,9 @@ from typing import Protocol
 from phems.domain.actors import Actor
 from phems.domain.authority import Authority, TokenScope
 from phems.services.oidc_sign_ins import BegunSignIn, FinishedSignIn, SignInWays
+from phems.services.password_sign_ins import HalfSignIn, PasswordSignIn
 from phems.services.ports.users import ApiToken, Session
+from phems.services.second_factors import SecondFactorState
 from phems.services.user_sessions import Client
 
 
@@ -29,8 +31,37 @@ class OpenedSession(Protocol):
 class Accounts(Protocol):
     """Who signs in. The methods block (a database, a password hash): the gateway calls them in threads."""
 
-    def authenticate_password(self, name: str, password: str, address: str) -> Actor:
-        """The person with that name and password; RefusedError does not say which of the two was wrong."""
+    def authenticate_password(self, name: str, password: str, address: str, code: str) -> Actor:
+        """The person with that name, password and, where they have a second factor, code.
+
+        RefusedError does not say which of the first two was wrong; CodeNeededError when the code is missing.
+        """
+        ...
+
+    def begin_password(
+        self, name: str, password: str, address: str, next_path: str
+    ) -> PasswordSignIn | HalfSignIn:
+        """As above, where the code comes in a second step."""
+        ...
+
+    def finish_password(self, half: str, code: str, address: str) -> PasswordSignIn:
+        """The second step; RefusedError when the code is wrong, which may be followed by another."""
+        ...
+
+    def second_factor(self, name: str) -> SecondFactorState:
+        """How it stands with a person's second factor."""
+        ...
+
+    def begin_second_factor(self, actor: Actor) -> None:
+        """Make a secret for the actor's app."""
+        ...
+
+    def confirm_second_factor(self, actor: Actor, code: str, session_id: str) -> Sequence[str]:
+        """Ask the actor for codes from now on; gives their recovery codes."""
+        ...
+
+    def remove_second_factor(self, actor: Actor, password: str, code: str, address: str) -> None:
+        """Give up the actor's second factor."""
         ...
 
     def authenticate_token(self, token: str) -> Authority:

@@ -1,5 +1,7 @@
 """`POST /api/sign-in` and `/api/sign-out`: a name and a password for a short-lived token, and its end.
 
+Who has a second factor sends its code too. When it is missing, the problem says so: `"code": "needed"`.
+
 They are for `phems login` and stand before the API, which answers nobody who is not signed in. Tries are
 counted, slowed down and audited as those of the sign-in page.
 """
@@ -15,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from phems.domain.authority import EVERYTHING
-from phems.errors import InputError, PhemsError
+from phems.errors import CodeNeededError, InputError, PhemsError
 from phems.gateway.accounts import Accounts
 from phems.gateway.callers import Credential, current_caller
 from phems.gateway.door import API_SIGN_IN_PATH, Identities, credential_of
@@ -50,12 +52,16 @@ class ApiSignIn:
             return problem_reply(InputError("Signing in is sent as JSON."), status=415)
         try:
             asked = _members(await request.body())
-            actor = await self._sign_in.authenticated(asked["name"], asked["password"], client_of(request))
+            actor = await self._sign_in.authenticated(
+                asked["name"], asked["password"], asked.get("code", ""), client_of(request)
+            )
             made = await run_in_threadpool(
                 lambda: self._accounts.issue_token(
                     actor, actor.name, lifetime=LIFETIME, label=LABEL, scope=EVERYTHING
                 )
             )
+        except CodeNeededError as error:
+            return problem_reply(error, members={"code": "needed"})
         except PhemsError as error:
             return problem_reply(error)
         told = {

@@ -37,6 +37,7 @@ from phems.gateway.readiness import Readiness
 from phems.gateway.replies import error_reply
 from phems.gateway.request_limits import BodyLimit, SecurityHeaders
 from phems.gateway.root_fields import READ, check
+from phems.gateway.second_factor import SecondFactorPage
 from phems.gateway.settings import GatewaySettings
 from phems.gateway.sign_in import SignIn
 from phems.gateway.site.routes import site_routes
@@ -91,6 +92,7 @@ def assemble(
             *ApiSignIn(accounts, identities, sign_in).routes(),
             *OidcSignIn(accounts, sign_in, settings).routes(),
             *AccountPage(accounts, identities, settings).routes(),
+            *SecondFactorPage(accounts, identities, sign_in).routes(),
             *Probes(readiness, probing.metrics, settings).routes(),
             *(
                 [Mount(API_PATH, app=LazyApi(cases)), *site_routes(cases, settings)]

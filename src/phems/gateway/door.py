@@ -26,7 +26,7 @@ from phems.gateway.origins import host_is_known, origin_is_own
 from phems.gateway.pages import STATIC
 from phems.gateway.probes import PROBE_PATHS
 from phems.gateway.rate_limits import RateLimiter
-from phems.gateway.replies import error_reply, refuse, sign_in_first
+from phems.gateway.replies import enrol_first, error_reply, refuse, sign_in_first
 from phems.gateway.settings import GatewaySettings
 
 SESSION_COOKIE = "phems_session"
@@ -38,7 +38,13 @@ RELEASES_PATH = "/api/releases"
 API_SIGN_IN_PATH = "/api/sign-in"
 OIDC_PATH = "/login/oidc"
 OIDC_BACK_PATH = "/login/oidc/back"
-PUBLIC_PATHS = frozenset({"/login", API_SIGN_IN_PATH, OIDC_PATH, OIDC_BACK_PATH, *STATIC})
+CODE_PATH = "/login/code"
+SECOND_FACTOR_PATH = "/account/second-factor"
+ENROLMENT_PATHS = frozenset(
+    {SECOND_FACTOR_PATH, f"{SECOND_FACTOR_PATH}/begin", f"{SECOND_FACTOR_PATH}/confirm", "/logout"}
+)
+"""All that is open to who must set up a second factor first."""
+PUBLIC_PATHS = frozenset({"/login", CODE_PATH, API_SIGN_IN_PATH, OIDC_PATH, OIDC_BACK_PATH, *STATIC})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 WEBSOCKET_CHECK_SECONDS = 15.0
 SESSION_ENDED_CODE = 4401
@@ -185,6 +191,8 @@ class Door:
             return None, sign_in_first(connection, why)
         if credential is Credential.COORDINATOR and not _is_for_coordinators(connection):
             return None, error_reply(connection, for_people())
+        if authority.must_enrol and not _is_at(connection, ENROLMENT_PATHS):
+            return None, enrol_first(connection, SECOND_FACTOR_PATH)
         return Caller(authority.actor, credential, authority), None
 
 

@@ -35,7 +35,7 @@ ROUTES = (
     (re.compile(r"/graphql/?$"), "/graphql"),
     (
         re.compile(
-            r"/(healthz|readyz|metrics|login(/oidc(/back)?)?|logout|account|events|server_info|dagit_info)$"
+            r"/(healthz|readyz|metrics|login(/code|/oidc(/back)?)?|logout|account|events|server_info|dagit_info)$"
         ),
         None,
     ),

@@ -93,9 +93,10 @@ def problem_reply(
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
     problems: Sequence[Mapping[str, str]] = (),
+    members: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """The answer that tells an error to a program."""
-    body = problem(error, status=status, problems=problems)
+    """The answer that tells an error to a program; `members` stand beside those that every problem has."""
+    body = {**problem(error, status=status, problems=problems), **(members or {})}
     told = {"Cache-Control": "no-store", **(headers or {})}
     return JSONResponse(body, status_code=body["status"], media_type=PROBLEM_TYPE, headers=told)
 

@@ -61,6 +61,18 @@ def sign_in_first(connection: HTTPConnection, why: str) -> Response:
     return error_reply(connection, error, status=401, headers={"WWW-Authenticate": 'Bearer realm="phems"'})
 
 
+def enrol_first(connection: HTTPConnection, path: str) -> Response:
+    """Who must set up a second factor is led there; what else they ask for is refused."""
+    if wants_page(connection) and connection.scope["method"] != "POST":
+        return RedirectResponse(path, status_code=303)
+    error = RefusedError(
+        "You need a second factor first.",
+        why="this node asks everybody who signs in with a password for one, and you have none yet.",
+        remedy=f"Set it up at {path}.",
+    )
+    return error_reply(connection, error)
+
+
 async def refuse(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with a refusal, to a request for a WebSocket too."""
     if scope["type"] == "http":

@@ -15,13 +15,14 @@ from phems.domain.actors import Actor
 from phems.errors import InputError, PhemsError
 from phems.gateway.accounts import Accounts
 from phems.gateway.callers import Credential
-from phems.gateway.door import OIDC_PATH, SESSION_COOKIE, Identities
+from phems.gateway.door import CODE_PATH, OIDC_PATH, SESSION_COOKIE, Identities
 from phems.gateway.forms import client_of, form_fields
 from phems.gateway.origins import local_path
 from phems.gateway.pages import render
 from phems.gateway.problems import status_of
 from phems.gateway.replies import error_reply
 from phems.gateway.settings import GatewaySettings
+from phems.services.password_sign_ins import HalfSignIn, PasswordSignIn
 from phems.services.user_sessions import Client
 
 # A password hash takes 64 MiB and much of a core: more at once would starve everything else.
@@ -35,13 +36,14 @@ class SignIn:
         self._accounts = accounts
         self._identities = identities
         self._settings = settings
-        self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
+        self.hashing = asyncio.Semaphore(HASHES_AT_ONCE)
 
     def routes(self) -> list[Route]:
         """Their addresses."""
         return [
             Route("/login", self.form, methods=["GET"]),
             Route("/login", self.sign_in, methods=["POST"]),
+            Route(CODE_PATH, self.give_code, methods=["POST"]),
             Route("/logout", self.sign_out, methods=["POST"]),
         ]
 
@@ -58,11 +60,33 @@ class SignIn:
         next_path = local_path(fields.get("next"))
         name = fields.get("name", "").strip()
         try:
-            actor = await self.authenticated(name, fields.get("password", ""), client)
-            answer = RedirectResponse(next_path, status_code=303)
-            await self.enter(request, answer, actor, client, "password")
+            async with self.hashing:
+                found = await run_in_threadpool(
+                    self._accounts.begin_password, name, fields.get("password"), client.address, next_path
+                )
+            if isinstance(found, HalfSignIn):
+                return self._code_page(found.secret)
+            return await self._entered(request, found, client)
         except PhemsError as error:
             return self.page(next_path=next_path, name=name, error=error)
+
+    async def give_code(self, request: Request) -> Response:
+        """The second step of who has a second factor: a code, beside the password that was right."""
+        fields = await form_fields(request)
+        if fields is None:
+            return error_reply(request, InputError("The sign-in form is sent as a form."), status=415)
+        client, half = client_of(request), fields.get("half")
+        try:
+            found = await run_in_threadpool(
+                self._accounts.finish_password, half, fields.get("code"), client.address
+            )
+            return await self._entered(request, found, client)
+        except PhemsError as error:
+            return self._code_page(half, error)
+
+    async def _entered(self, request: Request, found: PasswordSignIn, client: Client) -> Response:
+        answer = RedirectResponse(found.next_path, status_code=303)
+        await self.enter(request, answer, found.actor, client, found.method)
         return answer
 
     async def enter(
@@ -88,11 +112,11 @@ class SignIn:
             secure=is_secure(request, self._settings),
         )
 
-    async def authenticated(self, name: str, password: str, client: Client) -> Actor:
-        """Who signs in with a name and a password: pages and the API ask here, and nowhere else."""
-        async with self._hashing:
+    async def authenticated(self, name: str, password: str, code: str, client: Client) -> Actor:
+        """Who signs in with a name, a password and, where it is asked for, a code, all at once."""
+        async with self.hashing:
             return await run_in_threadpool(
-                self._accounts.authenticate_password, name, password, client.address
+                self._accounts.authenticate_password, name, password, client.address, code
             )
 
     async def sign_out(self, request: Request) -> Response:
@@ -122,6 +146,15 @@ class SignIn:
             "error": error,
         }
         return render("login.html", values, status=status_of(error) if error else 200)
+
+    def _code_page(self, half: str, error: PhemsError | None = None) -> Response:
+        values = {
+            "title": "Error: sign in" if error else "Sign in",
+            "node": self._settings.title,
+            "half": half,
+            "error": error,
+        }
+        return render("login_code.html", values, status=status_of(error) if error else 200)
 
     async def _close(self, request: Request) -> None:
         session = request.cookies.get(SESSION_COOKIE)

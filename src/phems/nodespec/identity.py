@@ -51,6 +51,7 @@ Issuer = Annotated[str, AfterValidator(_issuer)]
 SecretPlace = Annotated[str, AfterValidator(_secret)]
 Word = Annotated[str, AfterValidator(_word)]
 NodeRole = Literal["operator", "auditor"]
+SecondFactorRule = Literal["optional", "required"]
 ProjectRole = Literal["data_analyst", "output_checker", "information_asset_owner"]
 
 
@@ -117,6 +118,11 @@ class Identity(Section):
 
     local: StrictBool = Field(
         default=True, description="Whether people may sign in with a password of this node's own."
+    )
+    second_factor: SecondFactorRule = Field(
+        default="optional",
+        description="Whether who signs in with a password here may set up a second factor (codes of an app "
+        "on a phone), or must before anything else. People of the identity provider and tokens are not asked.",
     )
     oidc: Oidc | None = Field(default=None, description="The identity provider; unset: none.")
     groups: dict[str, GroupRoles] = Field(

@@ -19,6 +19,7 @@ from phems.services.ports import Governance, Transaction
 from phems.services.ports.clock import Clock
 from phems.services.ports.identity_provider import IdentityProvider
 from phems.services.ports.passwords import PasswordHasher
+from phems.services.ports.second_factors import FactorSecrets
 from phems.services.ports.users import Grant, User
 
 
@@ -45,17 +46,24 @@ class Accounts:
         *,
         clock: Clock,
         passwords: PasswordHasher,
+        factor_secrets: FactorSecrets,
         identity: Callable[[], Identity] = Identity,
         provider: Callable[[], IdentityProvider | None] = lambda: None,
     ) -> None:
         self._governance = governance
         self._clock = clock
         self._passwords = passwords
+        self._factor_secrets = factor_secrets
         self._identity = identity
         self._provider = provider
 
     def _new_secret(self, name: str, expires_at: datetime) -> Secret:
         return Secret(sign_in.TOKEN_PREFIX + secrets.token_urlsafe(32), name, expires_at)
+
+    def _must_enrol(self, user: User) -> bool:
+        """Whether a user has to set up a second factor before anything else."""
+        required = self._identity().second_factor == "required"
+        return required and user.password_hash is not None and not user.has_second_factor
 
     def _whom(self, tx: Transaction, grant: Grant | None) -> User | None:
         """The user of a token or session that is still good."""

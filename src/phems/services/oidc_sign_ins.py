@@ -117,7 +117,7 @@ class OidcSignIns(Accounts):
         return pending.next_path
 
     def link(self, actor: Actor, name: str, subject: str) -> User:
-        """Have a user sign in as a subject of the provider from now on; their password goes."""
+        """Have a user sign in as a subject of the provider from now on; password and second factor go."""
         _, settings = self._oidc()
         if not 1 <= len(subject) <= LONGEST_GROUP or not subject.isprintable():
             raise InputError("This is no subject of an identity provider.", remedy="Copy its sub claim.")
@@ -131,6 +131,7 @@ class OidcSignIns(Accounts):
                     remedy="phems user list",
                 )
             tx.users.link(name, settings.issuer, subject)
+            tx.second_factors.remove(name)
             ended = tx.users.revoke_sessions_of(name, self._clock.now())
             details = {"issuer": settings.issuer, "subject": subject, "sessions_ended": ended}
             tx.audit.append(actor, "user.link", name, details=details)

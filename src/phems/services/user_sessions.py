@@ -67,7 +67,10 @@ class UserSessions(Accounts):
             if now - found.last_seen_at >= sign_in.SEEN_EVERY:
                 tx.users.session_seen(found.secret_hash, now)
             groups = frozenset(found.groups)
-            return Authority(Actor(user.name), kind="session", groups=groups, id=found.id)
+            must_enrol = found.method != OIDC and self._must_enrol(user)
+            return Authority(
+                Actor(user.name), kind="session", groups=groups, id=found.id, must_enrol=must_enrol
+            )
 
     def list_sessions(self, name: str) -> Sequence[Session]:
         """A user's sessions that are still open, newest first."""

@@ -1,4 +1,4 @@
-"""Users: adding them, their passwords, and signing in. Tokens and sessions stand in modules of their own.
+"""Users: adding them, and their passwords. Signing in, tokens and sessions stand in modules of their own.
 
 Each change and each refused sign-in is in the audit log; requests made with a token or a session are not,
 what they do is. Who may manage users is the caller's to check (`user.manage`): the command line acts as
@@ -8,12 +8,12 @@ what they do is. Who may manage users is the caller's to check (`user.manage`): 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from phems.domain import sign_in
-from phems.domain.actors import NODE, Actor
+from phems.domain.actors import Actor
 from phems.errors import InputError, RefusedError
-from phems.services.accounts import Secret, existing, hash_secret, refused
+from phems.services.accounts import Secret, existing, hash_secret
+from phems.services.password_sign_ins import PasswordSignIns
 from phems.services.ports.users import User
 from phems.services.user_sessions import Client, UserSessions
 from phems.services.user_tokens import UserTokens
@@ -21,7 +21,7 @@ from phems.services.user_tokens import UserTokens
 __all__ = ["Client", "Secret", "Users", "hash_secret"]
 
 
-class Users(UserTokens, UserSessions):
+class Users(UserTokens, UserSessions, PasswordSignIns):
     """The use cases around users."""
 
     def add_user(self, actor: Actor, name: str, password: str | None = None) -> User:
@@ -80,47 +80,3 @@ class Users(UserTokens, UserSessions):
             if not tx.users.set_disabled(name, None):
                 raise RefusedError(f"{name} is not disabled.", remedy="phems user list")
             tx.audit.append(actor, "user.enable", name)
-
-    def authenticate_password(self, name: str, password: str, address: str = "") -> Actor:
-        """The user who signs in; RefusedError says the same for an unknown name and a wrong password.
-
-        Each try counts as failed until it has succeeded, so that many at once are slowed down as well.
-        """
-        if not self._identity().local:
-            raise RefusedError(
-                "People do not sign in with a password here.",
-                why="identity.local in node.yaml is false.",
-                remedy="Sign in with your organisation.",
-            )
-        known_form = sign_in.NAME.fullmatch(name) is not None and len(password) <= sign_in.LONGEST_PASSWORD
-        user = self._begin_try(name, address) if known_form else None
-        usable = user is not None and user.disabled_at is None
-        matches = self._passwords.matches(user.password_hash if user and usable else None, password[:1024])
-        with self._governance.transaction() as tx:
-            if matches:
-                tx.users.clear_failures(name)
-                if address:
-                    tx.users.forgive_failure(sign_in.address_key(address))
-                return Actor(name)
-            # What was typed as an unknown name may be a password: it is not written down.
-            details = {"address": address} if address else {}
-            tx.audit.append(
-                NODE, "user.sign_in", name if user else "unknown", result="refused", details=details
-            )
-        raise refused("the name or the password is wrong.")
-
-    def _begin_try(self, name: str, address: str) -> User | None:
-        now = self._clock.now()
-        with self._governance.transaction() as tx:
-            counted = [(name, "under this name", sign_in.wait_after)]
-            if address:
-                key = sign_in.address_key(address)
-                counted.append((key, "from this address", sign_in.address_wait_after))
-            for key, where, wait_after in counted:
-                earlier = tx.users.failures(key)
-                wait = wait_after(earlier.count, earlier.last_at, now) if earlier else timedelta(0)
-                if wait > timedelta(0):
-                    raise refused(f"too many tries {where} failed; the next counts in {wait.seconds + 1} s.")
-            for key, _, _ in counted:
-                tx.users.record_failure(key, now)
-            return tx.users.get(name)

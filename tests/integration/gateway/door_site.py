@@ -27,6 +27,7 @@ from phems.gateway.probes import Probing
 from phems.gateway.server import GatewayServer
 from phems.gateway.settings import GatewaySettings, Membership
 from phems.services.oidc_sign_ins import SignInWays
+from phems.services.password_sign_ins import PasswordSignIn
 from phems.services.users import Client
 
 
@@ -38,10 +39,13 @@ class Accounts:
     tokens: dict[str, str]
     sessions: dict[str, str] = field(default_factory=dict)
 
-    def authenticate_password(self, name: str, password: str, address: str) -> Actor:
+    def authenticate_password(self, name: str, password: str, address: str, code: str) -> Actor:
         if self.passwords.get(name) != password:
             raise RefusedError("Signing in failed.", why="the name or the password is wrong.")
         return Actor(name)
+
+    def begin_password(self, name: str, password: str, address: str, next_path: str) -> PasswordSignIn:
+        return PasswordSignIn(self.authenticate_password(name, password, address, ""), "password", next_path)
 
     def authenticate_token(self, token: str) -> Authority:
         if token not in self.tokens:

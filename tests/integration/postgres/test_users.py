@@ -9,6 +9,7 @@ from argon2 import PasswordHasher as Argon2
 from sqlalchemy import text
 
 from phems.adapters.passwords import Argon2Hasher
+from phems.adapters.sealed_totp import SealedTotp
 from phems.domain.actors import LOCAL_OPERATOR, Actor
 from phems.domain.authority import EVERYTHING, TokenScope
 from phems.domain.permissions import READING
@@ -24,7 +25,8 @@ PASSWORD = "correct horse battery"
 def users(node: AuditedNode, clock: SetClock) -> Users:
     """The users of a node, with hashes that are quick to make."""
     quick = Argon2(time_cost=1, memory_cost=8, parallelism=1)
-    return Users(node.governance, clock=clock, passwords=Argon2Hasher(quick))
+    factors = SealedTotp(lambda: b"k" * 32, "n")
+    return Users(node.governance, clock=clock, passwords=Argon2Hasher(quick), factor_secrets=factors)
 
 
 def acts(node: AuditedNode) -> list[tuple[str, str, str, str]]:

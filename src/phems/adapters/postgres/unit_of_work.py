@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from phems.adapters.postgres.stores.policies import PostgresPoliciesStore
     from phems.adapters.postgres.stores.releases import PostgresReleasesStore
     from phems.adapters.postgres.stores.runs import PostgresRunsStore
+    from phems.adapters.postgres.stores.second_factors import PostgresSecondFactorsStore
 
 
 class PostgresTransaction:
@@ -57,6 +58,13 @@ class PostgresTransaction:
     def users(self) -> PostgresUsersStore:
         """Local users."""
         return PostgresUsersStore(self._connection)
+
+    @cached_property
+    def second_factors(self) -> PostgresSecondFactorsStore:
+        """Second factors of local users."""
+        from phems.adapters.postgres.stores.second_factors import PostgresSecondFactorsStore
+
+        return PostgresSecondFactorsStore(self._connection)
 
     @cached_property
     def approver_keys(self) -> PostgresApproverKeysStore:

@@ -72,6 +72,10 @@ class RemoteUsers:
         """End all of a user's sessions."""
         return int(self._api.post(f"{_user(name)}/sessions/end")["sessions_ended"])
 
+    def reset_second_factor(self, _actor: Actor, name: str) -> None:
+        """Take a user's second factor away."""
+        self._api.post(f"{_user(name)}/second-factor/reset")
+
     def link(self, _actor: Actor, name: str, subject: str) -> LinkedUser:
         """Have a user sign in at the identity provider."""
         return self._api.decode(LinkedUser, self._api.post(f"{_user(name)}/link", {"subject": subject}))

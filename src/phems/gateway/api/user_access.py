@@ -93,6 +93,12 @@ def link(cases: Cases, manager: Manager, name: UserName, body: Subject) -> Linke
     return Linked(name=linked.name, issuer=linked.issuer, subject=linked.subject)
 
 
+@router.post("/second-factor/reset", **row("user.reset-second-factor", "user.manage", status_code=204))
+def reset_second_factor(cases: Cases, manager: Manager, name: UserName, _body: Nothing) -> None:
+    """Take a user's second factor away, for they have lost it. Their sessions end."""
+    cases.users.reset_second_factor(manager, name)
+
+
 @router.post("/tokens", **row("user.token", "user.manage", gives_secret=True, status_code=201))
 def token(cases: Cases, manager: Manager, name: UserName, body: TokenWish) -> UserToken:
     """Make an API token for a user. For yourself, the account page makes one."""

@@ -27,6 +27,7 @@ class UserRow(BaseModel):
 
     name: str
     has_password: bool
+    has_second_factor: bool
     created_at: datetime
     created_by: str
     disabled_at: datetime | None = Field(description="Since when nothing lets them in.")
@@ -92,6 +93,7 @@ def _row(cases: UseCases, user: User) -> UserRow:
     return UserRow(
         name=user.name,
         has_password=user.password_hash is not None,
+        has_second_factor=user.has_second_factor,
         created_at=user.created_at,
         created_by=user.created_by,
         disabled_at=user.disabled_at,

@@ -35,6 +35,7 @@ DONE: Mapping[str, str] = {
     "user.enable": "The user can sign in again.",
     "user.key-new": "The new key was made. Earlier ones sign no more.",
     "user.key-revoke": "The key was revoked. Nothing that it signed counts any more.",
+    "user.reset_second_factor": "The second factor is taken away. They can set up another.",
     "user.set_password": "The password was set.",
     "user.issue_token": "The token was made.",
     "user.revoke_token": "The token was revoked.",

@@ -97,6 +97,12 @@ def _set_password(ask: Ask) -> str:
     return address("people", name, done="user.set_password")
 
 
+def _reset_second_factor(ask: Ask) -> str:
+    name = _changed(ask)
+    ask.cases.users.reset_second_factor(ask.person, name)
+    return address("people", name, done="user.reset_second_factor")
+
+
 def _disable(ask: Ask) -> str:
     name = _changed(ask)
     ask.cases.users.disable_user(ask.person, name)
@@ -207,6 +213,7 @@ def _roles_in_words(held: Sequence[HeldRole]) -> str:
 
 _ACTS_ON_PERSON: Mapping[str, Any] = {
     "password": _set_password,
+    "reset-second-factor": _reset_second_factor,
     "disable": _disable,
     "enable": _enable,
     "token": _issue_token,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from phems.services.ports.release_packages import PackageStore
     from phems.services.ports.releases import ReleaseStore
     from phems.services.ports.runs import RunStore
+    from phems.services.ports.second_factors import SecondFactorStore
     from phems.services.ports.users import UserStore
 
 __all__ = ["Governance", "Transaction"]
@@ -37,6 +38,9 @@ class Transaction(Protocol):
 
     @property
     def users(self) -> UserStore: ...
+
+    @property
+    def second_factors(self) -> SecondFactorStore: ...
 
     @property
     def approver_keys(self) -> ApproverKeyStore: ...

@@ -29,6 +29,8 @@ class User:
     groups: tuple[str, ...] = ()
     """Their groups there, as of `groups_at`."""
     groups_at: datetime | None = None
+    has_second_factor: bool = False
+    """Whether a code is asked for beside the password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,10 @@ class UserStore(Protocol):
 
     def add_pending(self, pending: PendingSignIn, now: datetime) -> None:
         """Remember a sign-in that was begun; those that are too old are forgotten."""
+        ...
+
+    def pending(self, secret_hash: str, purpose: str, now: datetime) -> PendingSignIn | None:
+        """A sign-in that was begun, left where it is."""
         ...
 
     def take_pending(self, secret_hash: str, purpose: str, now: datetime) -> PendingSignIn | None:

@@ -11,6 +11,12 @@ from sqlalchemy import Row, text
 from phems.adapters.postgres.stores.user_grants import UserGrants
 from phems.services.ports.users import PendingSignIn, SignInFailures, User
 
+_USERS = (
+    "SELECT u.*, EXISTS (SELECT 1 FROM governance.second_factors AS f "
+    "WHERE f.user_name = u.name AND f.confirmed_at IS NOT NULL) AS has_second_factor "
+    "FROM governance.users AS u"
+)
+
 
 class PostgresUsersStore(UserGrants):
     """`UserStore` over one connection; tokens and sessions stand in a module of their own."""
@@ -31,15 +37,12 @@ class PostgresUsersStore(UserGrants):
 
     def get(self, name: str) -> User | None:
         """A user by name."""
-        row = self._first("SELECT * FROM governance.users WHERE name = :name", name=name)
+        row = self._first(f"{_USERS} WHERE name = :name", name=name)
         return None if row is None else _user(row)
 
     def all(self) -> Sequence[User]:
         """Every user, by name."""
-        return [
-            _user(row)
-            for row in self._connection.execute(text("SELECT * FROM governance.users ORDER BY name"))
-        ]
+        return [_user(row) for row in self._connection.execute(text(f"{_USERS} ORDER BY name"))]
 
     def set_disabled(self, name: str, at: datetime | None) -> bool:
         """Shut a user out, or let them in again; False when it is so already."""
@@ -61,7 +64,7 @@ class PostgresUsersStore(UserGrants):
     def of_subject(self, issuer: str, subject: str) -> User | None:
         """The user whom an identity provider knows as `subject`."""
         row = self._first(
-            "SELECT * FROM governance.users WHERE issuer = :issuer AND subject = :subject",
+            f"{_USERS} WHERE issuer = :issuer AND subject = :subject",
             issuer=issuer,
             subject=subject,
         )
@@ -99,6 +102,17 @@ class PostgresUsersStore(UserGrants):
             expires_at=pending.expires_at,
         )
 
+    def pending(self, secret_hash: str, purpose: str, now: datetime) -> PendingSignIn | None:
+        """A sign-in that was begun, left where it is."""
+        row = self._first(
+            "SELECT * FROM governance.pending_sign_ins "
+            "WHERE secret_hash = :hash AND purpose = :purpose AND expires_at > :now",
+            hash=secret_hash,
+            purpose=purpose,
+            now=now,
+        )
+        return None if row is None else _pending(row)
+
     def take_pending(self, secret_hash: str, purpose: str, now: datetime) -> PendingSignIn | None:
         """Take out a sign-in that was begun."""
         row = self._first(
@@ -108,15 +122,7 @@ class PostgresUsersStore(UserGrants):
             purpose=purpose,
             now=now,
         )
-        if row is None:
-            return None
-        return PendingSignIn(
-            secret_hash=row.secret_hash,
-            purpose=row.purpose,
-            subject=row.subject,
-            next_path=row.next_path,
-            expires_at=row.expires_at,
-        )
+        return None if row is None else _pending(row)
 
     def failures(self, name: str) -> SignInFailures | None:
         """Failed sign-ins since the last that succeeded."""
@@ -161,4 +167,15 @@ def _user(row: Row[Any]) -> User:
         subject=row.subject,
         groups=tuple(row.groups),
         groups_at=row.groups_at,
+        has_second_factor=row.has_second_factor,
+    )
+
+
+def _pending(row: Row[Any]) -> PendingSignIn:
+    return PendingSignIn(
+        secret_hash=row.secret_hash,
+        purpose=row.purpose,
+        subject=row.subject,
+        next_path=row.next_path,
+        expires_at=row.expires_at,
     )
