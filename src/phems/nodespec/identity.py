@@ -122,7 +122,7 @@ class Identity(Section):
     second_factor: SecondFactorRule = Field(
         default="optional",
         description="Whether who signs in with a password here may set up a second factor (codes of an app "
-        "on a phone), or must before anything else. People of the identity provider and tokens are not asked.",
+        "on a phone), or must at once. The identity provider's people and tokens are not asked.",
     )
     oidc: Oidc | None = Field(default=None, description="The identity provider; unset: none.")
     groups: dict[str, GroupRoles] = Field(
