@@ -1,4 +1,4 @@
-"""What a person does with their phone: set up the second factor of the user who is named, on the node here."""
+"""What a person does with their phone: set up the second factor of a user of the node here."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ class _Reader:
             return self._tagged(node, loc)
         try:
             return self._construct(node)
-        except (YAMLError, ValueError, TypeError, OverflowError, KeyError):
+        except (YAMLError, ValueError, TypeError, OverflowError, LookupError):
             kind = node.tag.removeprefix(_PREFIX).replace("timestamp", "date")
             shown = str(node.value)[:40]
             self._document.report(

@@ -85,6 +85,9 @@ def test_a_refusal_is_the_same_in_both_forms(site: ApiSite, both: Any) -> None:
         ("olga", "user", "password", "stranger"),
         ("ana", "user", "link", "omar", "subject"),
         ("olga", "user", "link", "omar", "subject"),
+        ("ana", "user", "reset-second-factor", "omar"),
+        ("olga", "user", "reset-second-factor", "omar"),
+        ("olga", "user", "reset-second-factor", "olga"),
     ):
         here, there = both(who, "--json", *words)
         assert here.code == there.code != 0, words

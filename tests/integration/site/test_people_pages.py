@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pyotp
 import pytest
 from tests.integration.api.api_site import PASSWORD
 from tests.integration.site.browsed_site import BrowsedSite, Browser
@@ -78,6 +79,20 @@ def test_who_is_disabled_gets_in_by_no_way_and_comes_back(site: BrowsedSite, ope
         "user.disable",
         "user.enable",
     ]
+
+
+def test_a_second_factor_is_taken_away_for_who_has_lost_it(site: BrowsedSite, operator: Browser) -> None:
+    site.node.users.set_password(OLGA, "ana", PASSWORD)
+    assert "Take the second factor away" not in operator.get("/people/ana").text
+    site.node.users.begin_second_factor(Actor("ana"))
+    shared = site.node.users.second_factor("ana").shared
+    assert shared is not None
+    site.node.users.confirm_second_factor(Actor("ana"), pyotp.TOTP(shared.text).now())
+    assert "With a password and a second factor" in operator.get("/people/ana").text
+    assert "The second factor is taken away" in operator.send("/people/ana", "reset-second-factor").text
+    assert not site.node.users.second_factor("ana").is_on
+    assert site.node.users.authenticate_password("ana", PASSWORD) == Actor("ana")
+    assert operator.send("/people/ana", "reset-second-factor").status_code == 404
 
 
 def test_operators_do_not_shut_themselves_out(site: BrowsedSite, operator: Browser) -> None:

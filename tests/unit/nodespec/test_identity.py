@@ -78,3 +78,9 @@ def test_taking_a_role_from_a_group_needs_nobody_else() -> None:
     before = parse_node(f"{HEAD}identity: {{oidc: {OIDC}, groups: {groups}}}\n")
     after = parse_node(f"{HEAD}identity: {{oidc: {OIDC}}}\n")
     assert not [change for change in changes(node_content(before), node_content(after)) if change.loosens]
+
+
+def test_a_second_factor_is_for_who_wants_one_or_for_everybody() -> None:
+    assert found("identity: {second_factor: required}\n") == ""
+    assert "second_factor" in found("identity: {second_factor: off}\n")
+    assert parse_node(HEAD).identity.second_factor == "optional"

@@ -56,6 +56,7 @@ ONE_MISTAKE = [
     ("controller:\n", 'controller:\n  contact: "\\ud800"\n', "controller.contact", "unicode"),
     ("  port: 3000", "  port: true", "gateway.port", "is not a whole number"),
     ("  port: 3000", "  port: 3000.5", "gateway.port", "is not a whole number"),
+    ("  port: 3000", '  port: !!int ""', "gateway.port", "is not a int"),
     ("allow_remote: false", "allow_remote: no", "gateway.allow_remote", "is not true or false"),
     ("operator: [olga]", "operator: olga", "roles.operator", "is not a list"),
     ("operator: [olga]", "operator: [Olga Smith]", "roles.operator[0]", "is not a user's name"),
