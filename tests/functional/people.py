@@ -24,6 +24,12 @@ QUIET = (
 )
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 AA = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+# What has the focus: what it is called, and the line around it.
+FOCUSED = """() => {
+  const one = document.activeElement;
+  const label = one.labels && one.labels[0];
+  return { name: (label || one).innerText || "", outline: getComputedStyle(one).outlineStyle };
+}"""
 PASSWORD = "four plain words here"
 
 
@@ -78,6 +84,16 @@ class Person:
             problems.append(f"{self.page.url}: {wide} pixels wide on a telephone")
         self.page.set_viewport_size(WIDE)
         return problems
+
+    def tab_to(self, name: str, *, most: int = 150) -> None:
+        """Go on with the Tab key to what is called `name`; all on the way can be seen to have the focus."""
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            seen = self.page.evaluate(FOCUSED)
+            assert seen["outline"] != "none", f"{seen} has the focus, and it does not show"
+            if name in seen["name"]:
+                return
+        raise AssertionError(f"{name!r} cannot be reached with the Tab key")
 
     def reads(self) -> str:
         """The text of the page."""

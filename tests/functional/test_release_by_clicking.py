@@ -45,6 +45,9 @@ def test_three_people_take_a_release_from_request_to_package(
     carol.picture("my-work")
     assert person("ben").open(f"/releases/{request}").status == 404
 
+    _keeps_what_failed(
+        carol, request, lambda: hospital.act("ana", "release", "comment", request, "For the journal")
+    )
     _vote(carol, request, picture="vote")
     dmitri = person("dmitri")
     dmitri.open(f"/releases/{request}")
@@ -74,6 +77,21 @@ def test_a_stranger_sees_nothing(hospital: Hospital, person: Callable[..., Perso
         assert answer.status == unknown.status == 404
         assert hospital.analysis not in ben.reads().replace(path, "")
     assert HEART not in (ben.open("/"), ben.reads())[1]
+
+
+def _keeps_what_failed(checker: Person, request: str, change: Callable[[], object]) -> None:
+    """A decision on what has changed meanwhile is not taken; its reason stands there for the next try."""
+    page = checker.page
+    checker.open(f"/releases/{request}")
+    page.get_by_label("Why", exact=True).fill("Round to tens")
+    change()
+    with page.expect_response(lambda answer: answer.request.resource_type == "fetch") as anew:
+        page.get_by_role("button", name="Give it back for changes").click()
+        expect(page.get_by_text("is not as you saw it")).to_be_visible(timeout=SECONDS)
+    anew.value.finished()  # the live parts, which are put in place before the next frames
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(page.get_by_label("Why", exact=True)).to_have_value("Round to tens")
+    expect(page.get_by_text("For the journal").first).to_be_visible()
 
 
 def _vote(checker: Person, request: str, picture: str = "") -> None:

@@ -102,6 +102,9 @@ def test_who_decides_on_what_has_changed_since_is_told_and_nothing_happens(site:
     omar = site.browser("omar")
     before = hidden(omar.get(path).text)
     site.browser("ana").send(path, "comment", text="One more word")
+    unsaid = omar.send(path, "decide", **hidden(omar.get(path).text), decision="return", reason="")
+    assert unsaid.status_code == 400
+    assert 'href="#reason"' in unsaid.text
     stale = omar.send(path, "decide", **before, decision="return", reason="Round it")
     assert stale.status_code == 412
     assert "is not as you saw it" in stale.text

@@ -5,9 +5,8 @@ A secret that was just made is shown in the answer to the form that asked for it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
 from starlette.responses import Response
 
@@ -16,7 +15,7 @@ from phems.domain.authority import check_unlimited, scope_of
 from phems.domain.permissions import HeldRole
 from phems.errors import InputError, NotFoundError
 from phems.gateway.site.ask import Ask, address
-from phems.gateway.site.page import Page
+from phems.gateway.site.page import Act, Page
 from phems.services.ports.users import User
 
 LONGEST_DAYS = 3650
@@ -91,28 +90,54 @@ def _person(ask: Ask, made: str = "") -> Response:
     )
 
 
-def _set_password(ask: Ask) -> str:
-    name = _changed(ask)
+def _set_password(ask: Ask, name: str) -> None:
     ask.cases.users.set_password(ask.person, name, str(ask.fields.get("password", "")))
-    return address("people", name, done="user.set_password")
 
 
-def _reset_second_factor(ask: Ask) -> str:
-    name = _changed(ask)
+def _reset_second_factor(ask: Ask, name: str) -> None:
     ask.cases.users.reset_second_factor(ask.person, name)
-    return address("people", name, done="user.reset_second_factor")
 
 
-def _disable(ask: Ask) -> str:
-    name = _changed(ask)
+def _disable(ask: Ask, name: str) -> None:
     ask.cases.users.disable_user(ask.person, name)
-    return address("people", name, done="user.disable")
 
 
-def _enable(ask: Ask) -> str:
-    name = _changed(ask)
+def _enable(ask: Ask, name: str) -> None:
     ask.cases.users.enable_user(ask.person, name)
-    return address("people", name, done="user.enable")
+
+
+def _revoke_token(ask: Ask, name: str) -> None:
+    ask.cases.users.revoke_token(ask.person, name, ask.text("id"))
+
+
+def _end_session(ask: Ask, name: str) -> None:
+    ask.cases.users.end_session(ask.person, name, ask.text("id"))
+
+
+def _end_sessions(ask: Ask, name: str) -> None:
+    ask.cases.users.end_sessions(ask.person, name)
+
+
+def _make_key(ask: Ask, name: str) -> None:
+    ask.cases.approver_keys.make(ask.person, name)
+
+
+def _revoke_key(ask: Ask, name: str) -> None:
+    reason = ask.text("reason")
+    if not reason:
+        raise InputError("A key is revoked for a reason.", why="none was given.", remedy="Say what happened.")
+    ask.cases.approver_keys.revoke(ask.person, name, ask.text("id"), reason=reason)
+
+
+def _act(change: Callable[[Ask, str], None], done: str) -> Act:
+    """A form about one person: who may do it is checked, the change made, and the person shown again."""
+
+    def act(ask: Ask) -> str:
+        name = _changed(ask)
+        change(ask, name)
+        return address("people", name, done=done)
+
+    return act
 
 
 def _issue_token(ask: Ask) -> Response:
@@ -131,39 +156,6 @@ def _issue_token(ask: Ask) -> Response:
         scope=scope,
     )
     return _person(ask, made.secret)
-
-
-def _revoke_token(ask: Ask) -> str:
-    name = _changed(ask)
-    ask.cases.users.revoke_token(ask.person, name, ask.text("id"))
-    return address("people", name, done="user.revoke_token")
-
-
-def _end_session(ask: Ask) -> str:
-    name = _changed(ask)
-    ask.cases.users.end_session(ask.person, name, ask.text("id"))
-    return address("people", name, done="session.close")
-
-
-def _end_sessions(ask: Ask) -> str:
-    name = _changed(ask)
-    ask.cases.users.end_sessions(ask.person, name)
-    return address("people", name, done="session.close_all")
-
-
-def _make_key(ask: Ask) -> str:
-    name = _changed(ask)
-    ask.cases.approver_keys.make(ask.person, name)
-    return address("people", name, done="user.key-new")
-
-
-def _revoke_key(ask: Ask) -> str:
-    name = _changed(ask)
-    reason = ask.text("reason")
-    if not reason:
-        raise InputError("A key is revoked for a reason.", why="none was given.", remedy="Say what happened.")
-    ask.cases.approver_keys.revoke(ask.person, name, ask.text("id"), reason=reason)
-    return address("people", name, done="user.key-revoke")
 
 
 def _check(ask: Ask) -> None:
@@ -211,20 +203,20 @@ def _roles_in_words(held: Sequence[HeldRole]) -> str:
     )
 
 
-_ACTS_ON_PERSON: Mapping[str, Any] = {
-    "password": _set_password,
-    "reset-second-factor": _reset_second_factor,
-    "disable": _disable,
-    "enable": _enable,
+_ACTS_ON_PERSON: Mapping[str, Act] = {
+    "password": _act(_set_password, "user.set_password"),
+    "reset-second-factor": _act(_reset_second_factor, "user.reset_second_factor"),
+    "disable": _act(_disable, "user.disable"),
+    "enable": _act(_enable, "user.enable"),
     "token": _issue_token,
-    "revoke-token": _revoke_token,
-    "end-session": _end_session,
-    "end-sessions": _end_sessions,
-    "key": _make_key,
-    "revoke-key": _revoke_key,
+    "revoke-token": _act(_revoke_token, "user.revoke_token"),
+    "end-session": _act(_end_session, "session.close"),
+    "end-sessions": _act(_end_sessions, "session.close_all"),
+    "key": _act(_make_key, "user.key-new"),
+    "revoke-key": _act(_revoke_key, "user.key-revoke"),
 }
 
-_ACTS_ON_ALL: Mapping[str, Any] = {
+_ACTS_ON_ALL: Mapping[str, Act] = {
     "add": _add,
     "coordinator-token": _issue_coordinator_token,
     "coordinator-revoke": _revoke_coordinator,

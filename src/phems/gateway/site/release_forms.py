@@ -9,7 +9,7 @@ from phems.domain.review import Ballot
 from phems.domain.votes import Vote
 from phems.errors import InputError
 from phems.gateway.site.ask import ACT_DONE, Ask, address, one_of
-from phems.gateway.site.page import Act
+from phems.gateway.site.page import ACT_FIELD, Act
 from phems.gateway.site.seen import check_seen
 from phems.services.release_summaries import summary_of
 
@@ -108,6 +108,12 @@ FIELDS: Mapping[str, str] = {
     "withdraw-file": "files",
     "revoke": "revoke_reason",
 }
+
+
+def missing_reason(ask: Ask) -> str:
+    """The field that a decision which failed leaves wanting: why, when what becomes of it was chosen."""
+    decides = ask.text(ACT_FIELD) == "decide" and ask.text("decision") in DECISIONS
+    return "reason" if decides and not ask.text("reason") else ""
 
 
 def reviewed_turn(ask: Ask) -> int:

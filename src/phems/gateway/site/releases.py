@@ -16,7 +16,7 @@ from phems.gateway.site.ask import Ask, address
 from phems.gateway.site.findings import shown_findings
 from phems.gateway.site.page import ACT_FIELD, Page
 from phems.gateway.site.release_again import PAGE as AGAIN
-from phems.gateway.site.release_forms import FIELDS, FORMS
+from phems.gateway.site.release_forms import FIELDS, FORMS, missing_reason
 from phems.gateway.site.release_rows import file_rows, grouped, missing_field
 from phems.gateway.site.release_standing import PHASES, STATES, next_steps, standing, unvoted
 from phems.gateway.site.seen import mark
@@ -78,7 +78,7 @@ def _show(ask: Ask) -> Response:
         ],
     }
     if ask.error is not None:
-        values["error_field"] = missing_field(ask, rows) or values["error_field"]
+        values["error_field"] = missing_field(ask, rows) or missing_reason(ask) or values["error_field"]
     return ask.answer("release.html", values)
 
 

@@ -6,8 +6,10 @@ if (summary) summary.focus();
 
 // A part marked data-live is fetched anew when the node says that something of its topic changed.
 const live = document.querySelectorAll("[data-live]");
-// Whether somebody has begun to fill something in: that is left alone, and so is where they are.
+// Whether somebody has begun to fill something in: that is left alone, and so is where they are, and what they
+// typed into a form that failed.
 const isTouched = (part) => part.contains(document.activeElement)
+  || (summary && part.querySelector("form"))
   || [...part.querySelectorAll("input, textarea")].some((each) => each.value !== each.defaultValue || each.checked !== each.defaultChecked)
   || [...part.querySelectorAll("option")].some((each) => each.defaultSelected && !each.selected);
 if (live.length && window.EventSource) {
