@@ -93,8 +93,10 @@ def is_whole(options: argparse.Namespace) -> bool:
 
 def node_failed(session: Session) -> bool:
     """Whether the node itself did not do what was asked of it."""
-    return any(rest.problem for rest in session.rest if rest.title == TITLES["ours"]) or any(
-        m.configuration == CONFIGURATIONS[0].key and m.problem for m in session.measurements
+    return (
+        bool(session.gateway_problem)
+        or any(rest.problem for rest in session.rest if rest.title == TITLES["ours"])
+        or any(m.configuration == CONFIGURATIONS[0].key and m.problem for m in session.measurements)
     )
 
 

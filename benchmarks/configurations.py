@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Work = Literal["one_op", "fanout_100", "runs_50", "memory", "cold_start"]
-WORKS: tuple[Work, ...] = ("one_op", "fanout_100", "runs_50", "memory", "cold_start")
+Work = Literal["one_op", "fanout_100", "runs_50", "memory", "cold_start", "gateway"]
+WORKS: tuple[Work, ...] = ("one_op", "fanout_100", "runs_50", "memory", "cold_start", "gateway")
 SideName = Literal["ours", "stock"]
 
 
@@ -90,6 +90,9 @@ class Effort:
     runs: int
     cold_starts: int
     rest_seconds: float
+    crowd_rounds: int
+    """In how many rounds a crowd asks the web servers; each person `crowd_asks` times in each."""
+    crowd_asks: int
 
 
 FULL = Effort(
@@ -100,6 +103,8 @@ FULL = Effort(
     runs=50,
     cold_starts=5,
     rest_seconds=20.0,
+    crowd_rounds=4,
+    crowd_asks=4,
 )
 QUICK = Effort(
     warm_ups=1,
@@ -109,4 +114,6 @@ QUICK = Effort(
     runs=10,
     cold_starts=2,
     rest_seconds=5.0,
+    crowd_rounds=1,
+    crowd_asks=2,
 )

@@ -58,19 +58,22 @@ class GraphQLClient:
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         parts = urlsplit(url)
-        self._address = (str(parts.hostname), parts.port or 80)
+        self.address = (str(parts.hostname), parts.port or 80)
         self._headers = {"Content-Type": "application/json", **headers}
 
-    def launch(self, location: str, job: str, run_config: Mapping[str, Any]) -> str:
+    def launch(
+        self, location: str, job: str, run_config: Mapping[str, Any], tags: Mapping[str, str] | None = None
+    ) -> str:
         """Submit a run of `job`; gives its id."""
         selector = {
             "repositoryLocationName": location,
             "repositoryName": "__repository__",
             "jobName": job,
         }
-        answer = self.ask(_LAUNCH, {"params": {"selector": selector, "runConfigData": run_config}})[
-            "launchRun"
-        ]
+        params: dict[str, Any] = {"selector": selector, "runConfigData": run_config}
+        if tags:
+            params["executionMetadata"] = {"tags": [{"key": name, "value": tags[name]} for name in tags]}
+        answer = self.ask(_LAUNCH, {"params": params})["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
             raise GraphQLError(json.dumps(answer)[:2000])
         return str(answer["run"]["runId"])
@@ -109,7 +112,7 @@ class GraphQLClient:
     def ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Run a query; gives its `data`."""
         body = json.dumps({"query": query, "variables": variables})
-        connection = http.client.HTTPConnection(*self._address, timeout=ANSWER_SECONDS)
+        connection = http.client.HTTPConnection(*self.address, timeout=ANSWER_SECONDS)
         try:
             connection.request("POST", "/graphql", body, self._headers)
             response = connection.getresponse()

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,13 +61,13 @@ def start_bench_node() -> Side:
     """A node with the project of the benchmark alone."""
 
     def lay_out(folder: Path) -> Path:
-        _make_repo(HERE / "project", folder / "code" / "bench")
+        make_repo(HERE / "project", folder / "code" / "bench")
         node = folder / "node"
         node.mkdir()
         shutil.copy(HERE / "node.yaml", node)
         return node
 
-    return _start(lay_out, BENCH)
+    return start_node(lay_out, BENCH)
 
 
 def start_plain_node() -> Side:
@@ -75,7 +75,7 @@ def start_plain_node() -> Side:
 
     def lay_out(folder: Path) -> Path:
         for project in PLAIN:
-            _make_repo(HERE / "project", folder / "code" / project.name)
+            make_repo(HERE / "project", folder / "code" / project.name)
         node = folder / "node"
         node.mkdir()
         document = YAML().load(HERE / "node.yaml")
@@ -85,7 +85,7 @@ def start_plain_node() -> Side:
             YAML().dump(document, stream)
         return node
 
-    return _start(lay_out, PLAIN)
+    return start_node(lay_out, PLAIN)
 
 
 def start_hospital_node() -> Side:
@@ -96,10 +96,10 @@ def start_hospital_node() -> Side:
         shutil.copytree(EXAMPLE / "node", node, ignore=_NOT_COPIED)
         make_hospital_data(node / "sources")
         for project in HOSPITAL:
-            _make_repo(EXAMPLE / "code" / project.name, folder / "code" / project.name)
+            make_repo(EXAMPLE / "code" / project.name, folder / "code" / project.name)
         return node
 
-    return _start(lay_out, HOSPITAL)
+    return start_node(lay_out, HOSPITAL)
 
 
 def make_hospital_data(folder: Path) -> None:
@@ -108,7 +108,8 @@ def make_hospital_data(folder: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def _start(lay_out: Any, projects: Sequence[Submitted]) -> Side:
+def start_node(lay_out: Callable[[Path], Path], projects: Sequence[Submitted]) -> Side:
+    """A node that `lay_out` writes into a folder of its own, with the projects' code approved."""
     closing = ExitStack()
     try:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="phems-bench-")))
@@ -152,7 +153,7 @@ def _serve(closing: ExitStack, node: Path, projects: Sequence[Submitted], logs: 
         raise SideError(f"the node does not start: {error}", log_tails(logs)) from error
     runs = RunTable(database.url("dagster"))
     closing.callback(runs.close)
-    side = Side("ours", projects[0].name, client, runs, group, closing)
+    side = Side("ours", projects[0].name, client, runs, group, database.url("dagster"), closing)
     side.remark = f"sandbox: {json.loads(status.read_text())['sandbox']}"
     return side
 
@@ -176,7 +177,8 @@ def _phems(node: Path, words: Sequence[str], token: str | None = None) -> dict[s
     return answer
 
 
-def _make_repo(source: Path, target: Path) -> None:
+def make_repo(source: Path, target: Path) -> None:
+    """A Git repository with what lies in a folder."""
     shutil.copytree(source, target, ignore=_NOT_COPIED)
     author = ["-c", "user.name=Ana", "-c", "user.email=ana@example.org"]
     for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*author, "commit", "-q", "-m", "First"]):

@@ -9,7 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.configurations import Configuration
-from benchmarks.results import MEMORY_TARGET_MB, TARGETS, Measurement, ratios
+from benchmarks.gateway import RUNS_LIST, Answers, percentile
+from benchmarks.results import GATEWAY_TARGET, MEMORY_TARGET_MB, TARGETS, Measurement, ratios
 from benchmarks.session import PROJECTS, TITLES, Rest, Session
 
 FORMAT = 1
@@ -36,6 +37,11 @@ _METHOD = """\
   for these: what a project's own libraries take is the project's), once with the two of `examples/hospital`,
   whose pandas, scikit-survival and matplotlib a project host keeps loaded. RSS counts shared pages once in
   each process, PSS divides them; the sum of PSS is what the deployment takes.
+- Gateway: both deployments run at once, with ten thousand runs in each database (copies of one run of each of
+  two projects), and are asked in turn by fifty people at once, each on a connection that is kept. The
+  question is the one of Dagster's page of runs, in the same words on both sides. On the node each person has
+  a token and a role in one of the projects, whose runs they see; stock shows all to everybody. Of the node's
+  own pages, release requests are a thousand of one project.
 - A figure is marked noisy when its samples differ by half or more, or when other programs took over 10 %
   of the CPU.
 """
@@ -49,14 +55,25 @@ def document(
     return {
         "format": FORMAT,
         **about,
-        "ratios": {**found, "memory_pss": _memory_ratio(session.rest)},
-        "targets": {target.key: target.at_least for target in TARGETS},
+        "ratios": {
+            **found,
+            "memory_pss": _memory_ratio(session.rest),
+            "gateway": _gateway_ratio(session.gateway),
+        },
+        "targets": {
+            **{target.key: target.at_least for target in TARGETS},
+            "gateway": round(1 / GATEWAY_TARGET, 2),
+        },
         "configurations": {c.key: {"title": c.title, "switched_on": c.switched_on} for c in configurations},
         "measurements": [
             {**asdict(m), "median": m.median, "is_noisy": m.is_noisy, "remarks": m.remarks}
             for m in session.measurements
         ],
         "memory": [{**asdict(rest), "pss_mb": rest.pss_mb} for rest in session.rest],
+        "gateway": [
+            {"what": each.what, "node": _percentiles(each.node), "stock": _percentiles(each.stock)}
+            for each in session.gateway
+        ],
         "cold_starts": session.cold_starts,
         "cpu_method": session.cpu_method,
         "remarks": session.remarks,
@@ -83,6 +100,12 @@ def ratio_rows(session: Session) -> list[list[str]]:
                 verdict = "met" if rest.pss_mb < MEMORY_TARGET_MB else "missed"
             said = f"{rest.pss_mb:.0f} MB PSS"
             rows.append([f"memory at rest, {PROJECTS[rest.projects]}", "-", said, goal, verdict])
+    for answers in session.gateway:
+        if answers.what == RUNS_LIST and answers.ratio is not None:
+            verdict = "met" if answers.ratio < GATEWAY_TARGET else "missed"
+            what = f"{answers.what}, 50 people at once"
+            said = f"{answers.ratio:.2f} times its time"
+            rows.append([what, "stock web server", said, f"< {GATEWAY_TARGET} times", verdict])
     return rows
 
 
@@ -135,6 +158,31 @@ def memory_rows(rest: Sequence[Rest]) -> list[list[str]]:
 MEMORY_COLUMNS = ["deployment", "projects", "process", "count", "RSS in MB", "PSS in MB"]
 
 
+def gateway_rows(found: Sequence[Answers]) -> list[list[str]]:
+    """A row for each kind of question to the web servers."""
+    rows = []
+    for answers in found:
+        figures = [
+            f"{percentile(side, which):.3f} s" if side else "-"
+            for side in (answers.node, answers.stock)
+            for which in (50, 95)
+        ]
+        ratio = "-" if answers.ratio is None else f"{answers.ratio:.2f}"
+        rows.append([answers.what, str(len(answers.node)), *figures, ratio])
+    return rows
+
+
+GATEWAY_COLUMNS = [
+    "50 people at once",
+    "asked",
+    "node p50",
+    "node p95",
+    "stock p50",
+    "stock p95",
+    "ratio of p50",
+]
+
+
 def notes(session: Session, configurations: Sequence[Configuration]) -> list[str]:
     """What a reader must know of single figures."""
     titles = {c.key: c.title for c in configurations}
@@ -150,6 +198,8 @@ def notes(session: Session, configurations: Sequence[Configuration]) -> list[str
         for rest in session.rest
         if not rest.problem and rest.projects == "plain"
     ]
+    if session.gateway_problem:
+        said.append(f"gateway: {session.gateway_problem}")
     return [*said, *session.remarks]
 
 
@@ -170,6 +220,8 @@ def page(session: Session, about: Mapping[str, Any], configurations: Sequence[Co
     ]
     if session.rest:
         parts += ["## Memory at rest, two projects", "", _markdown(MEMORY_COLUMNS, memory_rows(session.rest))]
+    if session.gateway:
+        parts += ["## Gateway", "", _markdown(GATEWAY_COLUMNS, gateway_rows(session.gateway))]
     said = notes(session, configurations)
     parts += ["## Notes", "", *[f"- {' '.join(note.split())}" for note in said], ""] if said else []
     parts += ["## Method", "", _METHOD.format(cpu_method=session.cpu_method or "-")]
@@ -183,6 +235,11 @@ def tables(session: Session, configurations: Sequence[Configuration]) -> list[Ta
     shown = [
         ("Figures (medians)", FIGURE_COLUMNS, figure_rows(session, configurations)),
         ("Memory at rest, two projects", MEMORY_COLUMNS, memory_rows(session.rest)),
+        (
+            "Gateway, with 10,000 runs and 1,000 release requests",
+            GATEWAY_COLUMNS,
+            gateway_rows(session.gateway),
+        ),
         ("Ratios: how many times better the node is", RATIO_COLUMNS, ratio_rows(session)),
     ]
     made = []
@@ -205,6 +262,16 @@ def _figure(found: Measurement | None) -> str:
         return "failed (see notes)"
     mark = " *" if found.remarks else ""
     return f"{found.median:.3g} {found.unit}{mark}"
+
+
+def _percentiles(samples: list[float]) -> dict[str, float] | None:
+    return {f"p{which}": round(percentile(samples, which), 4) for which in (50, 95)} if samples else None
+
+
+def _gateway_ratio(found: Sequence[Answers]) -> float | None:
+    """Stock's time for the list of runs through the node's: larger is better, as all ratios are."""
+    ratio = next((answers.ratio for answers in found if answers.what == RUNS_LIST), None)
+    return round(1 / ratio, 2) if ratio else None
 
 
 def _memory_ratio(rest: Sequence[Rest]) -> float | None:

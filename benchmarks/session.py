@@ -14,6 +14,7 @@ from typing import Literal
 
 from benchmarks import memory, work
 from benchmarks.configurations import Configuration, Effort, SideName, Work
+from benchmarks.gateway import Answers, measure_gateway
 from benchmarks.machine import Watch
 from benchmarks.node import EXAMPLE, HERE, start_bench_node, start_hospital_node, start_plain_node
 from benchmarks.results import Measurement
@@ -58,6 +59,8 @@ class Session:
     measurements: list[Measurement] = field(default_factory=list)
     rest: list[Rest] = field(default_factory=list)
     cold_starts: dict[str, float] = field(default_factory=dict)
+    gateway: list[Answers] = field(default_factory=list)
+    gateway_problem: str = ""
     cpu_method: str = ""
     remarks: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -81,6 +84,11 @@ def measure(
     if "memory" in works:
         for name in dict.fromkeys(c.side for c in configurations):
             session.rest += [_at_rest(name, projects, effort, tell) for projects in PROJECTS]
+    if "gateway" in works and {c.side for c in configurations} == {"ours", "stock"}:
+        try:
+            session.gateway = measure_gateway(effort, tell)
+        except Exception as error:  # noqa: BLE001 (as below)
+            session.gateway_problem = _problem("failed", error, tell)
     session.seconds = time.monotonic() - began
     return session
 

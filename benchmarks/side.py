@@ -35,6 +35,8 @@ class Side:
     client: GraphQLClient
     runs: RunTable
     group: ProcessGroup
+    address: str = ""
+    """That of Dagster's database."""
     closing: ExitStack = field(default_factory=ExitStack)
     remark: str = ""
 

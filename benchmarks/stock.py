@@ -113,7 +113,7 @@ def _start(closing: ExitStack, locations: list[CodeLocation], queue: str, *, wit
         raise SideError(f"stock Dagster does not start: {error}", log_tails(logs)) from error
     runs = RunTable(address)
     closing.callback(runs.close)
-    return Side("stock", locations[0].name, client, runs, group, closing)
+    return Side("stock", locations[0].name, client, runs, group, address, closing)
 
 
 def _start_postgres(closing: ExitStack, group: ProcessGroup, folder: Path) -> str:

@@ -9,6 +9,7 @@ a permission; an empty tuple is for nobody.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from starlette.requests import HTTPConnection
 
@@ -79,6 +80,7 @@ class CallerRequestContext(WorkspaceRequestContext):
         self._caller = caller
         self._caller_name = caller.name if caller else ""
         self._membership = membership
+        self._by_location: dict[str, Mapping[str, PermissionResult]] = {}
         reach = reach_of(membership, self._caller_name, workspace.prefix_of)
         self.person = Person(reach, workspace.node_instance)
         whole = workspace.get_current_workspace()
@@ -109,17 +111,19 @@ class CallerRequestContext(WorkspaceRequestContext):
     def _anew(self) -> CallerRequestContext:
         return CallerRequestContext(self._node, self._connection, self._caller, self._membership)
 
-    @property
+    @cached_property
     def permissions(self) -> Mapping[str, PermissionResult]:
-        """What the caller may do on the whole node."""
+        """What the caller may do on the whole node. Dagster asks several times for each run of a list."""
         return {name: self._result(None, verbs) for name, verbs in PERMISSION_VERBS.items()}
 
     def permissions_for_location(self, *, location_name: str) -> Mapping[str, PermissionResult]:
-        """What the caller may do in one project."""
-        return {
-            name: self._result(location_name, PERMISSION_VERBS.get(name, NOBODY))
-            for name in LOCATION_SCOPED_PERMISSIONS
-        }
+        """What the caller may do in one project, found out once in a request."""
+        if location_name not in self._by_location:
+            self._by_location[location_name] = {
+                name: self._result(location_name, PERMISSION_VERBS.get(name, NOBODY))
+                for name in LOCATION_SCOPED_PERMISSIONS
+            }
+        return self._by_location[location_name]
 
     def _result(self, project: str | None, verbs: Verbs) -> PermissionResult:
         enabled = self._membership.may_in(self._caller_name, project, *verbs)

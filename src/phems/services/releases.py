@@ -53,11 +53,16 @@ class Releases(AuthorActs, CheckerActs):
 
         return self._change(actor, name, "release.comment", change, record)
 
-    def list(self, actor: Actor, project: str, *, limit: int | None = None) -> Sequence[ReleaseView]:
-        """The project's requests, newest first, as this person may see them; `limit` of them."""
+    def list(
+        self, actor: Actor, project: str, *, limit: int | None = None, before: str | None = None
+    ) -> Sequence[ReleaseView]:
+        """The project's requests, newest first, as this person may see them; `limit` of them.
+
+        With the name of a request in `before`, those that were asked for before it.
+        """
         self._access.check(actor, "release.list", project)
         with self._governance.transaction() as work:
-            found = work.releases.of_project(project, limit=limit)
+            found = work.releases.of_project(project, limit=limit, before=before)
             reports = work.output_checks.of_many([(request.id, request.turn) for request in found])
             return [
                 seen_by(

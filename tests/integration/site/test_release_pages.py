@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.integration.api.api_site import PROJECT
 from tests.integration.api.stories import asked, released, voted
 from tests.integration.site.browsed_site import BrowsedSite, Browser, words_of
@@ -53,6 +54,20 @@ def test_three_people_take_a_request_from_the_list_to_a_decision(site: BrowsedSi
     package = site.browser("ana").get(f"{path}/package")
     assert package.status_code == 200
     assert package.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_list_comes_in_pages(site: BrowsedSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project with a thousand requests: its list must not keep everybody waiting, and lose none of them."""
+    names = [asked(site)["id"] for _ in range(3)]
+    monkeypatch.setattr("phems.gateway.site.releases.PAGE_OF_REQUESTS", 2)
+    ana, path = site.browser("ana"), f"/projects/{PROJECT}/releases"
+    first = ana.get(path).text
+    assert [name in first for name in names] == [False, True, True]
+    older = ana.get(f"{path}?before={names[1]}").text
+    assert f"?before={names[1]}" in first
+    assert [name in older for name in names] == [True, False, False]
+    assert "Latest requests" in older
+    assert "Earlier requests" not in older
 
 
 def test_a_checker_sees_no_vote_of_another_before_their_own(site: BrowsedSite) -> None:

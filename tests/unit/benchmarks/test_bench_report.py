@@ -6,6 +6,7 @@ import json
 
 from benchmarks import report
 from benchmarks.configurations import CONFIGURATIONS, IN_PROCESS, NODE, WORKS
+from benchmarks.gateway import RUNS_LIST, Answers
 from benchmarks.memory import Share
 from benchmarks.results import TARGETS, Measurement
 from benchmarks.session import Rest, Session
@@ -31,6 +32,7 @@ def _session() -> Session:
             Rest("PHEMS node", "example", [Share("control plane", 1, 800.0, 700.0)], 0.5),
             Rest("stock Dagster", "plain", problem="did not start: no room | left"),
         ],
+        gateway=[Answers(RUNS_LIST, [0.5, 0.5, 0.5], [0.4, 0.4, 0.4]), Answers("page: home", [0.1, 0.2])],
         cold_starts={"python -c 'import dagster'": 1.5},
         cpu_method="an abacus",
         remarks=["sandbox: bubblewrap"],
@@ -41,7 +43,9 @@ def _session() -> Session:
 def test_the_document_holds_the_ratios_under_their_names() -> None:
     """Whoever reads results.json by program looks for these."""
     document = json.loads(json.dumps(report.document(_session(), ABOUT, CONFIGURATIONS)))
-    assert set(document["ratios"]) == {target.key for target in TARGETS} | {"memory_pss"}
+    assert set(document["ratios"]) == {target.key for target in TARGETS} | {"memory_pss", "gateway"}
+    assert document["ratios"]["gateway"] == 0.8
+    assert document["gateway"][0]["stock"]["p50"] == 0.4
     assert document["ratios"]["one_op"] == 15.0
     assert document["ratios"]["cpu_per_run"] == 40.0
     assert document["ratios"]["fanout_100"] is None
@@ -62,6 +66,7 @@ def test_the_page_says_whether_each_target_is_met() -> None:
     assert "| 15.0x | >= 10x | met |" in page
     assert page.count("not measured") == 3
     assert "| 150 MB PSS | < 600 MB | met |" in page
+    assert "| 1.25 times its time | < 1.3 times | met |" in page
 
 
 def test_a_verdict_on_noisy_figures_says_so() -> None:
@@ -91,4 +96,4 @@ def test_every_configuration_says_what_it_has_switched_on() -> None:
 def test_the_terminal_shows_the_same_rows() -> None:
     """Each table has a row for each thing found."""
     tables = {str(table.title): table.row_count for table in report.tables(_session(), CONFIGURATIONS)}
-    assert list(tables.values()) == [3, 5, len(TARGETS) + 2]
+    assert list(tables.values()) == [3, 5, 2, len(TARGETS) + 3]

@@ -23,11 +23,14 @@ from phems.gateway.site.seen import mark
 from phems.services.release_summaries import summary_of
 
 _LATEST_TURN = 1_000_000
+PAGE_OF_REQUESTS = 50
 
 
 def _list(ask: Ask) -> Response:
     project = ask.known_project()
-    views = ask.cases.releases.list(ask.person, project)
+    before = ask.query("before") or None
+    found = ask.cases.releases.list(ask.person, project, limit=PAGE_OF_REQUESTS + 1, before=before)
+    views, is_more = found[:PAGE_OF_REQUESTS], len(found) > PAGE_OF_REQUESTS
     rows = [(view, standing(ask, view)) for view in views]
     waiting = {
         view.request.id: len(unvoted(view, ask.person.name)) if may.may_vote else 0 for view, may in rows
@@ -39,6 +42,8 @@ def _list(ask: Ask) -> Response:
         "rows": sorted(views, key=lambda view: not waiting[view.request.id]),
         "waiting": waiting,
         "states": STATES,
+        "is_first": before is None,
+        "older": address("projects", project, "releases", before=views[-1].request.id) if is_more else None,
         "may_ask": ask.may("release.request", project),
     }
     return ask.answer("releases.html", values)

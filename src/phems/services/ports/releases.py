@@ -16,8 +16,10 @@ class ReleaseStore(Protocol):
         """A request; with `lock`, nobody else changes it until the transaction ends."""
         ...
 
-    def of_project(self, project: str, *, limit: int | None = None) -> Sequence[ReleaseRequest]:
-        """Those of a project, newest first: all, or the first `limit`."""
+    def of_project(
+        self, project: str, *, limit: int | None = None, before: str | None = None
+    ) -> Sequence[ReleaseRequest]:
+        """Those of a project, newest first; `limit` of them; with `before`, those asked for before it."""
         ...
 
     def waiting_for(

@@ -38,13 +38,18 @@ class PostgresReleasesStore:
         rows = self._rows(query, id=request_id)
         return next(iter(self._whole(rows)), None)
 
-    def of_project(self, project: str, *, limit: int | None = None) -> Sequence[ReleaseRequest]:
-        """Those of a project, newest first."""
+    def of_project(
+        self, project: str, *, limit: int | None = None, before: str | None = None
+    ) -> Sequence[ReleaseRequest]:
+        """Those of a project, newest first; with `before`, those that come after this one."""
         query = (
-            "SELECT * FROM governance.release_requests "
-            "WHERE project = :project ORDER BY requested_at DESC, id LIMIT :limit"
+            "SELECT * FROM governance.release_requests AS r "
+            "WHERE project = :project AND (CAST(:before AS text) IS NULL OR EXISTS ("
+            "SELECT FROM governance.release_requests AS b WHERE b.project = :project AND b.id = :before "
+            "AND (b.requested_at > r.requested_at OR b.requested_at = r.requested_at AND b.id < r.id))) "
+            "ORDER BY requested_at DESC, id LIMIT :limit"
         )
-        return self._whole(self._rows(query, project=project, limit=limit))
+        return self._whole(self._rows(query, project=project, limit=limit, before=before))
 
     def waiting_for(
         self, person: str, *, reviewed: Collection[str], own: Collection[str]
