@@ -21,6 +21,7 @@ Under `/api` of the gateway, behind the same sign-in. The document that clients 
 
 `POST /api/sign-in` takes `name`, `password` and, with a second factor, `code`, and answers 201 with a
 `token` for twelve hours, its `user` and `expires_at`. `POST /api/sign-out` ends the token that it comes with.
+A problem with `"code": "needed"` says that the password was right and that a code is to come with it.
 
 - Reads are `GET`, acts are `POST` with one JSON object; anything else is answered 405 or 415.
 - Lists come in pages: `?limit=` and `?cursor=`; `next_cursor` is null on the last page.

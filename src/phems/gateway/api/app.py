@@ -39,7 +39,8 @@ DESCRIPTION = """\
 Every verb of governance: what `phems NOUN VERB` does on the node's machine, for whoever reaches its gateway.
 
 Reads are GET, acts are POST with one JSON object. Sign in with a token (`Authorization: Bearer ...`) or, from
-the node's own pages, with their session. Errors are problem details (RFC 9457) with the words of the command
+the node's own pages, with their session; `POST /api/sign-in` gives a token for `name`, `password` and, with a
+second factor, `code`. Errors are problem details (RFC 9457) with the words of the command
 line. An act with an `Idempotency-Key` is done once, however often it is sent. Lists come in pages:
 `next_cursor` names the next. `x-permission` names what a route takes; who has it stands in the page on
 permissions.
