@@ -13,6 +13,7 @@ from tests.integration.site.browsed_site import BrowsedSite, words_of
 from phems.adapters.signing import SigningKey
 from phems.domain.actors import LOCAL_OPERATOR, Actor
 from phems.domain.code_revisions import CodeRevisionState
+from phems.gateway.site import code_review
 from phems.gateway.site.code_colours import shown_lines
 from phems.gateway.site.code_review import MOST_FILES, MOST_LINES
 
@@ -137,6 +138,25 @@ def test_an_analyst_submits_from_the_list(site: BrowsedSite) -> None:
     assert answer.status_code == 400
     assert 'value="abcdef"' in answer.text
     assert 'href="#commit"' in answer.text
+
+
+def test_a_long_list_begins_with_what_waits_and_leads_to_the_rest(
+    site: BrowsedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a project of many years has a list that nobody can read, or loses the old."""
+    monkeypatch.setattr(code_review, "SHOWN", 1)
+    first = submitted(site)
+    second = submitted(site, {"src/definitions.py": "defs = 3\n"})
+    decision(site, "iris", second, "approve")
+    page = site.browser("ana").get(LIST).text
+    assert first in page
+    assert second not in page
+    everything = re.search(r'href="([^"]+)">Show all', page)
+    assert everything is not None
+    whole = site.browser("ana").get(everything[1]).text
+    assert first in whole
+    assert second in whole
+    assert "Show all" not in whole
 
 
 def test_hostile_code_is_shown_and_does_nothing(site: BrowsedSite) -> None:

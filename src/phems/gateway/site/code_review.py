@@ -22,6 +22,7 @@ from phems.gateway.site.page import ACT_FIELD, Page
 from phems.gateway.site.seen import mark
 from phems.services.code_summaries import revision_summary
 
+SHOWN = 100
 # So many lines are read on one page; further files are asked for one by one.
 MOST_LINES = 3000
 MOST_FILES = 300
@@ -44,11 +45,15 @@ class ShownFile:
 def _list(ask: Ask) -> Response:
     project = ask.known_project()
     revisions = ask.cases.code_revisions.list(ask.person, project)
+    ordered = sorted(revisions, key=lambda revision: revision.state not in WAITING)
     values = {
         "title": f"Code of {project}",
         "trail": _trail(project)[:-1],
         "project": project,
-        "revisions": sorted(revisions, key=lambda revision: revision.state not in WAITING),
+        "revisions": ordered[: None if ask.query("all") else SHOWN],
+        "all_of_them": address("projects", project, "code", all="yes")
+        if len(ordered) > SHOWN and not ask.query("all")
+        else "",
         "waiting": WAITING,
         "approves": ask.may("code.approve", project),
         "states": STATES,
