@@ -52,14 +52,15 @@ def fanout(side: Side, configuration: Configuration, effort: Effort) -> Measurem
     result = Measurement(configuration.key, "fanout_100", "s", note="")
     watch = Watch(side.group)
     points: list[tuple[int, float]] = []
+    rounds = configuration.fanout_rounds or effort.fanout
     for width in configuration.fanout_widths:
-        times = [_timed(side, configuration, "fanout", _width(width)) for _ in range(effort.fanout)]
+        times = [_timed(side, configuration, "fanout", _width(width)) for _ in range(rounds)]
         points.append((width, median(times)))
         if width == FANOUT:
             result.samples = times
     cpu, result.foreign_share = watch.stop()
     if FANOUT in configuration.fanout_widths:
-        result.cpu_seconds_per_run = cpu / (effort.fanout * len(points))
+        result.cpu_seconds_per_run = cpu / (rounds * len(points))
     else:
         result.samples = [drawn_out(points, FANOUT)]
         said = ", ".join(f"{seconds:.1f} s for {width}" for width, seconds in points)
