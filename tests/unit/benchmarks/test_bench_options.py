@@ -41,10 +41,11 @@ def test_an_unknown_work_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(work in said for work in WORKS)
 
 
-def test_wide_runs_the_whole_fan_out_of_the_multiprocess_executor() -> None:
-    """What is drawn out by default can be measured."""
-    (chosen,) = [c for c in configurations(parse(["--wide"])) if c.key == MULTIPROCESS]
-    assert chosen.fanout_widths == (100,)
+@pytest.mark.parametrize(("words", "widths"), [([], (100,)), (["--quick"], (4, 12))])
+def test_only_a_quick_look_draws_out_the_multiprocess_fan_out(words: list[str], widths: tuple[int, ...]) -> None:
+    """What is drawn out of two noisy points would be cited as a measurement."""
+    (chosen,) = [c for c in configurations(parse(words)) if c.key == MULTIPROCESS]
+    assert chosen.fanout_widths == widths
 
 
 def test_smaps_rollup_is_read_in_megabytes() -> None:
