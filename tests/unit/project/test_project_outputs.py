@@ -224,7 +224,7 @@ def test_json_is_sorted_and_takes_numpy_numbers() -> None:
     assert outputs.write_json(CONTEXT, "b.json", dict(reversed(value.items()))).sha256 == written.sha256
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, object(), {1, 2}], ids=str)
+@pytest.mark.parametrize("value", [math.nan, math.inf, pytest.param(object(), id="object"), {1, 2}], ids=str)
 def test_what_json_cannot_hold_is_refused(value: Any) -> None:
     """A file that other tools cannot read would be released."""
     with pytest.raises(InputError, match=r"a.json cannot be written as JSON"):
