@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.installed-demo
 DEV_STAMP := $(VENV)/.installed-dev
 PYTEST_ARGS ?=
+# Tests wait for real services as often as they compute: two files at a time, each with nodes of its own.
+WORKERS ?= 2
 
 .PHONY: help demo test test-unit test-integration test-attack lint format bench docs requirements system-packages clean
 
@@ -36,7 +38,7 @@ demo: $(DEMO_STAMP) ## the main job, from code to a released result, checked as 
 	@exec $(BIN)/phems demo
 
 test: system-packages $(DEV_STAMP) ## every test, with the services they need
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-unit: $(DEV_STAMP) ## the pure, fast tests
 	@exec $(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
