@@ -42,7 +42,7 @@ def test_an_unknown_work_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("words", "widths"), [([], (100,)), (["--quick"], (4, 12))])
-def test_only_a_quick_look_draws_out_the_multiprocess_fan_out(words: list[str], widths: tuple[int, ...]) -> None:
+def test_a_quick_look_alone_draws_out_the_fan_out(words: list[str], widths: tuple[int, ...]) -> None:
     """What is drawn out of two noisy points would be cited as a measurement."""
     (chosen,) = [c for c in configurations(parse(words)) if c.key == MULTIPROCESS]
     assert chosen.fanout_widths == widths
