@@ -18,6 +18,7 @@ CANCEL = "mutation($id: String!) { terminateRun(runId: $id) { __typename } }"
 STOP = "mutation($id: String!) { stopSensor(id: $id) { __typename } }"
 RELOAD = "mutation { reloadWorkspace { __typename } }"
 SAID = "unavailable"
+CANCELLED = {"CANCELING", "CANCELED"}
 
 
 def acts(node: GatewayNode) -> list[tuple[str, str, dict[str, Any]]]:
@@ -46,7 +47,7 @@ def test_a_full_log_lets_no_mutation_through(gateway_node: GatewayNode) -> None:
             assert answer["errors"][0]["extensions"]["phems"]["kind"] == SAID
         assert node.ask("ana", "{ version }")["data"]
     assert rows(node) == before
-    assert node.status(node.own.waiting) == "STARTED"
+    assert node.status(node.own.waiting) not in CANCELLED
     assert node.ask("olga", LIMIT, k="recorded")["data"] == {"setConcurrencyLimit": True}
     check_whole(node)
 
@@ -62,7 +63,7 @@ def test_with_the_store_down_nothing_is_done_and_later_there_is_no_gap(gateway_n
     until(lambda: node.post("olga", {"query": "{ version }"}).status == 200, 60, "the node answers again")
     names = {entry.subject for entry in entries(node)}
     assert "unrecorded" not in names
-    assert node.status(node.own.waiting) == "STARTED"
+    assert node.status(node.own.waiting) not in CANCELLED
     check_whole(node)
 
 

@@ -14,8 +14,10 @@ DAEMON_SECONDS = 75
 
 def noted(node: RunningNode, by: str) -> DagsterRun:
     path = node.artifact(f"noted-{by}")
-    node.wait_for(path.exists, f"the run of the {by}", DAEMON_SECONDS)
-    run = node.finished(path.read_text())
+    run_id = node.wait_for(
+        lambda: path.read_text() if path.exists() else "", f"the run of the {by}", DAEMON_SECONDS
+    )
+    run = node.finished(run_id)
     assert succeeded(run), node.story(run.run_id)
     return run
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from dagster import DagsterRunStatus
 from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError, ReloadRepositoryLocationStatus
-from gql.transport.exceptions import TransportQueryError, TransportServerError
 from small_node import OTHER, PROJECT, SmallNode, until
 
 from phems.engine.tags import REQUESTER_TAG
@@ -45,11 +47,20 @@ def test_it_does_no_more_than_its_token(node: SmallNode) -> None:
         ana.submit_job_execution(
             "two_steps", repository_location_name=OTHER, repository_name="__repository__"
         )
-    with pytest.raises(TransportQueryError, match=r"run\.launch"):
-        client(node, "aud").submit_job_execution(
-            "two_steps", repository_location_name=PROJECT, repository_name="__repository__"
-        )
-    with pytest.raises((DagsterGraphQLClientError, TransportQueryError), match="closed"):
-        ana.shutdown_repository_location(PROJECT)
-    with pytest.raises(TransportServerError, match="401"):
-        client(node, "phems_unknown").get_run_status(run_id)
+    aud, stranger = client(node, "aud"), client(node, "phems_unknown")
+    launch = partial(
+        aud.submit_job_execution,
+        "two_steps",
+        repository_location_name=PROJECT,
+        repository_name="__repository__",
+    )
+    assert "run.launch" in refusal(launch)
+    assert "closed" in refusal(lambda: ana.shutdown_repository_location(PROJECT))
+    assert "401" in refusal(lambda: stranger.get_run_status(run_id))
+
+
+def refusal(act: Callable[[], object]) -> str:
+    """What the node said, which Dagster's client keeps as the cause of its own error."""
+    with pytest.raises(DagsterGraphQLClientError) as refused:
+        act()
+    return f"{refused.value} {refused.value.__cause__}"
