@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,13 +48,20 @@ def inherited_key() -> None:
         assert libc.syscall(add_key, b"user", b"phems-attack", b"ticket", 6, session) > 0
 
 
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that Postgres's own account may pass through, with a path short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
-    """A folder that Postgres's own account may pass through, with a path short enough for sockets."""
-    folder = Path(tempfile.mkdtemp(prefix="phems-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    """One such folder for the whole session."""
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -73,21 +80,15 @@ def started(folder: Path) -> AttackedNode:
 @pytest.fixture
 def own_site(sandbox: None) -> Iterator[AttackedNode]:
     """A node for one test alone, which may break it."""
-    with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with started(folder / "site") as node:
-            yield node
+    with open_folder() as folder, started(folder / "site") as node:
+        yield node
 
 
 @pytest.fixture(scope="module")
 def module_site(sandbox: None) -> Iterator[AttackedNode]:
     """A node for the tests of one module."""
-    with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with started(folder / "site") as node:
-            yield node
+    with open_folder() as folder, started(folder / "site") as node:
+        yield node
 
 
 @pytest.fixture
@@ -105,8 +106,5 @@ def own_waiting_site(module_site: AttackedNode) -> Iterator[AttackedNode]:
 @pytest.fixture(scope="session")
 def gateway_node(sandbox: None) -> Iterator[GatewayNode]:
     """A node with its gateway and two projects with a history each."""
-    with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with GatewayNode(folder / "node") as node:
-            yield node
+    with open_folder() as folder, GatewayNode(folder / "node") as node:
+        yield node

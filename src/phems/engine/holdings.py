@@ -43,3 +43,21 @@ class Holdings:
                 return False
             self.job_snapshots.add(snapshot_id)
         return True
+
+
+class OfHoldings:
+    """What `storage_rules.Scope` asks of runs and job snapshots, answered from a caller's holdings."""
+
+    holdings: Holdings
+
+    def owns_run(self, run_id: str) -> bool:
+        """See `storage_rules.Scope`."""
+        return self.holdings.owns_run(run_id)
+
+    def own_runs(self, run_ids: Iterable[str]) -> set[str]:
+        """See `storage_rules.Scope`."""
+        return self.holdings.own_runs(run_ids)
+
+    def owns_job_snapshot(self, snapshot_id: str) -> bool:
+        """See `storage_rules.Scope`."""
+        return self.holdings.owns_job_snapshot(snapshot_id)

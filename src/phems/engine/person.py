@@ -10,7 +10,7 @@ from typing import Any
 from dagster import DagsterInstance
 
 from phems.engine._dagster import RunsFilter
-from phems.engine.holdings import Holdings
+from phems.engine.holdings import Holdings, OfHoldings
 from phems.engine.people_confined import own_state
 from phems.engine.tags import PROJECT_TAG
 
@@ -27,7 +27,7 @@ class Reach:
 
 
 @dataclass
-class Person:
+class Person(OfHoldings):
     """`people_confined.PersonScope` for one request."""
 
     reach: Reach
@@ -52,18 +52,6 @@ class Person:
     def asset_prefixes(self) -> Collection[str]:
         """See `storage_rules.Scope`."""
         return self.reach.asset_prefixes
-
-    def owns_run(self, run_id: str) -> bool:
-        """See `storage_rules.Scope`."""
-        return self.holdings.owns_run(run_id)
-
-    def own_runs(self, run_ids: Iterable[str]) -> set[str]:
-        """See `storage_rules.Scope`."""
-        return self.holdings.own_runs(run_ids)
-
-    def owns_job_snapshot(self, snapshot_id: str) -> bool:
-        """See `storage_rules.Scope`."""
-        return self.holdings.owns_job_snapshot(snapshot_id)
 
     def owns_plan_snapshot(self, snapshot_id: str) -> bool:
         """See `storage_rules.Scope`: people come to a plan by its run."""

@@ -14,7 +14,7 @@ import socketserver
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ from phems.contract.wire import wire_codec
 from phems.engine import _dagster
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import LOCATION_SECONDS, STEP_SECONDS, CapabilityAuthority
-from phems.engine.holdings import Holdings
+from phems.engine.holdings import Holdings, OfHoldings
 from phems.engine.refusals import RecordedRefusals
 from phems.engine.storage_rules import RULES, bound
 from phems.engine.untold import without_message
@@ -75,7 +75,7 @@ class ServiceParts:
 
 
 @dataclass
-class CallerScope:
+class CallerScope(OfHoldings):
     """One connection's capability and what it owns; remembers the answers for its short life."""
 
     parts: ServiceParts
@@ -90,18 +90,6 @@ class CallerScope:
         self.asset_prefixes = (self.asset_prefix,)
         own = {self.capability.run_id} if self.capability.run_id else set()
         self.holdings = Holdings(self.parts.instance, self.projects, own)
-
-    def owns_run(self, run_id: str) -> bool:
-        """See `storage_rules.Scope`."""
-        return self.holdings.owns_run(run_id)
-
-    def own_runs(self, run_ids: Iterable[str]) -> set[str]:
-        """See `storage_rules.Scope`."""
-        return self.holdings.own_runs(run_ids)
-
-    def owns_job_snapshot(self, snapshot_id: str) -> bool:
-        """See `storage_rules.Scope`."""
-        return self.holdings.owns_job_snapshot(snapshot_id)
 
     def owns_plan_snapshot(self, snapshot_id: str) -> bool:
         """See `storage_rules.Scope`."""
