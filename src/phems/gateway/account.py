@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ ACCOUNT_PATH = "/account"
 LONGEST_DAYS = 3650
 
 Act = Callable[[Actor, Form], Mapping[str, Any]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class AccountPage:
@@ -54,16 +55,10 @@ class AccountPage:
         """Who is signed in, and what stands for them."""
         return await self._page(request, {})
 
-    def _taking(self, act: Act) -> Callable[[Request], Any]:
-        """An endpoint that does what a form asks, for who has a session: a token must make no others."""
+    def _taking(self, act: Act) -> Endpoint:
+        """An endpoint that does what a form asks."""
 
-        async def endpoint(request: Request) -> Response:
-            caller = the_caller()
-            form = await form_fields(request)
-            if caller.credential is not Credential.SESSION:
-                return error_reply(request, only_signed_in())
-            if form is None:
-                return error_reply(request, InputError("The form is sent as a form."), status=415)
+        async def done(request: Request, caller: Caller, form: Form) -> Response:
             try:
                 told = await run_in_threadpool(act, caller.actor, form)
             except PhemsError as error:
@@ -72,7 +67,7 @@ class AccountPage:
             # What can be shown once is shown at once; after anything else, reloading must not repeat it.
             return await self._page(request, told) if told else RedirectResponse(ACCOUNT_PATH, 303)
 
-        return endpoint
+        return taking_form(done)
 
     def _end_session(self, actor: Actor, form: Form) -> Mapping[str, Any]:
         self._accounts.end_session(actor, actor.name, form.get("id"))
@@ -147,6 +142,21 @@ def the_caller() -> Caller:
     caller = current_caller.get()
     assert caller is not None, "the door lets nobody through without a caller"  # noqa: S101
     return caller
+
+
+def taking_form(act: Callable[[Request, Caller, Form], Awaitable[Response]]) -> Endpoint:
+    """An endpoint that takes a form from who has a session: a token must make no others."""
+
+    async def endpoint(request: Request) -> Response:
+        caller = the_caller()
+        form = await form_fields(request)
+        if caller.credential is not Credential.SESSION:
+            return error_reply(request, only_signed_in())
+        if form is None:
+            return error_reply(request, InputError("The form is sent as a form."), status=415)
+        return await act(request, caller, form)
+
+    return endpoint
 
 
 def only_signed_in() -> RefusedError:

@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from phems.errors import InputError, PhemsError
-from phems.gateway.account import ACCOUNT_PATH, only_signed_in, the_caller
+from phems.errors import PhemsError
+from phems.gateway.account import ACCOUNT_PATH, Endpoint, only_signed_in, taking_form, the_caller
 from phems.gateway.accounts import Accounts
 from phems.gateway.callers import Caller, Credential
 from phems.gateway.door import SECOND_FACTOR_PATH, Identities
-from phems.gateway.forms import Form, client_of, form_fields
+from phems.gateway.forms import Form, client_of
 from phems.gateway.pages import render
 from phems.gateway.problems import status_of
 from phems.gateway.replies import error_reply
@@ -54,16 +54,10 @@ class SecondFactorPage:
             return error_reply(request, only_signed_in())
         return await self._page(caller)
 
-    def _taking(self, act: Act) -> Callable[[Request], Awaitable[Response]]:
-        """An endpoint that does what a form asks, for who has a session."""
+    def _taking(self, act: Act) -> Endpoint:
+        """An endpoint that does what a form asks."""
 
-        async def endpoint(request: Request) -> Response:
-            caller = the_caller()
-            form = await form_fields(request)
-            if caller.credential is not Credential.SESSION:
-                return error_reply(request, only_signed_in())
-            if form is None:
-                return error_reply(request, InputError("The form is sent as a form."), status=415)
+        async def done(request: Request, caller: Caller, form: Form) -> Response:
             try:
                 return await act(request, caller, form)
             except PhemsError as error:
@@ -71,7 +65,7 @@ class SecondFactorPage:
             finally:
                 self._identities.forget_everybody()
 
-        return endpoint
+        return taking_form(done)
 
     async def _begin(self, _request: Request, caller: Caller, _form: Form) -> Response:
         await run_in_threadpool(self._accounts.begin_second_factor, caller.actor)
