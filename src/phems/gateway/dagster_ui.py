@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from inspect import isawaitable
 from typing import Any
 
+from dagster_graphql.implementation.utils import ErrorCapture
 from dagster_webserver.webserver import DagsterWebserver
-from graphql import GraphQLError
+from graphql import GraphQLError, execute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
@@ -23,6 +25,7 @@ from phems.errors import InputError, NotFoundError, PhemsError
 from phems.gateway.callers import current_caller
 from phems.gateway.dagster_routes import decided
 from phems.gateway.graphql_counts import count_fields
+from phems.gateway.graphql_documents import GraphQLDocuments, InvalidDocumentError
 from phems.gateway.metrics import GatewayMetrics
 from phems.gateway.mutation_records import Records
 from phems.gateway.permissions import CallerRequestContext
@@ -46,6 +49,9 @@ class NodeWebserver(DagsterWebserver[NodeWorkspace, CallerRequestContext]):
         self._membership = settings.membership
         self._metrics = metrics
         super().__init__(workspace)
+        self._documents = GraphQLDocuments(
+            self._graphene_schema.graphql_schema, self._graphql_validation_rules
+        )
 
     def build_graphql_schema(self) -> Any:
         """Dagster's schema with our rules before its root fields."""
@@ -83,6 +89,34 @@ class NodeWebserver(DagsterWebserver[NodeWorkspace, CallerRequestContext]):
             return JSONResponse({"data": None, "errors": [_told(error)]}, status_code=400)
         answer: Response = await super().graphql_http_endpoint(request)
         return answer
+
+    async def gen_graphql_response(
+        self,
+        request_context: CallerRequestContext,
+        query: str,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+    ) -> JSONResponse:
+        """As Dagster answers, but for the document, which is read once (`graphql_documents`)."""
+        try:
+            document = self._documents.read(query)
+        except InvalidDocumentError as invalid:
+            errors = self.handle_graphql_errors(invalid.errors)
+            return JSONResponse({"data": None, "errors": errors}, status_code=400)
+        captured: list[Exception] = []
+        with ErrorCapture.watch(captured.append):
+            answer = execute(
+                self._graphene_schema.graphql_schema,
+                document,
+                context_value=request_context,
+                variable_values=variables,
+                operation_name=operation_name,
+                middleware=self._graphql_middleware,
+            )
+            result = await answer if isawaitable(answer) else answer
+        told = {"errors": self.handle_graphql_errors(result.errors)} if result.errors else {}
+        status = self._determine_status_code(result.errors, captured)
+        return JSONResponse({"data": result.data, **told}, status_code=status)
 
     def handle_graphql_errors(self, errors: Sequence[GraphQLError]) -> list[Any]:
         """Errors for the client: ours in their own words, without a stack."""
