@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phems.nodespec.broker import Broker
 from phems.nodespec.check import check_text, inspect_text, parse_node
 from phems.nodespec.document import Document
 from phems.nodespec.gateway import Gateway
@@ -17,6 +18,7 @@ from phems.nodespec.sizes import format_size, parse_size
 
 __all__ = [
     "FILE_NAME",
+    "Broker",
     "Code",
     "Controller",
     "DataGrant",

@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from phems.errors import InputError, NotFoundError
 from phems.nodespec.audit import Audit
 from phems.nodespec.base import Section
+from phems.nodespec.broker import Broker
 from phems.nodespec.gateway import Gateway
 from phems.nodespec.identity import Identity
 from phems.nodespec.names import Name, PathText, Person, Title
@@ -102,6 +103,9 @@ class NodeSpec(Section):
     )
     gateway: Gateway = Field(default=Gateway(), description="Where people reach the node.")
     database: Database = Field(default=Database(), description="Where metadata lives.")
+    broker: Broker | None = Field(
+        default=None, description="The RabbitMQ that carries steps to workers; profile server needs it."
+    )
     identity: Identity = Field(default=Identity(), description="Who people are, and how they sign in.")
     audit: Audit = Field(default=Audit(), description="The audit log, and who keeps its checkpoints.")
     roles: NodeRoles = Field(default=NodeRoles(), description="Roles that hold for the whole node.")

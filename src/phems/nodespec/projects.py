@@ -82,6 +82,10 @@ class Queue(Section):
     priority: StrictInt = Field(
         default=0, ge=-100, le=100, description="Larger goes first when projects compete."
     )
+    pool: Name = Field(
+        default="default",
+        description="The pool of workers that run its steps in profile server.",
+    )
 
 
 class Resources(Section):

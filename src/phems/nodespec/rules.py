@@ -16,6 +16,7 @@ from phems.nodespec.findings import Finding
 from phems.nodespec.gateway_rules import public_address_is_served, remote_gateway_is_meant
 from phems.nodespec.models import DEFAULT_POLICY, NodeSpec
 from phems.nodespec.policies import Policy
+from phems.nodespec.profile_rules import servers_have_a_broker
 from phems.nodespec.projects import Members
 
 Listed = tuple[Loc, Sequence[str]]
@@ -296,4 +297,5 @@ RULES: Sequence[Callable[[NodeSpec], Iterator[Finding]]] = (
     groups_are_of_projects,
     groups_come_from_a_provider,
     database_fits,
+    servers_have_a_broker,
 )

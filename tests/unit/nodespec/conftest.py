@@ -25,6 +25,10 @@ gateway:
   allow_remote: false
 database:
   url: env:PHEMS_DATABASE_URL
+broker:
+  url: amqps://rabbitmq.st-mary.example:5671
+  management: https://rabbitmq.st-mary.example:15671
+  ca: tls/hospital-ca.pem
 roles:
   operator: [olga]
   auditor: [aud]
@@ -71,6 +75,7 @@ projects:
       concurrency: 4
       runs: 10
       priority: -1
+      pool: large
     resources:
       memory: 2GiB
       cpu_seconds: 3600

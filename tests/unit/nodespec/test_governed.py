@@ -33,6 +33,8 @@ SPEC: dict[str, Any] = {
 # checks the outside. A field in none of the three is one that nobody has thought about.
 OPERATORS_OWN = {
     *("version", "node", "controller", "profile", "data_dir", "release_zone", "gateway", "database"),
+    # Steps are handed to workers by it; messages are signed, and say nothing that a worker goes by.
+    "broker",
     # An anchor that is told nothing any more is itself the witness of that.
     "audit",
     # How long a sign-in lasts loosens nothing that a token does not do already.

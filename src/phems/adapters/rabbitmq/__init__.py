@@ -1,0 +1,1 @@
+"""RabbitMQ: the logins of projects at the broker, and its management API."""
