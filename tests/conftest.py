@@ -1,0 +1,15 @@
+"""What tests of every kind share: services that take long to start, one of each for a process of tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.rabbitmq import RabbitMq, running_rabbitmq
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMq]:
+    """A RabbitMQ. Who stops it starts it again: `with rabbitmq.stopped(): ...`."""
+    with running_rabbitmq() as server:
+        yield server
