@@ -1,8 +1,8 @@
 """A TCP proxy of the tests: stands before a service and does to its connections what a bad network does.
 
 `cut` ends every connection now; `cutting` ends them at random moments, by a seed; `pause` lets nothing
-through until `resume` (connections stay open, and new ones are taken and hang, as behind a firewall that drops
-packets).
+through, as a firewall does that drops packets (connections stay open, new ones are taken and hang), until
+`resume`.
 """
 
 from __future__ import annotations
