@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, Row] = {
     "policy": Row("phems.cli.policy", "Policy versions: what holds, what changes, who confirms."),
     "user": Row("phems.cli.user", "The local users of the node."),
     "coordinator": Row("phems.cli.coordinator", "Who is handed released packages: tokens of coordinators."),
+    "broker": Row("phems.cli.broker", "Logins of projects at the RabbitMQ that carries steps."),
     "audit": Row("phems.cli.audit", "The audit log: read, export, verify."),
 }
 

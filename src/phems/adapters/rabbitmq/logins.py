@@ -1,32 +1,33 @@
 """The logins of projects at the broker: one vhost and one user a project, its password in the keys folder.
 
 A project's user has rights in its own vhost and nowhere else, so that whoever gets hold of one login reaches
-one project's queue. `phems broker init` makes them (`phems.adapters.rabbitmq.provision`).
+one project's queue. `phems broker init` makes them (`phems.services.broker_logins`).
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
 from phems.adapters.durable_files import replace
 from phems.errors import UnavailableError
 from phems.nodespec import Broker
+from phems.services.ports.broker import BrokerLogin
+
+__all__ = [
+    "BrokerLogin",
+    "FolderBrokerLogins",
+    "amqp_url",
+    "load_login",
+    "login_file",
+    "save_login",
+    "vhost_of",
+]
 
 FOLDER = "broker"
 REMEDY = "phems broker init"
-
-
-# Not shown by repr: a traceback or a log line must not hold the password.
-@dataclass(frozen=True, slots=True, repr=False)
-class BrokerLogin:
-    """How a project's steps reach the broker."""
-
-    vhost: str
-    user: str
-    password: str
 
 
 def vhost_of(node: str, project: str) -> str:
@@ -70,3 +71,24 @@ def amqp_url(broker: Broker, login: BrokerLogin) -> str:
     scheme, _, place = broker.url.partition("://")
     user, password, vhost = (quote(part, safe="") for part in (login.user, login.password, login.vhost))
     return f"{scheme}://{user}:{password}@{place}/{vhost}"
+
+
+class FolderBrokerLogins:
+    """The logins in a keys folder; see `services.ports.broker.BrokerLoginStore`."""
+
+    def __init__(self, keys: Path) -> None:
+        self._keys = keys
+
+    def find(self, project: str) -> BrokerLogin | None:
+        """See the port."""
+        try:
+            return load_login(self._keys, project)
+        except UnavailableError as error:
+            # One that this user may not read is not replaced: the node would go on with the old one.
+            if isinstance(error.__cause__, PermissionError):
+                raise
+            return None
+
+    def save(self, project: str, login: BrokerLogin) -> None:
+        """See the port."""
+        save_login(self._keys, project, login)

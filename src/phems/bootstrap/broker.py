@@ -1,0 +1,41 @@
+"""The broker's administration, wired to its management API and the node's keys folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from phems.adapters.rabbitmq.logins import FolderBrokerLogins, vhost_of
+from phems.adapters.rabbitmq.management import AdminLogin, ManagementApi
+from phems.bootstrap.node import Node
+from phems.errors import InputError
+from phems.nodespec import Broker, NodePaths, NodeSpec
+from phems.services.broker_logins import BrokerLogins
+
+
+@contextmanager
+def broker_logins_of(node: Node, login: AdminLogin) -> Iterator[BrokerLogins]:
+    """The use case, as the broker's administrator."""
+    broker = broker_of(node.spec)
+    with ManagementApi(login, ca=ca_of(broker, node.paths)) as api:
+        yield BrokerLogins(
+            node.governance, api, FolderBrokerLogins(node.paths.keys), partial(vhost_of, node.spec.node.name)
+        )
+
+
+def broker_of(spec: NodeSpec) -> Broker:
+    """The broker that node.yaml names; InputError when it names none."""
+    if spec.broker is None:
+        raise InputError(
+            "This node has no broker.",
+            why="node.yaml has no section broker: it runs its steps itself.",
+            remedy="Write broker: {url: 'amqp://HOST:5672', management: 'http://HOST:15672'} in node.yaml.",
+        )
+    return spec.broker
+
+
+def ca_of(broker: Broker, paths: NodePaths) -> Path | None:
+    """The file of who may vouch for the broker."""
+    return None if broker.ca is None else paths.resolve(broker.ca)
