@@ -1,8 +1,8 @@
 """Logins of projects at the broker: brought about from what is there, and changing nothing that is right.
 
 The broker is no part of the transaction that an audit entry is written in. So the entry is written first, and
-says what will be done; should it fail, a second entry says how far it came. Nothing is done at the broker without
-an entry.
+says what will be done; should it fail, a second entry says how far it came. Nothing is done at the broker
+without an entry.
 """
 
 from __future__ import annotations
