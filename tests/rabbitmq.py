@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+from tests.integration.gateway.tls_files import write_tls_files
 
 LIBRARY = Path("/usr/lib/rabbitmq/bin")
 """The programs themselves: those on the PATH start the server as a user of the system's own."""
@@ -29,6 +30,10 @@ STOP_SECONDS = 60.0
 
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}
+listeners.ssl.1 = 127.0.0.1:{amqps}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {key}
+ssl_options.verify = verify_none
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {management}
 default_user = {user}
@@ -63,10 +68,17 @@ class RabbitMq:
             "rabbitmq-server is missing: make system-packages (as root)"
         )
         self.folder = Path(tempfile.mkdtemp(prefix="phems-rabbitmq-"))
-        self.port, self.management_port, distribution, self._epmd_port = free_ports(4)
+        self.port, self.tls_port, self.management_port, distribution, self._epmd_port = free_ports(5)
+        self.certificate, key = write_tls_files(self.folder)
         self.password = secrets.token_urlsafe(16)
         configuration = CONFIGURATION.format(
-            amqp=self.port, management=self.management_port, user=ADMIN, password=self.password
+            amqp=self.port,
+            amqps=self.tls_port,
+            certificate=self.certificate,
+            key=key,
+            management=self.management_port,
+            user=ADMIN,
+            password=self.password,
         )
         (self.folder / "rabbitmq.conf").write_text(configuration)
         (self.folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
@@ -98,6 +110,11 @@ class RabbitMq:
     def url(self) -> str:
         """The broker's address, as node.yaml has it."""
         return f"amqp://127.0.0.1:{self.port}"
+
+    @property
+    def tls_url(self) -> str:
+        """Its address with TLS; `certificate` vouches for it, and no one else does."""
+        return f"amqps://127.0.0.1:{self.tls_port}"
 
     @property
     def management(self) -> str:

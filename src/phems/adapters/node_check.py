@@ -45,7 +45,7 @@ def check_world(spec: NodeSpec, folder: Path, document: Document | None = None) 
 def _faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]:
     yield from _folder_faults(paths)
     if not is_running(paths):
-        yield from _port_faults(spec)
+        yield from port_faults(spec)
     yield from _tls_faults(spec, paths)
     for name, source in spec.data_sources.items():
         file = paths.resolve(source.path)
@@ -135,7 +135,8 @@ def _interpreter_faults(loc: Loc, python: Path) -> Iterator[tuple[Loc, Fault]]:
         yield loc, (f"{python} cannot be executed", "the project's code runs with it", f"chmod +x {python}")
 
 
-def _port_faults(spec: NodeSpec) -> Iterator[tuple[Loc, Fault]]:
+def port_faults(spec: NodeSpec) -> Iterator[tuple[Loc, Fault]]:
+    """Why the gateway cannot listen where it is to; nothing when it can."""
     host, port = spec.gateway.host, spec.gateway.port
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

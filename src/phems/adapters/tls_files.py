@@ -57,6 +57,11 @@ def _content_fault(certificate: Path, key: Path, now: dt.datetime) -> Fault | No
     return None
 
 
+def expiry(certificate: Path) -> dt.datetime:
+    """Until when a certificate that can be served is valid."""
+    return x509.load_pem_x509_certificates(certificate.read_bytes())[0].not_valid_after_utc
+
+
 class TlsFiles:
     """A server's certificate and key, and the context that serves them."""
 

@@ -47,6 +47,9 @@ COMMANDS: Mapping[str, Row] = {
     "schema": Row("phems.cli.schema", "Print the JSON Schema of node.yaml.", noun=False),
     "serve": Row("phems.cli.serve", "Run the node until it is stopped.", noun=False),
     "status": Row("phems.cli.status", "Show what the running node does.", noun=False),
+    "doctor": Row(
+        "phems.cli.doctor", "Look at all that the node depends on, and say what to mend.", noun=False
+    ),
     "demo": Row("phems.cli.demo", "The main job on a node of its own, checked as it goes.", noun=False),
     "login": Row("phems.cli.login", "Sign in at a node that is elsewhere.", noun=False),
     "logout": Row("phems.cli.logout", "Sign out there.", noun=False),

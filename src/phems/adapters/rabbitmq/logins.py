@@ -62,7 +62,14 @@ def load_login(keys: Path, project: str) -> BrokerLogin:
 def save_login(keys: Path, project: str, login: BrokerLogin) -> None:
     """Keep the login of a project, for the node's user alone."""
     file = login_file(keys, project)
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(
+            f"{file} cannot be written.",
+            why=error.strerror or str(error),
+            remedy=f"See what is there, and whose: ls -ld {file.parent}",
+        ) from error
     replace(file, json.dumps(asdict(login)).encode())
 
 

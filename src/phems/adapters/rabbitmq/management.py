@@ -26,6 +26,10 @@ TIMEOUT_SECONDS = 15.0
 ALL = ".*"
 RIGHTS = ("configure", "write", "read")
 _SALT_BYTES = 4
+_NO_API = (
+    "See that RabbitMQ runs with the plugin rabbitmq_management, and that broker.management in node.yaml is "
+    "its address."
+)
 _HASHES: Mapping[str, Any] = {
     "rabbit_password_hashing_sha256": hashlib.sha256,
     "rabbit_password_hashing_sha512": hashlib.sha512,
@@ -173,27 +177,20 @@ class ManagementApi:
         try:
             answer = self._client.request(method, path, json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._unavailable(
-                f"{error or type(error).__name__}.",
-                "See that RabbitMQ runs with the plugin rabbitmq_management, and that broker.management in "
-                "node.yaml is its address.",
-            ) from error
+            raise _unavailable(self._address, f"{error or type(error).__name__}.", _NO_API) from error
         gone = answer.status_code == httpx.codes.NOT_FOUND and (missing_ok or method == "DELETE")
         if answer.is_success or gone:
             return answer
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise self._unavailable(
+            raise _unavailable(
+                self._address,
                 "it does not take this user and password, or the user is no administrator.",
                 "Name a user with the tag administrator: export PHEMS_BROKER_ADMIN=http://user:password@host:15672",
             )
-        raise self._unavailable(
+        raise _unavailable(
+            self._address,
             f"it answers {answer.status_code} to {method} {path}: {answer.text[:200]}",
             "See RabbitMQ's log.",
-        )
-
-    def _unavailable(self, why: str, remedy: str) -> UnavailableError:
-        return UnavailableError(
-            f"RabbitMQ's management API at {self._address} cannot be used.", why=why, remedy=remedy
         )
 
 
@@ -209,6 +206,19 @@ def tls_context(ca: Path | None) -> ssl.SSLContext:
         ) from error
 
 
+def look_for_api(address: str, *, ca: Path | None = None) -> None:
+    """UnavailableError unless a management API answers there, and asks for a login."""
+    verify = tls_context(ca) if address.startswith("https:") else False
+    try:
+        answer = httpx.get(f"{address}/api/overview", timeout=TIMEOUT_SECONDS, verify=verify, trust_env=False)
+        found = answer.status_code == httpx.codes.UNAUTHORIZED
+        why = f"it answers {answer.status_code}, and not with the question who asks."
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        found, why = False, f"{error or type(error).__name__}."
+    if not found:
+        raise _unavailable(address, why, _NO_API)
+
+
 def password_matches(user: Mapping[str, Any], password: str) -> bool:
     """Whether a user, as the API shows them, has this password."""
     hashed = _HASHES.get(str(user.get("hashing_algorithm")))
@@ -217,6 +227,10 @@ def password_matches(user: Mapping[str, Any], password: str) -> bool:
     stored = base64.b64decode(str(user.get("password_hash", "")))
     salt, digest = stored[:_SALT_BYTES], stored[_SALT_BYTES:]
     return hmac.compare_digest(hashed(salt + password.encode()).digest(), digest)
+
+
+def _unavailable(address: str, why: str, remedy: str) -> UnavailableError:
+    return UnavailableError(f"RabbitMQ's management API at {address} cannot be used.", why=why, remedy=remedy)
 
 
 def _permission(vhost: str, user: str) -> str:

@@ -1,0 +1,62 @@
+"""Reaching the broker by AMQP with a project's login: what a worker does first, and `phems doctor` tries."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import amqp
+
+from phems.adapters.rabbitmq.logins import REMEDY, BrokerLogin
+from phems.adapters.rabbitmq.management import tls_context
+from phems.errors import UnavailableError
+from phems.nodespec import Broker
+
+TIMEOUT_SECONDS = 5.0
+
+
+def tls_options(broker: Broker, ca: Path | None) -> dict[str, Any] | None:
+    """What AMQP clients are told of TLS, None without it: the broker proves to be who node.yaml names."""
+    if not broker.is_tls:
+        return None
+    trusted = ca if ca is not None else ssl.get_default_verify_paths().cafile
+    options = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": broker.host, "check_hostname": True}
+    return {**options, "ca_certs": str(trusted)} if trusted is not None else options
+
+
+def server_reached(broker: Broker, login: BrokerLogin, ca: Path | None = None) -> str:
+    """Sign in to a project's vhost, and out again; gives what answered, such as `RabbitMQ 3.10.8`.
+
+    UnavailableError says whether nobody answers, or the login is refused, and what to do about it.
+    """
+    if ca is not None:
+        tls_context(ca)  # a file that cannot be read is told as such
+    host = f"[{broker.host}]" if ":" in broker.host else broker.host
+    connection = amqp.Connection(
+        f"{host}:{broker.port}",
+        userid=login.user,
+        password=login.password,
+        virtual_host=login.vhost,
+        ssl=tls_options(broker, ca) or False,
+        connect_timeout=TIMEOUT_SECONDS,
+        read_timeout=TIMEOUT_SECONDS,
+        write_timeout=TIMEOUT_SECONDS,
+    )
+    try:
+        connection.connect()
+        properties = connection.server_properties
+        connection.close()
+    except (amqp.AccessRefused, amqp.NotAllowed) as error:
+        raise UnavailableError(
+            f"The broker does not let {login.user} into {login.vhost}.",
+            why=str(error.reply_text or error)[:200],
+            remedy=REMEDY,
+        ) from error
+    except (amqp.AMQPError, OSError) as error:
+        raise UnavailableError(
+            f"The broker at {broker.url} cannot be reached.",
+            why=f"{error or type(error).__name__}"[:200],
+            remedy="See that RabbitMQ runs there, and that broker.url and broker.ca in node.yaml are right.",
+        ) from error
+    return f"{properties.get('product', 'a broker')} {properties.get('version', '')}".strip()
