@@ -1,4 +1,4 @@
-"""`phems doctor`: what is right is not complained of, and each thing that is wrong is found, with a remedy."""
+"""`phems doctor`: nothing that is right is complained of, and what is wrong is found, with a remedy."""
 
 from __future__ import annotations
 
