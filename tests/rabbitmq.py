@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+import psutil
 from tests.integration.gateway.tls_files import write_tls_files
 
 LIBRARY = Path("/usr/lib/rabbitmq/bin")
@@ -179,13 +180,17 @@ class RabbitMq:
             self.start()
 
     def close(self) -> None:
-        """Stop it, and remove what it kept."""
+        """Stop it, and remove what it kept; no process of it is left."""
+        started = [each.pid for each in (self._server, self._epmd) if each is not None]
+        processes = [each for pid in started for each in psutil.Process(pid).children(recursive=True)]
         self.stop(kill=True)
         epmd, self._epmd = self._epmd, None
         if epmd is not None:
             assert epmd.stdin is not None
             epmd.stdin.close()
             epmd.wait(STOP_SECONDS)
+        _, left = psutil.wait_procs(processes, timeout=STOP_SECONDS)
+        assert left == []
         shutil.rmtree(self.folder)
 
     def api(self, method: str, path: str, **options: object) -> httpx.Response:

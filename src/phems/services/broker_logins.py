@@ -70,7 +70,9 @@ class BrokerLogins:
         if rotated:
             login = replace(login, password=_password())
         # The file before the user: a login that the broker does not take yet is mended by the next try.
-        steps: list[Step] = [] if login == kept else [("login kept", partial(self._store.save, project, login))]
+        steps: list[Step] = (
+            [] if login == kept else [("login kept", partial(self._store.save, project, login))]
+        )
         steps += self._at_broker(login)
         changes = tuple(words for words, _ in steps)
         if steps:

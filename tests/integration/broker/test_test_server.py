@@ -37,12 +37,11 @@ def put_message(rabbitmq: RabbitMq) -> None:
     assert said.json() == {"routed": True}
 
 
-@pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
-def test_it_comes_back_with_what_it_kept(rabbitmq: RabbitMq, api: ManagementApi, kill: bool) -> None:
+def test_it_comes_back_with_what_it_kept(rabbitmq: RabbitMq, api: ManagementApi) -> None:
     """Fault tests stop it in mid-run: what it loses by itself would be laid at the node's door."""
     put_message(rabbitmq)
     before = rabbitmq.pid
-    with rabbitmq.stopped(kill=kill):
+    with rabbitmq.stopped(kill=True):
         assert before is not None
         assert not psutil.pid_exists(before)
     message = {"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"}
@@ -62,24 +61,3 @@ def test_queue_depths_and_purging_are_seen(rabbitmq: RabbitMq, api: ManagementAp
         json={"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"},
     )
     assert said.json() == []
-
-
-def test_nothing_of_it_is_left_behind() -> None:
-    """Servers of earlier tests would fill the machine, and be in the way of later ones."""
-    server = RabbitMq()
-    server.start()
-    pid = server.pid
-    assert pid is not None
-    processes = [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]
-    mine = psutil.Process().children(recursive=True)
-    server.close()
-    _, alive = psutil.wait_procs([*processes, *(each for each in mine if _is_of(each, server))], timeout=30)
-    assert alive == []
-    assert not server.folder.exists()
-
-
-def _is_of(process: psutil.Process, server: RabbitMq) -> bool:
-    try:
-        return str(server.folder) in " ".join(process.cmdline())
-    except psutil.Error:
-        return False

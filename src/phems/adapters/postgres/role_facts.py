@@ -27,13 +27,14 @@ _FACTS = text(
       coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_tls,
       inet_server_addr() IS NULL AS is_socket,
       host(inet_server_addr()) AS server,
+      ARRAY(SELECT nspname::text FROM pg_namespace WHERE nspname = ANY(:schemas)) AS schemas,
       ARRAY(SELECT nspname::text FROM pg_namespace
             WHERE nspname = ANY(:schemas) AND has_schema_privilege(oid, 'USAGE')) AS enters,
       ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
             WHERE m.member = r.oid) AS member_of,
-      to_regclass('audit.entry') IS NOT NULL
-        AND has_schema_privilege('audit', 'USAGE')
-        AND has_table_privilege('audit.entry', 'UPDATE, DELETE, TRUNCATE') AS rewrites_audit
+      coalesce((SELECT has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
+                FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'audit' AND c.relname = 'entry'), false) AS rewrites_audit
     FROM pg_roles r WHERE r.rolname = current_user
     """
 )
@@ -62,6 +63,8 @@ class RoleFacts:
     """The server's address; None for a Unix socket."""
     powers: tuple[str, ...]
     """What it may do that none of the node's roles needs when it runs, in words."""
+    schemas: frozenset[str]
+    """Those of the node's schemas that there are."""
     enters: frozenset[str]
     """The schemas of the node that it may use."""
     member_of: tuple[str, ...]
@@ -89,6 +92,7 @@ def role_facts(database: Database, role: Role) -> RoleFacts:
         is_tls=row["is_tls"],
         server=None if row["is_socket"] else row["server"],
         powers=tuple(words for column, words in _ATTRIBUTES.items() if row[column]),
+        schemas=frozenset(row["schemas"]),
         enters=frozenset(row["enters"]),
         member_of=tuple(sorted(row["member_of"])),
         clock_ahead=theirs - (before + doubt),

@@ -6,8 +6,7 @@ back. One row of `CHECKS` for each check: a check that is not for this node, by 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,7 @@ CHECKS: Sequence[Check] = (
 )
 
 
-def examine(folder: Path, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+def examine(folder: Path) -> Iterator[Finding]:
     """Every finding on the node whose node.yaml lies in `folder`, each as soon as it is there."""
     yield from _rows(PYTHON, machine.look_at_python())
     file = spec_file(folder)
@@ -68,7 +67,7 @@ def examine(folder: Path, environ: Mapping[str, str] = os.environ) -> Iterator[F
         return
     yield from _rows(SPEC, [ok(f"{file} is valid, profile {spec.profile}")])
     with ExitStack() as stack:
-        patient = Patient(spec, node_paths(spec, file.absolute().parent), document, environ, stack)
+        patient = Patient(spec, node_paths(spec, file.absolute().parent), document, stack)
         for check in CHECKS:
             if check.applies(spec):
                 yield from _rows(check.name, _looked(check.look, patient))

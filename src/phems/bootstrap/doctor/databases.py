@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from phems.adapters.postgres import node_state
 from phems.adapters.postgres.database import Role
-from phems.adapters.postgres.role_facts import SCHEMAS, role_facts
+from phems.adapters.postgres.role_facts import role_facts
 from phems.bootstrap.doctor.findings import Patient, Seen, failed, ok, skipped, warning
 from phems.nodespec.gateway_rules import is_loopback
 
@@ -61,7 +61,7 @@ def look_at_roles(patient: Patient) -> Iterator[Seen]:
         facts = role_facts(database, role)
         beyond = [*facts.powers, *(f"is a {name}" for name in facts.member_of)]
         beyond += [f"enters {schema}" for schema in sorted(facts.enters - needed)]
-        missing = sorted((needed & frozenset(SCHEMAS)) - facts.enters)
+        missing = sorted((needed & facts.schemas) - facts.enters)
         if beyond:
             remedy = (
                 f"As the database's administrator: ALTER ROLE {facts.name} NOSUPERUSER NOCREATEROLE "

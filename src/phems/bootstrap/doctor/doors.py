@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import socket
 from collections.abc import Iterator
 
@@ -61,6 +62,6 @@ def look_at_identity_provider(patient: Patient) -> Iterator[Seen]:
     """The identity provider answers, is who node.yaml says, and the secret for it can be read."""
     oidc = patient.spec.identity.oidc
     assert oidc is not None  # noqa: S101 (as above)
-    secret_at(oidc.client_secret, patient.paths.folder, patient.environ)
+    secret_at(oidc.client_secret, patient.paths.folder, os.environ)
     ProviderMetadata(oidc.issuer).document()
     yield ok(f"{oidc.issuer} answers")

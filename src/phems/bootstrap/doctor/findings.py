@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -70,7 +71,6 @@ class Patient:
     spec: NodeSpec
     paths: NodePaths
     document: Document
-    environ: Mapping[str, str]
     stack: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
@@ -82,7 +82,9 @@ class Patient:
     def database(self) -> Database | None:
         """The node's database; None for one of the node's own while the node does not run."""
         keys = self.paths.keys / CREDENTIALS_FILE
-        if self.spec.database.address(self.environ) is None:
+        if self.spec.database.address(os.environ) is None:
+            if not self.paths.postgres.is_dir():
+                return None  # it is made at the first start
             try:
                 found = open_database(self.spec, self.paths, start=False)
             except UnavailableError:
