@@ -152,6 +152,7 @@ class ServingNode:
         stack.callback(listener.close)
         self._parts["notifications"] = listener
         self.control.start(self._code.runnable())
+        self.control.lead()
         self._warnings = [waiting.as_text() for waiting in self.node.waiting]
         for warning in self._warnings:
             told(f"Warning: {warning}")

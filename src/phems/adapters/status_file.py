@@ -42,7 +42,7 @@ class StatusFile:
             "is_isolating": launcher.is_isolating,
             "roles": [asdict(role) for role in roles],
             "hosts": hosts,
-            "queues": {name: {"waiting": w, "running": r} for name, (w, r) in control.queue.depths().items()},
+            "queues": {name: {"waiting": w, "running": r} for name, (w, r) in control.steps.depths().items()},
             "runs": control.orchestrator.driving(),
             "warnings": list(warnings),
         }

@@ -74,7 +74,7 @@ class NodeWatch:
             yield Gauge("audit_unanchored_entries", "Entries that an outside anchor has not.", missing)
 
     def _of_engine(self) -> Iterator[Gauge]:
-        depths = sorted(self._control.queue.depths().items())
+        depths = sorted(self._control.steps.depths().items())
         by_project = [({"project": project}, waiting) for project, (waiting, _) in depths]
         yield Gauge("steps_waiting", "Steps in a project's queue.", by_project)
         running = [({"project": project}, count) for project, (_, count) in depths]

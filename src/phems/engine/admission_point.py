@@ -213,10 +213,7 @@ class AdmittingRunLauncher(RunLauncher[Any]):
         if run is None or run.is_finished:
             return False
         self._instance.report_run_canceling(run)
-        if self._is_driven(run_id):
-            self._cancel(run_id, f"{reason}.")
-        else:
-            self._instance.report_run_canceled(run, f"{reason} before it started.")
+        self._cancel(run_id, f"{reason}.")
         return True
 
     @property

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from phems.contract.capability import Capability
 from phems.contract.step_order import ResourceLimits
 from phems.engine._dagster import (
     DagsterRunStatus,
     EventLogStorage,
-    KnownExecutionState,
     RunStorage,
     ScheduleStorage,
 )
@@ -29,12 +29,11 @@ from phems.engine.daemons import Daemons
 from phems.engine.data_needs import needed_sources
 from phems.engine.host_connection import StepEnd
 from phems.engine.hosts import HostPool
-from phems.engine.in_process_queue import InProcessQueue
 from phems.engine.instance import NodeInstance
+from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
-from phems.engine.run_driver import DriverParts
 from phems.engine.sandbox import HostPlan, SandboxLauncher
-from phems.engine.step_queue import StepTask
+from phems.engine.step_queue import StepQueue
 from phems.engine.storage_service import OutputRegister, RefusalAudit, ServiceParts, StorageService
 from phems.engine.worker import Worker, WorkerParts
 from phems.engine.workspace import NodeWorkspace
@@ -49,6 +48,18 @@ class ProjectSettings:
     concurrency: int
     runs: int
     priority: int
+
+
+class Leader(Protocol):
+    """The control process that drives the runs, as the others reach it. What is told may be lost."""
+
+    def cancel(self, run_id: str, reason: str) -> None:
+        """End a run that is being cancelled."""
+        ...
+
+    def run_queued(self) -> None:
+        """A run was queued."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,10 @@ class ControlPlaneParts:
     logs: Path
     storage_socket: Path
     location_sockets: Path
+    steps: StepQueue | None = None
+    """Carries steps to workers elsewhere; None: they run in this process."""
+    leader: Leader | None = None
+    """Who drives while this process does not; None: it is always this one."""
     with_daemons: bool = True
 
 
@@ -77,6 +92,7 @@ class ControlPlane:
 
     def __init__(self, parts: ControlPlaneParts) -> None:
         self._parts = parts
+        self.is_leading = False
         self._closed = threading.Event()
         self._ending = threading.Lock()
         self._ended_code: dict[tuple[str, str], tuple[str, Callable[[str], None]]] = {}
@@ -86,16 +102,8 @@ class ControlPlane:
         self.hosts = HostPool(
             parts.launcher, parts.authority, parts.plan_for, parts.location_sockets, self._host_changed
         )
-        self.worker = Worker(
-            WorkerParts(
-                self.hosts,
-                parts.authority,
-                self.attempts,
-                lambda project: parts.projects[project].limits,
-                parts.logs,
-            )
-        )
-        self._launcher = AdmittingRunLauncher(parts.desk, self._drive, self._cancel, self._is_driven)
+        self.steps = parts.steps or self._local_steps()
+        self._launcher = AdmittingRunLauncher(parts.desk, self._drive, self.cancel, self._is_driven)
         self.instance = NodeInstance(
             run_storage=parts.runs,
             event_storage=parts.events,
@@ -112,18 +120,7 @@ class ControlPlane:
             home=parts.home,
             logs=parts.logs,
         )
-        self.queue = InProcessQueue(
-            lambda project: parts.projects[project].concurrency,
-            self.worker.start,
-            self._attempt_ended,
-        )
-        self.orchestrator = Orchestrator(
-            self.instance,
-            DriverParts(self.instance, self._publish),
-            lambda: self.queue,
-            self.worker.kill_run,
-            lambda _run_id: self._run_queued(),
-        )
+        self.orchestrator = Orchestrator(self.instance, self.steps, lambda _run_id: self.wake_run_queue())
         self.storage_service = StorageService(
             parts.storage_socket,
             ServiceParts(
@@ -145,15 +142,27 @@ class ControlPlane:
         self.daemons: Daemons | None = None
 
     def start(self, revisions: Mapping[str, str]) -> None:
-        """Start the hosts of the approved revisions, take up unfinished runs, start the daemons."""
+        """Start the hosts of the approved revisions: their code servers are what people look at."""
         for project, code_digest in revisions.items():
             self.hosts.activate(project, code_digest)
+
+    def lead(self) -> None:
+        """Be the one that drives: take up unfinished runs, start the orchestrator and the daemons."""
         for run in unfinished_runs(self.instance):
             self._launcher.take_up(run)
         self.orchestrator.start()
+        self.is_leading = True
         if self._parts.with_daemons:
             self.daemons = Daemons(self.instance, self.workspace)
             self.daemons.wake_run_queue()
+
+    def step_down(self) -> None:
+        """Drive no more; whoever leads next goes on from the event log. Idempotent."""
+        self.is_leading = False
+        if self.daemons is not None:
+            self.daemons.close()
+            self.daemons = None
+        self.orchestrator.stop()
 
     def event_written(self, payload: str) -> None:
         """A notification of the event log: `<run id>_<event id>`."""
@@ -174,17 +183,40 @@ class ControlPlane:
     def close(self) -> None:
         """Stop all parts, in the order in which nothing waits for what is gone."""
         self._closed.set()
-        if self.daemons is not None:
-            self.daemons.close()
-        self.orchestrator.stop()
+        self.step_down()
         self.hosts.close()
         self._refreshing.shutdown(wait=True)
         self.workspace.__exit__(None, None, None)
         self.storage_service.close()
 
-    def _publish(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:
-        self.worker.expect(task, run, known_state)
-        self.queue.publish(task)
+    def attempt_ended(self, end: StepEnd) -> None:
+        """A step's process is gone, here or in a worker elsewhere."""
+        self.orchestrator.attempt_ended(end)
+
+    def cancel(self, run_id: str, reason: str) -> None:
+        """End a run that is being cancelled, here or wherever it is driven."""
+        if self.orchestrator.drives(run_id):
+            self.orchestrator.cancel(run_id, reason)
+        elif self.is_leading or self._parts.leader is None:
+            run = self.instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                self.instance.report_run_canceled(run, f"{reason.removesuffix('.')} before it started.")
+        else:
+            # Nobody leads for a moment, perhaps: then whoever does next finds the run being cancelled.
+            self._parts.leader.cancel(run_id, reason)
+
+    def wake_run_queue(self) -> None:
+        """A run was queued, or one ended and left its place."""
+        if self.daemons is not None:
+            self.daemons.wake_run_queue()
+
+    def _local_steps(self) -> LocalSteps:
+        parts = self._parts
+        limits = {name: settings.limits for name, settings in parts.projects.items()}
+        worker = Worker(
+            WorkerParts(self.hosts, parts.authority, self.attempts, limits.__getitem__, parts.logs)
+        )
+        return LocalSteps(worker, lambda project: parts.projects[project].concurrency, self.attempt_ended)
 
     # These close the circle late: what they call is made after what calls them.
 
@@ -193,9 +225,6 @@ class ControlPlane:
 
     def _is_driven(self, run_id: str) -> bool:
         return self.orchestrator.drives(run_id)
-
-    def _attempt_ended(self, end: StepEnd) -> None:
-        self.orchestrator.attempt_ended(end)
 
     def _drive(self, admitted: Admitted) -> None:
         with self._ending:
@@ -212,17 +241,16 @@ class ControlPlane:
         record(run_id)
         return self._launcher.end(run_id, reason)
 
-    def _cancel(self, run_id: str, reason: str) -> None:
-        self.orchestrator.cancel(run_id, reason)
-
     def _answer_refused(self, project: str, name: str, reason: str) -> None:
         host = self.hosts.current(project)
         digest = host.plan.code_digest if host else ""
         self._parts.audit_refusal(Capability("location", project, 0.0, digest), f"tick of {name}", reason)
 
     def _run_queued(self) -> None:
-        if self.daemons is not None:
-            self.daemons.wake_run_queue()
+        if self.is_leading or self._parts.leader is None:
+            self.wake_run_queue()
+        else:
+            self._parts.leader.run_queued()
 
     def _host_changed(self, project: str) -> None:
         if self._closed.is_set():
@@ -235,4 +263,4 @@ class ControlPlane:
             self.workspace.refresh_code_location(project)
         else:
             self.workspace.refresh_workspace()
-        self.queue.pump(project)
+        self.steps.project_changed(project)

@@ -67,25 +67,23 @@ class Orchestrator:
     def __init__(
         self,
         instance: DagsterInstance,
-        parts: DriverParts,
-        step_queue: Callable[[], StepQueue],
-        kill_run: Callable[[str], None],
+        steps: StepQueue,
         on_run_end: Callable[[str], None],
     ) -> None:
         self._instance = instance
-        self._parts = parts
-        self._queue = step_queue
-        self._kill_run = kill_run
+        self._parts = DriverParts(instance, steps)
+        self._steps = steps
         self._on_run_end = on_run_end
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._drivers: dict[str, RunDriver] = {}
         self._admissions: dict[str, Admitted] = {}
         self._later: dict[str, float] = {}
         self._troubles: Counter[str] = Counter()
-        self._thread = threading.Thread(target=self._run, name="phems-orchestrator", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to drive what has been admitted."""
+        self._thread = threading.Thread(target=self._run, name="phems-orchestrator", daemon=True)
         self._thread.start()
 
     def admit(self, admitted: Admitted) -> None:
@@ -124,13 +122,16 @@ class Orchestrator:
 
     def is_alive(self) -> bool:
         """Whether its thread runs."""
-        return self._thread.is_alive()
+        return self._thread is not None and self._thread.is_alive()
 
     def stop(self) -> None:
-        """Stop driving; the runs go on when the next orchestrator starts."""
-        self._inbox.put(_Stop())
-        if self._thread.ident is not None:  # a start that failed earlier may never have come to it
+        """Stop driving; the runs go on when an orchestrator starts again: this one, or another."""
+        if self._thread is not None:  # a start that failed earlier may never have come to it
+            self._inbox.put(_Stop())
             self._thread.join()
+            self._thread = None
+        for known in (self._drivers, self._admissions, self._later, self._troubles):
+            known.clear()
 
     def _run(self) -> None:
         while True:
@@ -198,8 +199,8 @@ class Orchestrator:
 
     def _stop(self, run_id: str, driver: RunDriver, reason: str) -> None:
         driver.stop(reason)
-        driver.take_back(self._queue().cancel_run(run_id))
-        self._kill_run(run_id)
+        driver.take_back(self._steps.cancel_run(run_id))
+        self._steps.kill_run(run_id)
 
     def _begin(self, admitted: Admitted) -> None:
         run = self._instance.get_run_by_id(admitted.run_id)
@@ -225,7 +226,7 @@ class Orchestrator:
                 self._stop(run_id, driver, "The run exceeded its maximum run time.")
                 driver.advance()
             elif driver.is_stopping:
-                self._kill_run(run_id)  # again: a step may have been on its way to its host
+                self._steps.kill_run(run_id)  # again: a step may have been on its way to its host
         except Exception as error:  # noqa: BLE001 (one run must not take the others with it)
             self._begin_later(run_id, error)
             return
@@ -238,6 +239,7 @@ class Orchestrator:
         self._drivers.pop(run_id, None)
         self._admissions.pop(run_id, None)
         self._troubles.pop(run_id, None)
+        self._steps.run_ended(run_id)
         self._on_run_end(run_id)
         self._offer_slots(run_id)
 
@@ -253,8 +255,8 @@ class Orchestrator:
         _LOG.warning("run %s met trouble:\n%s", run_id, without_message(error))
         self._drivers.pop(run_id, None)
         try:
-            self._queue().cancel_run(run_id)
-            self._kill_run(run_id)
+            self._steps.cancel_run(run_id)
+            self._steps.kill_run(run_id)
             run = self._instance.get_run_by_id(run_id)
             self._troubles[run_id] += 1  # the storage is there, so it counts
             if isinstance(error, PhemsError) or self._troubles[run_id] > MAX_TROUBLES:

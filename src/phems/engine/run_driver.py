@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from dagster import DagsterInstance
@@ -26,12 +25,11 @@ from phems.engine._dagster import (
     ExecutionPlan,
     ExecutionStep,
     InstanceConcurrencyContext,
-    KnownExecutionState,
     RetryMode,
     serialize_value,
 )
 from phems.engine.host_connection import StepEnd
-from phems.engine.step_queue import StepTask
+from phems.engine.step_queue import StepQueue, StepTask
 from phems.engine.step_state import state_for
 from phems.engine.untold import step_name
 from phems.errors import IntegrityError
@@ -58,8 +56,7 @@ class DriverParts:
     """What every driver shares."""
 
     instance: DagsterInstance
-    publish: Callable[[StepTask, str, KnownExecutionState], None]
-    """Queues a task, with the serialised run and what the step needs of the run's state."""
+    steps: StepQueue
 
 
 class RunDriver:
@@ -86,6 +83,7 @@ class RunDriver:
         self._attempts: Counter[str] = Counter()
         self._lost: Counter[str] = Counter()
         self._in_flight: dict[str, int] = {}
+        self._living: dict[str, int] = {}
         self._failed: list[DagsterEvent] = []
         self._deadline = _deadline(parts.instance, run)
         self._looked_at = 0.0
@@ -107,13 +105,26 @@ class RunDriver:
         in_flight = self._active.rebuild_from_events(_effective(events))
         self._failed = [event for event in events if event.is_step_failure]
         self._attempts = Counter(str(e.step_key) for e in events if e.event_type in _BEGINS)
+        for step_key, last in self._parts.steps.attempts_of(self.run.run_id).items():
+            self._attempts[step_key] = max(self._attempts[step_key], last.attempt)
+            if last.is_open:
+                self._living[step_key] = last.attempt
         if self.is_stopping:
+            self._in_flight, self._living = self._living, {}
             return
         self._parts.instance.report_engine_event(
             "The control process was restarted; the run goes on from its event log.", self.run
         )
         for step in in_flight:
-            self._publish_anew(step)
+            if not self._adopt(step):
+                self._publish_anew(step)
+
+    def _adopt(self, step: ExecutionStep) -> bool:
+        """Take up an attempt that waits or runs in a worker, as its own; False when there is none."""
+        attempt = self._living.pop(step.key, None)
+        if attempt is not None:
+            self._in_flight[step.key] = attempt
+        return attempt is not None
 
     def advance(self) -> None:
         """Take in new events, start what may start, and end the run when nothing is left."""
@@ -125,7 +136,8 @@ class RunDriver:
         if self._end_reason is None:
             self._settle_skipped()
             for step in self._active.get_steps_to_execute():
-                self._publish(step)
+                if not self._adopt(step):
+                    self._publish(step)
             self._tell_blocked()
             if self._active.is_complete:
                 self._finish()
@@ -265,7 +277,8 @@ class RunDriver:
             attempt=attempt,
             priority=self._priority + _as_int(step.tags.get(PRIORITY_TAG)),
         )
-        self._parts.publish(task, self._run_text, state_for(step, self._active.get_known_state()))
+        known_state = state_for(step, self._active.get_known_state())
+        self._parts.steps.publish(task, self._run_text, known_state)
 
     def _finish(self) -> None:
         self.is_done = True

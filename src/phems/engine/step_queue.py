@@ -1,16 +1,17 @@
-"""The step queue port: from a step that may run to a worker that runs it.
+"""The step queue port: from a step that may run to a worker that runs it, and back how it ended.
 
-A task names one attempt of one step and nothing of how it is run. `publish` returns at once; the
-order among a project's tasks is by priority, then by age; `cancel_run` takes back what has not
-started. A queue may deliver a task twice; an attempt is begun once.
+A task names one attempt of one step and nothing of how it is run. `publish` returns at once; the order
+among a project's tasks is by priority, then by age. A queue may deliver a task twice; an attempt is begun
+once. How attempts end is told to the orchestrator by whoever wires the queue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from phems.engine._dagster import KnownExecutionState
 from phems.engine.host_connection import StepEnd
 
 
@@ -25,16 +26,49 @@ class StepTask:
     attempt: int
     priority: int = 0
 
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What names the attempt in the whole node."""
+        return (self.run_id, self.step_key, self.attempt)
+
+
+@dataclass(frozen=True)
+class LastAttempt:
+    """The newest attempt of a step that the queue knows of; `is_open` while it waits or runs."""
+
+    attempt: int
+    is_open: bool
+
 
 class StepQueue(Protocol):
     """Carries tasks to workers."""
 
-    def publish(self, task: StepTask) -> None:
-        """Queue one attempt."""
+    def publish(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:
+        """Queue one attempt, with the serialised run and what the step needs of the run's state."""
         ...
 
     def cancel_run(self, run_id: str) -> list[StepTask]:
         """Take back a run's tasks that have not started; gives them."""
+        ...
+
+    def kill_run(self, run_id: str) -> None:
+        """End the processes of a run's steps, wherever they are; asked again until they have ended."""
+        ...
+
+    def attempts_of(self, run_id: str) -> Mapping[str, LastAttempt]:
+        """By step key what has outlived the process that published it: who takes up a run asks once."""
+        ...
+
+    def run_ended(self, run_id: str) -> None:
+        """The run is over: nothing more is asked about it."""
+        ...
+
+    def project_changed(self, project: str) -> None:
+        """A host of the project may be ready now."""
+        ...
+
+    def depths(self) -> Mapping[str, tuple[int, int]]:
+        """Per project: how many tasks wait, how many run."""
         ...
 
 

@@ -16,8 +16,8 @@ from phems.engine import orchestrator as module
 from phems.engine._dagster import DagsterEvent, DagsterRunStatus
 from phems.engine.host_connection import StepEnd
 from phems.engine.orchestrator import Admitted, Orchestrator
-from phems.engine.run_driver import DriverParts
 from phems.engine.step_queue import StepTask
+from tests.unit.engine.idle_steps import IdleSteps
 
 SECONDS = 10.0
 
@@ -42,7 +42,7 @@ class AwayError(Exception):
 
 
 @dataclass
-class Stage:
+class Stage(IdleSteps):
     """An orchestrator over a real instance, with a queue that keeps what it is given."""
 
     instance: dg.DagsterInstance
@@ -52,22 +52,17 @@ class Stage:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
-        self.orchestrator = Orchestrator(
-            self.instance, DriverParts(self.instance, self.take), lambda: self, self.kill, self.end
-        )
+        self.orchestrator = Orchestrator(self.instance, self, self.end)
 
-    def take(self, task: StepTask, _run: Any, _state: Any) -> None:
+    def publish(self, task: StepTask, run: Any, known_state: Any) -> None:
         self.note(lambda: self.tasks.append(task))
-
-    def publish(self, task: StepTask) -> None:
-        """The port's other half; the driver publishes through its parts."""
 
     def cancel_run(self, run_id: str) -> list[StepTask]:
         taken = [task for task in self.tasks if task.run_id == run_id]
         self.tasks = [task for task in self.tasks if task.run_id != run_id]
         return taken
 
-    def kill(self, run_id: str) -> None:
+    def kill_run(self, run_id: str) -> None:
         self.note(lambda: self.killed.append(run_id))
 
     def end(self, run_id: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
@@ -33,7 +33,8 @@ from phems.engine._dagster import (
 )
 from phems.engine.host_connection import StepEnd
 from phems.engine.run_driver import DriverParts, RunDriver
-from phems.engine.step_queue import StepTask
+from phems.engine.step_queue import LastAttempt, StepTask
+from tests.unit.engine.idle_steps import IdleSteps
 
 BEHAVIOURS = ("works", "works", "works", "fails", "gives nothing", "works later", "spreads")
 
@@ -125,7 +126,7 @@ def on_stock(job: dg.JobDefinition) -> Outcome:
 
 
 @dataclass
-class PlayedNode:
+class PlayedNode(IdleSteps):
     """A run under way, with a worker that plays its steps in an order of its own."""
 
     nodes: list[Node]
@@ -136,21 +137,30 @@ class PlayedNode:
     queue: list[tuple[StepTask, Any]] = field(default_factory=list)
     finished: Counter[str] = field(default_factory=Counter)
     lost: set[str] = field(default_factory=set)
+    known: dict[str, LastAttempt] = field(default_factory=dict)
+    """What the queue knows of the run's attempts, when it outlives the driver."""
 
     def __post_init__(self) -> None:
         self.run = self.instance.create_run_for_job(self.job)
         self.driver = self.drive()
 
     def drive(self) -> RunDriver:
-        parts = DriverParts(
-            self.instance, lambda task, _run, state: self.queue.append((task, serialize_value(state)))
-        )
+        parts = DriverParts(self.instance, self)
         run = self.instance.get_run_by_id(self.run.run_id)
         assert run is not None
         driver = RunDriver(parts, run, "p", "digest")
         driver.begin()
         driver.advance()
         return driver
+
+    def publish(self, task: StepTask, run: str, known_state: Any) -> None:
+        last = self.known.get(task.step_key)
+        assert last is None or last.attempt < task.attempt, f"{task} was given before"
+        self.known[task.step_key] = LastAttempt(task.attempt, is_open=True)
+        self.queue.append((task, serialize_value(known_state)))
+
+    def attempts_of(self, run_id: str) -> Mapping[str, LastAttempt]:
+        return dict(self.known)
 
     def play(self) -> Outcome:
         for _ in range(400):
@@ -169,8 +179,11 @@ class PlayedNode:
         raise AssertionError("the run does not end")
 
     def restart(self) -> None:
-        # What was queued or running is gone with the control process and its hosts.
-        self.queue.clear()
+        if self.random.random() < 0.5:
+            # What was queued or running is gone with the control process and its hosts.
+            self.queue.clear()
+            self.known.clear()
+        # Otherwise another control process leads: workers go on with what they have.
         self.driver = self.drive()
 
     def step(self, task: StepTask, state: Any) -> None:
@@ -180,6 +193,8 @@ class PlayedNode:
         assert all(len(keys) == len(set(keys)) for keys in given), f"counted twice: {given}"
         retries = known.get_retry_state().get_attempt_count(task.step_key)
         self.write(task, "STEP_RESTARTED" if retries else "STEP_START")
+        if self.mishaps and self.random.random() < 0.1:
+            self.driver = self.drive()  # another leads while the step runs
         if self.mishaps and task.step_key not in self.lost and self.random.random() < 0.2:
             self.lost.add(task.step_key)
             if node.behaviour == "spreads":
@@ -211,6 +226,7 @@ class PlayedNode:
         self.instance.report_dagster_event(event, task.run_id)
 
     def end(self, task: StepTask, *, status: int = 0, is_lost: bool = False) -> None:
+        self.known[task.step_key] = LastAttempt(task.attempt, is_open=False)
         self.driver.attempt_ended(
             StepEnd(task.project, task.run_id, task.step_key, task.attempt, status, is_lost)
         )

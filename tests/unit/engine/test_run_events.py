@@ -9,6 +9,7 @@ import pytest
 
 from phems.engine.host_connection import StepEnd
 from phems.engine.run_driver import DriverParts, RunDriver
+from tests.unit.engine.idle_steps import IdleSteps
 
 
 @dg.op
@@ -38,7 +39,7 @@ def test_the_reason_is_in_the_run_s_log(how: dict[str, object], words: str) -> N
     """Otherwise an author is left with a red step and nothing to look for."""
     with dg.DagsterInstance.ephemeral() as instance:
         run = instance.create_run_for_job(dying)
-        driver = RunDriver(DriverParts(instance, lambda *_: None), run, "p", "digest")
+        driver = RunDriver(DriverParts(instance, IdleSteps()), run, "p", "digest")
         driver.begin()
         driver.advance()
         driver.attempt_ended(StepEnd("p", run.run_id, "dies", 1, is_lost=False, **how))  # type: ignore[arg-type]
@@ -57,7 +58,7 @@ def test_a_step_that_lost_its_host_twice_says_so() -> None:
     """Otherwise it looks like a mistake of the author's."""
     with dg.DagsterInstance.ephemeral() as instance:
         run = instance.create_run_for_job(dying)
-        driver = RunDriver(DriverParts(instance, lambda *_: None), run, "p", "digest")
+        driver = RunDriver(DriverParts(instance, IdleSteps()), run, "p", "digest")
         driver.begin()
         driver.advance()
         for attempt in (1, 2):

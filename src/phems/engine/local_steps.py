@@ -1,0 +1,49 @@
+"""The step queue of the embedded profile: this process's own queue, and its own worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from phems.engine._dagster import KnownExecutionState
+from phems.engine.host_connection import StepEnd
+from phems.engine.in_process_queue import InProcessQueue
+from phems.engine.step_queue import LastAttempt, StepTask
+from phems.engine.worker import Worker
+
+
+class LocalSteps:
+    """See `StepQueue`."""
+
+    def __init__(
+        self, worker: Worker, concurrency: Callable[[str], int], on_end: Callable[[StepEnd], None]
+    ) -> None:
+        self.worker = worker
+        self._queue = InProcessQueue(concurrency, worker.start, on_end)
+
+    def publish(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:
+        """See `StepQueue`."""
+        self.worker.expect(task, run, known_state)
+        self._queue.publish(task)
+
+    def cancel_run(self, run_id: str) -> list[StepTask]:
+        """See `StepQueue`."""
+        return self._queue.cancel_run(run_id)
+
+    def kill_run(self, run_id: str) -> None:
+        """See `StepQueue`."""
+        self.worker.kill_run(run_id)
+
+    def attempts_of(self, run_id: str) -> Mapping[str, LastAttempt]:  # noqa: ARG002 (the port's)
+        """None: steps end with the process that started their host."""
+        return {}
+
+    def run_ended(self, run_id: str) -> None:
+        """Nothing is kept of a run."""
+
+    def project_changed(self, project: str) -> None:
+        """See `StepQueue`."""
+        self._queue.pump(project)
+
+    def depths(self) -> Mapping[str, tuple[int, int]]:
+        """See `StepQueue`."""
+        return self._queue.depths()

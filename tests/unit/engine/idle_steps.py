@@ -1,0 +1,33 @@
+"""A step queue whose tasks nobody takes: what tests of its users build upon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from phems.engine._dagster import KnownExecutionState
+from phems.engine.step_queue import LastAttempt, StepTask
+
+
+class IdleSteps:
+    """See `StepQueue`."""
+
+    def publish(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:
+        """It waits for ever."""
+
+    def cancel_run(self, run_id: str) -> list[StepTask]:
+        return []
+
+    def kill_run(self, run_id: str) -> None:
+        """Nothing runs."""
+
+    def attempts_of(self, run_id: str) -> Mapping[str, LastAttempt]:
+        return {}
+
+    def run_ended(self, run_id: str) -> None:
+        """Nothing is kept."""
+
+    def project_changed(self, project: str) -> None:
+        """Nothing starts."""
+
+    def depths(self) -> Mapping[str, tuple[int, int]]:
+        return {}
