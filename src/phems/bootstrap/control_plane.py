@@ -16,8 +16,9 @@ from phems.contract.capability import Capability
 from phems.domain.actors import NODE, Actor
 from phems.domain.policy_versions import UNVERSIONED
 from phems.engine.capabilities import CapabilityAuthority, load_or_create_key
-from phems.engine.control_plane import ControlPlane, ControlPlaneParts
+from phems.engine.control_plane import ControlPlane, ControlPlaneParts, Leader
 from phems.engine.sandbox import SandboxLauncher
+from phems.engine.step_queue import StepQueue
 from phems.engine.untold import step_name
 from phems.errors import InputError, UnavailableError
 from phems.nodespec import NodeSpec
@@ -42,8 +43,18 @@ def choose_sandbox(spec: NodeSpec) -> SandboxLauncher:
     return bare.BareProcess()
 
 
-def build_control_plane(node: Node, launcher: SandboxLauncher, stack: ExitStack) -> ControlPlane:
-    """The control plane of a node; what it stands on is closed by `stack`, after it."""
+def build_control_plane(
+    node: Node,
+    launcher: SandboxLauncher,
+    stack: ExitStack,
+    *,
+    steps: StepQueue | None = None,
+    leader: Leader | None = None,
+) -> ControlPlane:
+    """The control plane of a node; what it stands on is closed by `stack`, after it.
+
+    Without `steps` they run in this process; without `leader` no other process drives runs.
+    """
     spec, paths = node.spec, node.paths
     storages = open_storages(node.database.url("dagster"))
     stack.callback(storages.close)
@@ -77,6 +88,8 @@ def build_control_plane(node: Node, launcher: SandboxLauncher, stack: ExitStack)
             logs=paths.logs,
             storage_socket=storage_socket,
             location_sockets=paths.runtime_dir / "locations",
+            steps=steps,
+            leader=leader,
         )
     )
     stack.callback(control.close)

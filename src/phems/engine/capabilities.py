@@ -6,6 +6,8 @@ is enough; its algorithm is fixed here, whatever a token's header claims (RFC 87
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import time
 from collections.abc import Callable
@@ -62,6 +64,11 @@ def load_or_create_key(path: Path) -> bytes:
     """The node's capability key; made at the first start, readable by the node's user alone."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(KEY_BYTES))
+        # Whole or not at all, and never over another's: several processes may start at once.
+        made = path.with_name(f".{path.name}.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_bytes(secrets.token_bytes(KEY_BYTES))
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(made)
+        made.unlink()
     return path.read_bytes()

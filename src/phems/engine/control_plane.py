@@ -148,7 +148,9 @@ class ControlPlane:
 
     def lead(self) -> None:
         """Be the one that drives: take up unfinished runs, start the orchestrator and the daemons."""
-        for run in unfinished_runs(self.instance):
+        unfinished = unfinished_runs(self.instance)
+        self.steps.keep_only([run.run_id for run in unfinished])
+        for run in unfinished:
             self._launcher.take_up(run)
         self.orchestrator.start()
         self.is_leading = True
@@ -204,6 +206,11 @@ class ControlPlane:
         else:
             # Nobody leads for a moment, perhaps: then whoever does next finds the run being cancelled.
             self._parts.leader.cancel(run_id, reason)
+
+    def cancel_if_leading(self, run_id: str, reason: str) -> None:
+        """End a run that another process is cancelling, if it is driven here."""
+        if self.is_leading:
+            self.cancel(run_id, reason)
 
     def wake_run_queue(self) -> None:
         """A run was queued, or one ended and left its place."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from phems.engine._dagster import KnownExecutionState
 from phems.engine.host_connection import StepEnd
@@ -37,8 +37,16 @@ class LocalSteps:
         """None: steps end with the process that started their host."""
         return {}
 
+    def let_go(self, run_id: str) -> None:
+        """See `StepQueue`: the steps of a run cannot be found again."""
+        self.cancel_run(run_id)
+        self.kill_run(run_id)
+
     def run_ended(self, run_id: str) -> None:
         """Nothing is kept of a run."""
+
+    def keep_only(self, run_ids: Collection[str]) -> None:
+        """Nothing is kept of the others."""
 
     def project_changed(self, project: str) -> None:
         """See `StepQueue`."""

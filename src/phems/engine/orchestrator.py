@@ -104,6 +104,10 @@ class Orchestrator:
         """End a run: kill what runs, start nothing more."""
         self._inbox.put(_Cancel(run_id, reason))
 
+    def driven(self) -> list[str]:
+        """The runs that are driven now."""
+        return list(self._drivers)
+
     def drives(self, run_id: str) -> bool:
         """Whether the run is on its way here: a cancellation must come after its beginning."""
         return run_id in self._admissions
@@ -255,8 +259,7 @@ class Orchestrator:
         _LOG.warning("run %s met trouble:\n%s", run_id, without_message(error))
         self._drivers.pop(run_id, None)
         try:
-            self._steps.cancel_run(run_id)
-            self._steps.kill_run(run_id)
+            self._steps.let_go(run_id)
             run = self._instance.get_run_by_id(run_id)
             self._troubles[run_id] += 1  # the storage is there, so it counts
             if isinstance(error, PhemsError) or self._troubles[run_id] > MAX_TROUBLES:
@@ -273,6 +276,8 @@ class Orchestrator:
         if run is not None and not run.is_finished:
             self._instance.event_log_storage.free_concurrency_slots_for_run(run_id)
             self._instance.report_run_failed(run, f"The node could not drive this run: {error}")
+            self._steps.cancel_run(run_id)
+            self._steps.kill_run(run_id)
         self._forget(run_id)
 
 

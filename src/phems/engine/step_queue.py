@@ -7,7 +7,7 @@ once. How attempts end is told to the orchestrator by whoever wires the queue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,8 +59,16 @@ class StepQueue(Protocol):
         """By step key what has outlived the process that published it: who takes up a run asks once."""
         ...
 
+    def let_go(self, run_id: str) -> None:
+        """Who drove the run gives it up for now: what would not be adopted from `attempts_of` ends."""
+        ...
+
     def run_ended(self, run_id: str) -> None:
         """The run is over: nothing more is asked about it."""
+        ...
+
+    def keep_only(self, run_ids: Collection[str]) -> None:
+        """All runs but these are over: who begins to drive says so once."""
         ...
 
     def project_changed(self, project: str) -> None:

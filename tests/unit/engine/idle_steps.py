@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from phems.engine._dagster import KnownExecutionState
 from phems.engine.step_queue import LastAttempt, StepTask
@@ -22,6 +22,13 @@ class IdleSteps:
 
     def attempts_of(self, run_id: str) -> Mapping[str, LastAttempt]:
         return {}
+
+    def let_go(self, run_id: str) -> None:
+        self.cancel_run(run_id)
+        self.kill_run(run_id)
+
+    def keep_only(self, run_ids: Collection[str]) -> None:
+        """Nothing is kept."""
 
     def run_ended(self, run_id: str) -> None:
         """Nothing is kept."""

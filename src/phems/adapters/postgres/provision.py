@@ -18,7 +18,8 @@ DAGSTER = "phems_dagster"
 GOVERNANCE = "phems_governance"
 ROLES = (OWNER, DAGSTER, GOVERNANCE)
 
-_DEFAULT = f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA governance"
+_DEFAULT = f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA"
+_READ_AND_WRITE = "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES"
 
 # The order matters: schemas are made before rights are given on them.
 STATEMENTS = (
@@ -27,11 +28,14 @@ STATEMENTS = (
     f"CREATE SCHEMA IF NOT EXISTS governance AUTHORIZATION {OWNER}",
     f"CREATE SCHEMA IF NOT EXISTS audit AUTHORIZATION {OWNER}",
     f"CREATE SCHEMA IF NOT EXISTS dagster AUTHORIZATION {OWNER}",
+    f"CREATE SCHEMA IF NOT EXISTS engine AUTHORIZATION {OWNER}",
     "REVOKE ALL ON SCHEMA public FROM PUBLIC",
     f"GRANT USAGE ON SCHEMA governance, audit TO {GOVERNANCE}",
     f"GRANT USAGE, CREATE ON SCHEMA dagster TO {DAGSTER}",
-    f"{_DEFAULT} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {GOVERNANCE}",
-    f"{_DEFAULT} GRANT USAGE ON SEQUENCES TO {GOVERNANCE}",
+    f"GRANT USAGE ON SCHEMA engine TO {DAGSTER}",
+    f"{_DEFAULT} governance {_READ_AND_WRITE} TO {GOVERNANCE}",
+    f"{_DEFAULT} governance GRANT USAGE ON SEQUENCES TO {GOVERNANCE}",
+    f"{_DEFAULT} engine {_READ_AND_WRITE} TO {DAGSTER}",
     # Who waits for ever for a lock, or holds one for ever, would stop every act of the node.
     f"ALTER ROLE {GOVERNANCE} IN DATABASE {{database}} SET lock_timeout = '30s'",
     f"ALTER ROLE {GOVERNANCE} IN DATABASE {{database}} SET idle_in_transaction_session_timeout = '5min'",

@@ -1,13 +1,20 @@
-"""Serving a node: every control role of the embedded profile in one process, until it is told to stop."""
+"""A control process: gateway, daemon, orchestrator, publisher, until it is told to stop.
+
+An embedded node has one, with everything in it. A server node may have several: each serves people, one of
+them drives the runs (`serve.leading`), and worker processes perform the steps (`serve.pool`).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -21,6 +28,7 @@ from phems.adapters.postgres.stores.audit import CHANGED_CHANNEL
 from phems.adapters.runtime_dir import ensure_runtime_dir
 from phems.adapters.status_file import StatusFile
 from phems.bootstrap import Node, started_node
+from phems.bootstrap.channels import CODE_CHANNEL, POLICY_CHANNEL, RELEASE_CHANNEL
 from phems.bootstrap.control_plane import Record, build_control_plane, choose_sandbox
 from phems.bootstrap.control_roles import control_roles
 from phems.bootstrap.node_watch import Living, NodeWatch
@@ -32,6 +40,7 @@ from phems.engine.tags import PROJECT_TAG
 from phems.errors import PhemsError, UnavailableError
 from phems.nodespec import load_node, node_paths
 from phems.nodespec.governed import granted_anew
+from phems.serve.leading import AlwaysLeading, Leading
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,9 +51,6 @@ if TYPE_CHECKING:
     from phems.services.audit_anchors import Anchoring
 
 _LOG = logging.getLogger("phems.serve")
-CODE_CHANNEL = "phems_code"
-RELEASE_CHANNEL = "phems_release"
-POLICY_CHANNEL = "phems_policy"
 STATUS_SECONDS = 1.0
 PUBLISH_AGAIN_SECONDS = 30.0
 KEPT_RUNS = 1000
@@ -72,12 +78,15 @@ class ServingNode:
         self._stack = ExitStack()
         self._stopping = threading.Event()
         self._publish = threading.Event()
-        if self.spec.profile != "embedded":
+        if self.spec.profile == "kubernetes":
             raise UnavailableError(
-                f"The profile {self.spec.profile!r} cannot be served yet.",
-                why="Only the embedded profile runs everything in one process.",
-                remedy="Set profile: embedded in node.yaml.",
+                "The profile 'kubernetes' cannot be served yet.",
+                why="Steps run in this machine's sandboxes.",
+                remedy="Set profile: embedded, or profile: server, in node.yaml.",
             )
+        if self.spec.profile == "server":
+            # Several processes of the node may run on this machine, each with sockets of its own.
+            self.paths = replace(self.paths, runtime_dir=self.paths.runtime_dir / f"c{os.getpid()}")
 
     def start(self, told: Callable[[str], None] = lambda _line: None) -> None:
         """Start every part, in order; on an error what was started is stopped again."""
@@ -125,15 +134,25 @@ class ServingNode:
         stack, paths = self._stack, self.paths
         for private in (paths.data_dir, paths.logs, paths.data_dir / "artifacts"):
             private.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stack.enter_context(NodeLock(paths.lock))
+        if self.spec.profile == "embedded":
+            stack.enter_context(NodeLock(paths.lock))
         gateway = self._bind_gateway() if self._with_gateway else None
         allow_many()
-        ensure_runtime_dir(paths.runtime_dir)
+        self._own_runtime_dir()
         launcher = choose_sandbox(self.spec)
         told("Starting Postgres ...")
         self.node = stack.enter_context(started_node(self.spec, paths))
         told("Starting the control plane ...")
-        self.control = build_control_plane(self.node, launcher, stack)
+        leading: Leading = AlwaysLeading()
+        if self.spec.profile == "server":
+            from phems.serve.turns import LeadingInTurn
+
+            leading = in_turn = LeadingInTurn(self.node, stack)
+            self.control = build_control_plane(
+                self.node, launcher, stack, steps=in_turn.steps, leader=in_turn.leader
+            )
+        else:
+            self.control = build_control_plane(self.node, launcher, stack)
         record = Record(self.node)
         self._code = ServedCode(self.node, self.control, record)
         stack.callback(record.lifecycle, "node.stop")
@@ -146,13 +165,14 @@ class ServingNode:
                 CODE_CHANNEL: self._follow_code,
                 POLICY_CHANNEL: lambda _scope: self._follow_policies(),
                 RELEASE_CHANNEL: lambda _payload: self._publish.set(),
+                **leading.listeners(self.control),
             },
-            on_reconnect=self._catch_up,
+            on_reconnect=lambda: self._catch_up(leading),
         )
         stack.callback(listener.close)
         self._parts["notifications"] = listener
         self.control.start(self._code.runnable())
-        self.control.lead()
+        leading.begin(self.control, stack, self._publish.set)
         self._warnings = [waiting.as_text() for waiting in self.node.waiting]
         for warning in self._warnings:
             told(f"Warning: {warning}")
@@ -166,6 +186,13 @@ class ServingNode:
         self._start_thread(self._watch_audit_log, "phems-audit-watch")
         if self.node.anchoring is not None:
             self._start_thread(partial(self._anchor, self.node.anchoring), "phems-anchors")
+
+    def _own_runtime_dir(self) -> None:
+        folder = self.paths.runtime_dir
+        if self.spec.profile == "server":
+            ensure_runtime_dir(folder.parent)
+            self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        ensure_runtime_dir(folder)
 
     def _start_thread(self, work: Callable[[], None], name: str) -> threading.Thread:
         thread = threading.Thread(target=work, name=name, daemon=True)
@@ -254,7 +281,7 @@ class ServingNode:
                 if source.version is None and not self._stopping.is_set():
                     self.node.data_versions.of(self.paths.resolve(source.path))
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, leading: Leading) -> None:
         """After a gap in the notifications: look at everything once."""
         self._follow_policies()
         for project in self.spec.projects:
@@ -262,13 +289,14 @@ class ServingNode:
         self._publish.set()
         for run in unfinished_runs(self.control.instance):
             self.control.orchestrator.events_written(run.run_id)
+        leading.catch_up(self.control)
 
     def _publish_approved(self) -> None:
         while True:
             self._publish.clear()
             failed = True
             try:
-                failed = any(publication.error for publication in self.node.publisher.publish_approved())
+                failed = self.control.is_leading and any(publication.error for publication in self.node.publisher.publish_approved())
             except Exception:  # noqa: BLE001 (logged, and tried again)
                 _LOG.exception("publishing failed; it is tried again")
             if self._stopping.is_set():
@@ -280,7 +308,8 @@ class ServingNode:
         due_only = False
         while True:
             try:
-                anchoring.submit(due_only=due_only)
+                if self.control.is_leading:
+                    anchoring.submit(due_only=due_only)
             except Exception:  # noqa: BLE001 (logged, and tried again; what follows, the anchors' gate decides)
                 _LOG.exception("the outside anchors could not be seen to; it is tried again")
             due_only = True

@@ -1,0 +1,94 @@
+"""Sends the messages of the step queue, in a thread of its own: who drives runs never waits for a broker.
+
+What cannot be sent is not lost: the attempt is on record, and is sent again by whoever looks after the leases.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+
+from celery import Celery
+
+from phems.adapters.celery.app import QUEUE, level_of
+from phems.adapters.celery.messages import TASK, name_of
+from phems.engine.step_queue import StepTask
+
+_LOG = logging.getLogger("phems.steps")
+
+
+class MessageSender:
+    """One thread and a connection for each project. `app_of(project)` makes its application when first asked."""
+
+    def __init__(self, app_of: Callable[[str], Celery], priorities: Mapping[str, int]) -> None:
+        self._app_of = app_of
+        self._priorities = priorities
+        self._apps: dict[str, Celery] = {}
+        self._inbox: queue.SimpleQueue[StepTask | None] = queue.SimpleQueue()
+        self._unreachable: set[str] = set()
+        self._thread = threading.Thread(target=self._send_all, name="phems-step-sender", daemon=True)
+        self._thread.start()
+
+    def send(self, task: StepTask) -> None:
+        """Send an attempt's message soon."""
+        self._inbox.put(task)
+
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    def lengths(self) -> Mapping[str, int]:
+        """How many messages wait in each project's queue; projects whose broker does not answer are left out."""
+        found = {}
+        for project in self._priorities:
+            try:
+                found[project] = self._length(project)
+            except Exception as error:  # noqa: BLE001 (of whatever library: the broker is away)
+                self._tell(project, error)
+        return found
+
+    def close(self) -> None:
+        """Send what waits, as far as it goes, and end."""
+        self._inbox.put(None)
+        self._thread.join()
+        for app in self._apps.values():
+            app.close()
+
+    def _send_all(self) -> None:
+        while (task := self._inbox.get()) is not None:
+            try:
+                self._send(task)
+                self._unreachable.discard(task.project)
+            except Exception as error:  # noqa: BLE001 (as above)
+                self._tell(task.project, error)
+
+    def _send(self, task: StepTask) -> None:
+        self._app(task.project).send_task(
+            TASK,
+            args=[name_of(*task.key)],
+            queue=QUEUE,
+            priority=level_of(task.priority - self._priorities[task.project]),
+            retry=False,
+            ignore_result=True,
+        )
+
+    def _length(self, project: str) -> int:
+        with self._app(project).connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0)
+            with connection.channel() as channel:
+                (declared,) = self._app(project).conf.task_queues
+                declared(channel).declare()
+                return int(channel.queue_declare(QUEUE, passive=True).message_count)
+
+    def _app(self, project: str) -> Celery:
+        if project not in self._apps:
+            self._apps.setdefault(project, self._app_of(project))
+        return self._apps[project]
+
+    def _tell(self, project: str, error: Exception) -> None:
+        # Once, not for each of a thousand steps; the error may hold the address with its password.
+        if project not in self._unreachable:
+            self._unreachable.add(project)
+            _LOG.warning("the queue of %s cannot be reached (%s)", project, type(error).__name__)
