@@ -34,7 +34,11 @@ def serve(
     ] = None,
     concurrency: Annotated[
         int | None,
-        typer.Option(min=1, max=1000, help="Of a worker: steps of one project at once, at most. Default: queue.concurrency."),
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Of a worker: steps of one project at once, at most. Default: queue.concurrency.",
+        ),
     ] = None,
 ) -> None:
     """Run the node until it is stopped with Ctrl-C or SIGTERM.

@@ -141,4 +141,3 @@ class StepRunner:
 
 def _not_started(task: StepTask, note: str) -> StepEnd:
     return StepEnd(task.project, task.run_id, task.step_key, task.attempt, status=1, is_lost=False, note=note)
-

@@ -296,7 +296,9 @@ class ServingNode:
             self._publish.clear()
             failed = True
             try:
-                failed = self.control.is_leading and any(publication.error for publication in self.node.publisher.publish_approved())
+                failed = self.control.is_leading and any(
+                    publication.error for publication in self.node.publisher.publish_approved()
+                )
             except Exception:  # noqa: BLE001 (logged, and tried again)
                 _LOG.exception("publishing failed; it is tried again")
             if self._stopping.is_set():

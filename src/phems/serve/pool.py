@@ -169,5 +169,5 @@ def _serve(folder: Path, facts: WorkerFacts) -> None:
     try:
         ProjectWorker(folder, replace(facts, pid=os.getpid())).run()
     except PhemsError as error:
-        _LOG.error("the worker of %s cannot serve: %s", facts.project, error)  # noqa: TRY400 (told, not traced)
+        _LOG.error("the worker of %s cannot serve: %s", facts.project, error)
         raise SystemExit(1) from None

@@ -11,13 +11,13 @@ import dagster as dg
 import pytest
 from dagster._core.execution.plan.objects import StepSuccessData
 from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
+from tests.unit.engine.idle_steps import IdleSteps
 
 from phems.engine import orchestrator as module
 from phems.engine._dagster import DagsterEvent, DagsterRunStatus
 from phems.engine.host_connection import StepEnd
 from phems.engine.orchestrator import Admitted, Orchestrator
 from phems.engine.step_queue import StepTask
-from tests.unit.engine.idle_steps import IdleSteps
 
 SECONDS = 10.0
 

@@ -21,6 +21,7 @@ from dagster._core.execution.plan.objects import StepRetryData, StepSuccessData
 from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.engine.idle_steps import IdleSteps
 
 from phems.engine._dagster import (
     ActiveExecution,
@@ -34,7 +35,6 @@ from phems.engine._dagster import (
 from phems.engine.host_connection import StepEnd
 from phems.engine.run_driver import DriverParts, RunDriver
 from phems.engine.step_queue import LastAttempt, StepTask
-from tests.unit.engine.idle_steps import IdleSteps
 
 BEHAVIOURS = ("works", "works", "works", "fails", "gives nothing", "works later", "spreads")
 

@@ -6,10 +6,10 @@ import signal
 
 import dagster as dg
 import pytest
+from tests.unit.engine.idle_steps import IdleSteps
 
 from phems.engine.host_connection import StepEnd
 from phems.engine.run_driver import DriverParts, RunDriver
-from tests.unit.engine.idle_steps import IdleSteps
 
 
 @dg.op

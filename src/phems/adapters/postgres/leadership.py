@@ -11,7 +11,8 @@ import logging
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import psycopg2
 import psycopg2.extensions
@@ -20,7 +21,7 @@ _LOG = logging.getLogger("phems.leadership")
 LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 0.5
 # A peer that is cut off is noticed in about so many seconds, by both ends.
-_KEEPALIVE = {
+_KEEPALIVE: Mapping[str, Any] = {
     "keepalives": 1,
     "keepalives_idle": 1,
     "keepalives_interval": 1,
@@ -74,7 +75,9 @@ class Leadership:
                 self._wait_and_lead()
             except psycopg2.Error as error:
                 if not self._closed.is_set():
-                    _LOG.warning("the lock of the leader cannot be had (%s); tried again", type(error).__name__)
+                    _LOG.warning(
+                        "the lock of the leader cannot be had (%s); tried again", type(error).__name__
+                    )
             self._closed.wait(AGAIN_SECONDS)
 
     def _wait_and_lead(self) -> None:
