@@ -79,7 +79,7 @@ class ProjectWorker:
         record = Record(node)
         self._runnable = RunnableCode(node, record)
         leases = PostgresWorkerLeases(database.engine("dagster"), self.facts)
-        storages = open_storages(database.url("dagster"), guard=leases.check_living)
+        storages = open_storages(database.url("dagster"))
         stack.callback(storages.close)
         storage_socket = paths.runtime_dir / "storage.sock"
         self._plane = WorkerPlane(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -13,7 +13,7 @@ from phems.errors import InputError
 app = typer.Typer()
 
 
-class ServedRole(str, Enum):
+class ServedRole(StrEnum):
     """What a process of the node may be."""
 
     CONTROL = "control"
@@ -43,10 +43,10 @@ def serve(
 ) -> None:
     """Run the node until it is stopped with Ctrl-C or SIGTERM.
 
-    With the profile embedded this one process is the whole node; runs that were on their way go on when it is
-    started again. With the profile server several may run, one of which drives the runs while the others wait
-    to take over, and workers perform the steps: phems serve --role worker. A worker that is told to stop takes
-    no more steps, and ends when those that it has have ended; told twice, it ends them.
+    With the profile embedded this one process is the whole node; runs that were on their way go on when
+    it is started again. With the profile server several may run, one of which drives the runs while the
+    others wait to take over, and workers perform the steps: phems serve --role worker. A worker that is
+    told to stop takes no more steps, and ends when those that it has have ended; told twice, it ends them.
     """
     import logging
 

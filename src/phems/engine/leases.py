@@ -2,8 +2,8 @@
 
 A message in the queue is a wake-up; what is true lies here. An attempt is offered once, taken by one worker
 at a time, and ended once. A worker beats while it lives: one that has stopped is declared lost, with its
-attempts, and from that moment nothing that it writes counts (`WorkerLeases.check_living`). No clock of any machine
-is compared with another's.
+attempts, and from that moment nothing that it writes is taken. No clock of any machine is compared with
+another's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A pool of workers: for each project that names the pool one process, started again when it dies.
 
-The processes are forked from one that has imported what they need, and has no thread. When one dies, its steps
-are given up at once, so that they start again elsewhere without anybody waiting for its silence.
+The processes are forked from one that has imported what they need, and has no thread. When one dies, its
+steps are given up at once, so that they start again elsewhere without anybody waiting for its silence.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Several control processes of one server node: who holds the lock in Postgres leads, the others wait.
 
-What one of them does for a run that another drives goes by notification; what a notification may have missed is
-looked up.
+What one of them does for a run that another drives goes by notification; what a notification may have
+missed is looked up.
 """
 
 from __future__ import annotations

@@ -67,18 +67,26 @@ class StepConsumer:
         """Celery's own way from a message to a task, behind the check of its signature."""
         go_on = strategy.default(task, app, consumer, **options)
 
-        def receive(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **more: Any) -> Any:
-            try:
-                if message.content_type != CONTENT_TYPE:
-                    raise ForgedMessageError("The message is not of the kind that this node writes.")
-                args, _kwargs, _embedded = self._signer.read(message.body)
-                attempt_named(*args)
-            except (ForgedMessageError, TypeError, ValueError) as error:
-                self._drop(message, str(error))
+        def receive(message: Any, *parts: Any, **more: Any) -> Any:
+            why = self._what_is_wrong(message)
+            if why:
+                self._drop(message, why)
                 return None
-            return go_on(message, body, ack, reject, callbacks, **more)
+            return go_on(message, *parts, **more)
 
         return receive
+
+    def _what_is_wrong(self, message: Any) -> str:
+        if message.content_type != CONTENT_TYPE:
+            return "The message is not of the kind that this node writes."
+        try:
+            args, _kwargs, _embedded = self._signer.read(message.body)
+            attempt_named(*args)
+        except ForgedMessageError as error:
+            return str(error)
+        except (TypeError, ValueError):
+            return "The message names no attempt."
+        return ""
 
     def _drop(self, message: Any, why: str) -> None:
         _LOG.warning("a message was dropped: %s", why[:_SHOWN])
@@ -91,16 +99,16 @@ def _consumer_of(drop: Callable[[Any, str], None]) -> type[Consumer]:
     class StrictConsumer(Consumer):  # type: ignore[misc]
         """Drops, and tells, what Celery would only log."""
 
-        def on_unknown_message(self, body: Any, message: Any) -> None:
+        def on_unknown_message(self, _body: Any, message: Any) -> None:
             drop(message, "The message names no task.")
 
-        def on_unknown_task(self, body: Any, message: Any, exc: Any) -> None:
+        def on_unknown_task(self, _body: Any, message: Any, _error: Any) -> None:
             drop(message, "The message names a task that this node has not.")
 
-        def on_invalid_task(self, body: Any, message: Any, exc: Any) -> None:
+        def on_invalid_task(self, _body: Any, message: Any, _error: Any) -> None:
             drop(message, "The message is not well formed.")
 
-        def on_decode_error(self, message: Any, exc: Any) -> None:
+        def on_decode_error(self, message: Any, _error: Any) -> None:
             drop(message, "The message cannot be read.")
 
     return StrictConsumer

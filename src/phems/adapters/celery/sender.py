@@ -1,6 +1,6 @@
 """Sends the messages of the step queue, in a thread of its own: who drives runs never waits for a broker.
 
-What cannot be sent is not lost: the attempt is on record, and is sent again by whoever looks after the leases.
+What cannot be sent is not lost: the attempt is on record, and who looks after the leases sends it again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LOG = logging.getLogger("phems.steps")
 
 
 class MessageSender:
-    """One thread and a connection for each project. `app_of(project)` makes its application when first asked."""
+    """One thread, and a connection for each project; `app_of(project)` makes its application, once."""
 
     def __init__(self, app_of: Callable[[str], Celery], priorities: Mapping[str, int]) -> None:
         self._app_of = app_of
@@ -40,7 +40,7 @@ class MessageSender:
         return self._thread.is_alive()
 
     def lengths(self) -> Mapping[str, int]:
-        """How many messages wait in each project's queue; projects whose broker does not answer are left out."""
+        """How many messages wait in each project's queue; without those that cannot be reached."""
         found = {}
         for project in self._priorities:
             try:

@@ -1,0 +1,107 @@
+"""Nodes of the profile `server` for tests: a Postgres and a RabbitMQ elsewhere, workers as processes.
+
+`ServerSite` is a `NodeSite` on those services; its control process is a `RunningNode`, as everywhere, and
+more of them may run beside it. Workers are started as people start them: phems serve --role worker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tests.nodes import NodeSite
+from tests.rabbitmq import RabbitMq
+
+from phems.adapters.postgres.database import Database
+
+STOP_SECONDS = 60.0
+PHEMS = Path(sys.executable).with_name("phems")
+
+
+@dataclass
+class ServerSite(NodeSite):
+    """A Node Repo of the profile `server`."""
+
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def stand_on(self, database: Database, rabbitmq: RabbitMq) -> None:
+        """Use these services; the node's name makes its vhosts its own."""
+        keys = self.node_folder / "data" / "keys"
+        keys.mkdir(mode=0o700, parents=True)
+        # The server has the node's roles already, with these passwords.
+        (keys / "database.json").write_text(json.dumps(asdict(database.credentials)))
+        (keys / "database.json").chmod(0o600)
+        self.settings |= {
+            "profile": "server",
+            "node": {"name": self.folder.name.lower().replace("_", "-")},
+            "database": {"url": database.address("admin").render_as_string(hide_password=False)},
+            "broker": {"url": rabbitmq.url, "management": rabbitmq.management},
+        }
+
+    def phems(self, *arguments: str, **environment: str) -> str:
+        """A command of the node's; gives what it prints."""
+        done = subprocess.run(
+            [str(PHEMS), *arguments],
+            cwd=self.node_folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start_worker(self, pool: str = "default") -> subprocess.Popen[bytes]:
+        """A pool of workers in a process of its own; its log lies beside the node."""
+        with (self.folder / f"worker-{len(self.workers)}.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [str(PHEMS), "serve", "--role", "worker", "--pool", pool],
+                cwd=self.node_folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.workers.append(worker)
+        return worker
+
+    def worker_log(self) -> str:
+        """What all workers had to say."""
+        return "\n".join(file.read_text() for file in sorted(self.folder.glob("worker-*.log")))
+
+    def stop_workers(self) -> None:
+        """End every worker, as a service manager does."""
+        for worker in self.workers:
+            end(worker)
+        self.workers.clear()
+
+
+def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
+    """End a process and wait for it; what does not end is killed with all that it started."""
+    if process.poll() is None:
+        process.send_signal(number)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+
+
+@contextmanager
+def server_site(folder: Path, database: Database, rabbitmq: RabbitMq) -> Iterator[ServerSite]:
+    """A site on these services; its workers end with the block."""
+    site = ServerSite(folder)
+    site.stand_on(database, rabbitmq)
+    try:
+        yield site
+    finally:
+        site.stop_workers()
