@@ -30,6 +30,7 @@ class ServerSite(NodeSite):
     """A Node Repo of the profile `server`."""
 
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    controls: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def stand_on(self, database: Database, rabbitmq: RabbitMq) -> None:
         """Use these services; the node's name makes its vhosts its own."""
@@ -61,26 +62,51 @@ class ServerSite(NodeSite):
 
     def start_worker(self, pool: str = "default") -> subprocess.Popen[bytes]:
         """A pool of workers in a process of its own; its log lies beside the node."""
-        with (self.folder / f"worker-{len(self.workers)}.log").open("ab") as log:
-            worker = subprocess.Popen(
-                [str(PHEMS), "serve", "--role", "worker", "--pool", pool],
+        worker = self._serve("worker.log", "--role", "worker", "--pool", pool)
+        self.workers.append(worker)
+        return worker
+
+    def start_control(self, port: int) -> subprocess.Popen[bytes]:
+        """A further control process, in a process of its own."""
+        (self.folder / "control.log").unlink(missing_ok=True)
+        control = self._serve("control.log", "--port", str(port))
+        self.controls.append(control)
+        return control
+
+    def worker_log(self) -> str:
+        """What all workers had to say."""
+        return _text(self.folder / "worker.log")
+
+    def control_log(self) -> str:
+        """What the last further control process had to say."""
+        return _text(self.folder / "control.log")
+
+    def stop_workers(self) -> None:
+        """End every worker, as a service manager does."""
+        _end_all(self.workers)
+
+    def stop_controls(self) -> None:
+        """End every further control process."""
+        _end_all(self.controls)
+
+    def _serve(self, log_name: str, *options: str) -> subprocess.Popen[bytes]:
+        with (self.folder / log_name).open("ab") as log:
+            return subprocess.Popen(
+                [str(PHEMS), "serve", *options],
                 cwd=self.node_folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self.workers.append(worker)
-        return worker
 
-    def worker_log(self) -> str:
-        """What all workers had to say."""
-        return "\n".join(file.read_text() for file in sorted(self.folder.glob("worker-*.log")))
 
-    def stop_workers(self) -> None:
-        """End every worker, as a service manager does."""
-        for worker in self.workers:
-            end(worker)
-        self.workers.clear()
+def _text(log: Path) -> str:
+    return log.read_text() if log.exists() else ""
+
+
+def _end_all(processes: list[subprocess.Popen[bytes]]) -> None:
+    while processes:
+        end(processes.pop())
 
 
 def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
@@ -104,4 +130,5 @@ def server_site(folder: Path, database: Database, rabbitmq: RabbitMq) -> Iterato
     try:
         yield site
     finally:
+        site.stop_controls()
         site.stop_workers()

@@ -6,6 +6,6 @@ from tests.nodes import RunningNode, succeeded
 from tests.server_nodes import ServerSite
 
 
-def test_a_run_of_one_step(node: RunningNode, site: ServerSite) -> None:
-    run = node.run("diamond")
-    assert succeeded(run), node.story(run.run_id) + site.worker_log()
+def test_a_run_of_one_step(server_node: RunningNode, server_node_site: ServerSite) -> None:
+    run = server_node.run("diamond")
+    assert succeeded(run), server_node.story(run.run_id) + server_node_site.worker_log()
