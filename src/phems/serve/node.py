@@ -172,7 +172,7 @@ class ServingNode:
         stack.callback(listener.close)
         self._parts["notifications"] = listener
         self.control.start(self._code.runnable())
-        leading.begin(self.control, stack, self._publish.set)
+        leading.begin(self.control, stack, lambda: self._begin_to_lead(told))
         self._warnings = [waiting.as_text() for waiting in self.node.waiting]
         for warning in self._warnings:
             told(f"Warning: {warning}")
@@ -186,6 +186,11 @@ class ServingNode:
         self._start_thread(self._watch_audit_log, "phems-audit-watch")
         if self.node.anchoring is not None:
             self._start_thread(partial(self._anchor, self.node.anchoring), "phems-anchors")
+
+    def _begin_to_lead(self, told: Callable[[str], None]) -> None:
+        if self.spec.profile == "server":
+            told("This process drives the runs")
+        self._publish.set()
 
     def _own_runtime_dir(self) -> None:
         folder = self.paths.runtime_dir
