@@ -121,7 +121,7 @@ def test_names_from_project_code_cannot_colour_or_repaint(capsys: pytest.Capture
         ({State.APPROVED: {2, 1}}, {"APPROVED": [1, 2]}),
         (Word("x"), "x"),
         (1.5, 1.5),
-        (Queue(), {"concurrency": 4, "runs": 10, "priority": 0}),
+        (Queue(), {"concurrency": 4, "runs": 10, "priority": 0, "pool": "default"}),
         (complex(1, 2), "(1+2j)"),
     ],
 )

@@ -25,7 +25,7 @@ class CelerySteps:
         self._over: set[str] = set()
 
     def publish(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:  # noqa: ARG002
-        """On record first: a message without a lease is of no use; without a message a lease is sent again."""
+        """On record first: a message without a lease is of no use, a lease without one is sent again."""
         self.leases.offer(task, serialize_value(known_state))
         self.sender.send(task)
 

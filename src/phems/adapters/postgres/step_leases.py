@@ -82,7 +82,8 @@ _TAKE = text(
     f"AND project = :project AND state = 'QUEUED' RETURNING {_TASK}, known_state"
 )
 _END = text(
-    f"UPDATE engine.step_attempts SET state = 'ENDED', ended_at = now(), ended = CAST(:ended AS jsonb) WHERE {_KEY} "  # noqa: S608
+    "UPDATE engine.step_attempts "  # noqa: S608
+    f"SET state = 'ENDED', ended_at = now(), ended = CAST(:ended AS jsonb) WHERE {_KEY} "
     "AND worker = :worker AND state = 'RUNNING'"
 )
 _TELL = text("SELECT pg_notify(:channel, :payload)")
@@ -211,7 +212,7 @@ class PostgresWorkerLeases:
                 connection.execute(_TELL, {"channel": ENDED_CHANNEL, "payload": notice_of(end)})
 
     def check_living(self, connection: Connection) -> None:
-        """Raise `RefusedError` once the worker was declared lost; holds that off until the transaction ends."""
+        """Raise `RefusedError` once the worker was declared lost; until the transaction ends it cannot be."""
         if connection.execute(_LIVES, self._own).first() is None:
             raise RefusedError(
                 "This worker is no longer one of the node's.",
