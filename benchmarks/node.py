@@ -33,7 +33,7 @@ from benchmarks.side import (
     start_process,
     wait_for,
 )
-from phems.adapters.postgres.database import open_database
+from phems.bootstrap.database import open_database
 from phems.errors import PhemsError
 from phems.nodespec import load_node, node_paths
 

@@ -56,7 +56,7 @@ def build_control_plane(
     Without `steps` they run in this process; without `leader` no other process drives runs.
     """
     spec, paths = node.spec, node.paths
-    storages = open_storages(node.database.url("dagster"))
+    storages = open_storages(node.database.url("dagster"), connections=spec.database.connections.engine)
     stack.callback(storages.close)
     sandboxing = Sandboxing(launcher.is_isolating, launcher.describe())
     admission = Admission(
@@ -129,33 +129,33 @@ class Record:
 
     def refused_call(self, capability: Capability, method: str, reason: str) -> None:
         """Project code asked the storage service for what is not its own."""
-        with self._node.governance.transaction() as tx:
-            tx.audit.append(
-                Actor(f"code:{capability.project}", "system"),
-                "storage.call",
-                method,
-                project=capability.project,
-                result="refused",
-                details={
-                    "run_id": capability.run_id,
-                    "step": step_name(capability.step_key) if capability.step_key else "code server",
-                    "reason": reason[:REASON_LENGTH],
-                },
-            )
+        self._append(
+            Actor(f"code:{capability.project}", "system"),
+            "storage.call",
+            method,
+            project=capability.project,
+            result="refused",
+            details={
+                "run_id": capability.run_id,
+                "step": step_name(capability.step_key) if capability.step_key else "code server",
+                "reason": reason[:REASON_LENGTH],
+            },
+        )
 
     def changed_code(self, project: str, digest: str, reason: str) -> None:
         """The code in the Code Mount, or its approvals, are not what they must be; no host was started."""
-        with self._node.governance.transaction() as tx:
-            details = {"reason": reason[:REASON_LENGTH]}
-            tx.audit.append(NODE, "code.verify", digest, project=project, result="refused", details=details)
+        details = {"reason": reason[:REASON_LENGTH]}
+        self._append(NODE, "code.verify", digest, project=project, result="refused", details=details)
 
     def ended_run(self, run_id: str, project: str, *, revoked_by: str, commit: str) -> None:
         """The node is about to end a run because its code was revoked."""
-        with self._node.governance.transaction() as tx:
-            details = {"because": "its code was revoked", "commit": commit, "revoked_by": revoked_by}
-            tx.audit.append(NODE, "run.cancel", run_id, project=project, details=details)
+        details = {"because": "its code was revoked", "commit": commit, "revoked_by": revoked_by}
+        self._append(NODE, "run.cancel", run_id, project=project, details=details)
 
     def lifecycle(self, action: str, **details: str) -> None:
-        """The node starts or stops."""
-        with self._node.governance.transaction() as tx:
-            tx.audit.append(NODE, action, self._node.spec.node.name, details=details)
+        """The node starts or stops; a database that is away is not waited for as long as for a run."""
+        with self._node.governance.transaction() as work:
+            work.audit.append(NODE, action, self._node.spec.node.name, details=details)
+
+    def _append(self, actor: Actor, action: str, subject: str, **told: Any) -> None:
+        self._node.governance.act(lambda work: work.audit.append(actor, action, subject, **told))

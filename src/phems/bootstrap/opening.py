@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from phems.adapters.node_lock import NodeLock
-from phems.adapters.postgres.database import open_database
+from phems.bootstrap.database import open_database
 from phems.bootstrap.node import Node
 from phems.domain.actors import LOCAL_OPERATOR
 from phems.errors import UnavailableError

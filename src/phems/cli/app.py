@@ -62,6 +62,7 @@ COMMANDS: Mapping[str, Row] = {
     "user": Row("phems.cli.user", "The local users of the node."),
     "coordinator": Row("phems.cli.coordinator", "Who is handed released packages: tokens of coordinators."),
     "broker": Row("phems.cli.broker", "Logins of projects at the RabbitMQ that carries steps."),
+    "db": Row("phems.cli.db", "An external Postgres: set it up for the node."),
     "audit": Row("phems.cli.audit", "The audit log: read, export, verify."),
 }
 

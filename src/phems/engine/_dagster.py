@@ -43,7 +43,13 @@ from dagster._core.launcher.base import (
 from dagster._core.remote_origin import CodeLocationOrigin, GrpcServerCodeLocationOrigin
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
-from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorTick,
+    TickData,
+    TickStatus,
+)
 from dagster._core.scheduler.scheduler import DagsterDaemonScheduler
 from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecord,
@@ -149,7 +155,9 @@ __all__ = [
     "InstanceConcurrencyContext",
     "InstanceRef",
     "InstanceType",
+    "InstigatorState",
     "InstigatorStatus",
+    "InstigatorTick",
     "JobBucket",
     "JobFailureData",
     "KnownExecutionState",
@@ -180,6 +188,7 @@ __all__ = [
     "StepFailureData",
     "SubmitRunContext",
     "TagBucket",
+    "TickData",
     "TickStatus",
     "WorkerStatus",
     "WorkspaceLoadTarget",

@@ -22,7 +22,7 @@ from phems.engine.host_connection import StepEnd
 from phems.engine.run_driver import DriverParts, RunDriver
 from phems.engine.step_queue import StepQueue
 from phems.engine.untold import without_message
-from phems.errors import PhemsError
+from phems.errors import PhemsError, UnavailableError
 
 _LOG = logging.getLogger("phems.orchestrator")
 MAX_TROUBLES = 5
@@ -262,7 +262,7 @@ class Orchestrator:
             self._steps.let_go(run_id)
             run = self._instance.get_run_by_id(run_id)
             self._troubles[run_id] += 1  # the storage is there, so it counts
-            if isinstance(error, PhemsError) or self._troubles[run_id] > MAX_TROUBLES:
+            if _is_final(error) or self._troubles[run_id] > MAX_TROUBLES:
                 self._give_up(run_id, run, error)
                 return
         except Exception as again:  # noqa: BLE001
@@ -279,6 +279,11 @@ class Orchestrator:
             self._steps.cancel_run(run_id)
             self._steps.kill_run(run_id)
         self._forget(run_id)
+
+
+def _is_final(error: Exception) -> bool:
+    # What was away may be back: a run that met a restart of Postgres goes on.
+    return isinstance(error, PhemsError) and not isinstance(error, UnavailableError)
 
 
 def unfinished_runs(instance: DagsterInstance) -> list[DagsterRun]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from phems.nodespec.broker import Broker
 from phems.nodespec.check import check_text, inspect_text, parse_node
+from phems.nodespec.database import Database
 from phems.nodespec.document import Document
 from phems.nodespec.gateway import Gateway
 from phems.nodespec.load import FILE_NAME, load_node, read_node_text, spec_file
-from phems.nodespec.models import Controller, Database, DataSource, Node, NodeRoles, NodeSpec
+from phems.nodespec.models import Controller, DataSource, Node, NodeRoles, NodeSpec
 from phems.nodespec.output_checks import OutputChecks, Thresholds
 from phems.nodespec.paths import NodePaths, node_paths
 from phems.nodespec.policies import Policy

@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from phems.errors import InputError, NotFoundError
+from phems.errors import NotFoundError
 from phems.nodespec.audit import Audit
 from phems.nodespec.base import Section
 from phems.nodespec.broker import Broker
+from phems.nodespec.database import Database
 from phems.nodespec.gateway import Gateway
 from phems.nodespec.identity import Identity
 from phems.nodespec.names import Name, PathText, Person, Title
@@ -37,30 +38,6 @@ class Controller(Section):
 
     name: Title = Field(description="The organisation, as in a contract.")
     contact: Title | None = Field(default=None, description="Whom to write to, such as a mail address.")
-
-
-class Database(Section):
-    """Where metadata lives."""
-
-    url: str | None = Field(
-        default=None,
-        min_length=1,
-        description="An external Postgres (postgresql://...), or env:NAME to read its address from an "
-        "environment variable; unset: a Postgres of the node's own in data_dir.",
-    )
-
-    def address(self, environ: Mapping[str, str]) -> str | None:
-        """The address of the external Postgres, `None` for the embedded one."""
-        if self.url is None or not self.url.startswith("env:"):
-            return self.url
-        name = self.url.removeprefix("env:")
-        if not environ.get(name):
-            raise InputError(
-                f"The environment variable {name} is not set.",
-                why=f"database.url in node.yaml reads the address of Postgres from it ({self.url}).",
-                remedy=f"export {name}=postgresql://user:password@host/database",
-            )
-        return environ[name]
 
 
 class NodeRoles(Section):

@@ -271,7 +271,7 @@ def database_fits(spec: NodeSpec) -> Iterator[Finding]:
             ("database", "url"),
             "is not the address of a Postgres",
             "the node keeps its metadata in Postgres alone",
-            "write postgresql://user@host/database, or env:NAME to read it from the environment",
+            "write postgresql://host/database, or env:NAME to read it from the environment",
         )
 
 

@@ -153,10 +153,13 @@ class Admission:
         for attempt in range(READ_AGAIN):
             project = self._projects(name, read_again=attempt > 0)
             data = project.data(self._clock.now().date(), self._data)
-            with self._governance.transaction() as work:
-                done = act(work, project, data)
-                if done is not None:
-                    return done
+
+            def under_them(work: Transaction, project: RunProject = project, data: Data = data) -> T | None:
+                return act(work, project, data)
+
+            done = self._governance.act(under_them)
+            if done is not None:
+                return done
         raise UnavailableError(
             f"The rules of {name} change faster than they can be read.", remedy="Launch the run again."
         )

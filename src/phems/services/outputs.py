@@ -9,7 +9,7 @@ from typing import Any
 from phems.contract.disclosure import checked_declaration
 from phems.domain.actors import NODE, Actor
 from phems.domain.outputs import Output, check_output_of_run, media_type_of
-from phems.services.ports import Governance
+from phems.services.ports import Governance, Transaction
 from phems.services.ports.artifacts import ArtifactAreas
 from phems.services.ports.clock import Clock
 from phems.services.project_access import ProjectAccess
@@ -59,7 +59,8 @@ class Outputs:
             at=self._clock.now(),
             declaration=declared,
         )
-        with self._governance.transaction() as work:
+
+        def record(work: Transaction) -> None:
             work.outputs.add(output)
             work.audit.append(
                 NODE,
@@ -74,6 +75,8 @@ class Outputs:
                     "declared": declared is not None,
                 },
             )
+
+        self._governance.act(record)
         return output
 
     def list(self, actor: Actor, project: str, run_id: str | None = None) -> Sequence[Output]:

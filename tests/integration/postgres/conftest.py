@@ -1,14 +1,18 @@
-"""A clock that tests set, and the audit log of a node with its checkpoint and key."""
+"""A clock that tests set, the audit log of a node with its checkpoint and key, and a way that is cut."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.cutting_proxy import CuttingProxy
 
 from phems.adapters.checkpoint_file import CheckpointFile
+from phems.adapters.postgres.connections import Role
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
 from phems.adapters.signing import SigningKey, load_or_create_key, signature_matches
@@ -59,3 +63,35 @@ def node(database: Database, clock: SetClock, tmp_path: Path) -> AuditedNode:
     log = AuditLog("n", governance=governance, keeper=keeper, signer=key, clock=clock)
     log.open()
     return AuditedNode(governance, keeper, log, key, checkpoint, database)
+
+
+@dataclass(frozen=True)
+class Proxied:
+    """A database by way of a proxy."""
+
+    proxy: CuttingProxy
+    database: Database
+
+    def url(self, role: Role) -> str:
+        """The address by way of the proxy."""
+        return self.database.url(role)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """Threads for writers that wait."""
+    with ThreadPoolExecutor(16) as threads:
+        yield threads
+
+
+@pytest.fixture
+def proxied(database: Database, short_folder: Path) -> Iterator[Proxied]:
+    """The test's database, behind a proxy that cuts."""
+    folder = short_folder / "cut"
+    folder.mkdir(exist_ok=True)
+    at = folder / ".s.PGSQL.5432"
+    to = Path(str(database.base.query["host"])) / at.name
+    base = database.base.update_query_dict({"host": str(folder)})
+    with CuttingProxy(at, to) as proxy, Database(base, database.credentials) as by_proxy:
+        yield Proxied(proxy, by_proxy)
+    at.unlink()

@@ -1,6 +1,6 @@
 """Postgres: the node's one metadata database, embedded or external, its roles, migrations and stores.
 
-`open_database` gives a `Database`; `PostgresGovernance` gives transactions over it. The roles:
+A `Database` has addresses and engines; `PostgresGovernance` gives transactions over them. The roles:
 
 | role             | may                                                                    |
 |------------------|------------------------------------------------------------------------|

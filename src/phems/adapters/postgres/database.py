@@ -1,34 +1,30 @@
 """One node's database, embedded or external: its addresses and engines, one a role.
 
-`open_database` starts the embedded server (or finds it running), brings roles, schemas and migrations
-about, and gives a `Database`. With an external address the same steps run there, where they are allowed.
+`open_embedded` starts the embedded server (or finds it running), brings roles, schemas and migrations
+about, and gives a `Database`. `external` has the same for a server elsewhere.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
-from sqlalchemy import URL, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from phems.adapters.postgres import provision
+from phems.adapters.postgres.connections import ConnectionSettings, Role, pool_of
 from phems.adapters.postgres.credentials import Credentials, load, load_or_create
 from phems.adapters.postgres.embedded import ADMIN, EmbeddedPostgres, socket_dir
 from phems.adapters.postgres.keeper import PostgresKeeper
 from phems.adapters.postgres.migrate import migrate
 from phems.adapters.postgres.process import running_postmaster
-from phems.errors import InputError, UnavailableError
-from phems.nodespec.models import NodeSpec
-from phems.nodespec.paths import NodePaths
-
-Role = Literal["admin", "owner", "dagster", "governance"]
+from phems.errors import UnavailableError
 
 DATABASE = "phems"
 CREDENTIALS_FILE = "database.json"
@@ -54,7 +50,8 @@ class Database:
     server: EmbeddedPostgres | None = None
     keeper: PostgresKeeper | None = None
     admin: URL | None = None
-    """The administrator's address of an external server, when that is what node.yaml names."""
+    """The administrator's address of an external server, when one is known."""
+    settings: ConnectionSettings = field(default_factory=ConnectionSettings)
     _engines: dict[Role, Engine] = field(default_factory=dict)
 
     def url(self, role: Role) -> str:
@@ -64,16 +61,21 @@ class Database:
     def engine(self, role: Role) -> Engine:
         """A pooled engine, one a role; connections are checked before use, so a restart is survived."""
         if role not in self._engines:
-            pool = {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 15, "pool_timeout": 30}
             # Values stay out of the errors that end in a log: they may be anything.
-            made = create_engine(self.address(role), hide_parameters=True, **pool)
+            made = create_engine(
+                self.address(role),
+                hide_parameters=True,
+                pool_pre_ping=True,
+                pool_timeout=30,
+                **pool_of(self.settings.governance),
+            )
             self._engines.setdefault(role, made)
         return self._engines[role]
 
     def in_database(self, name: str) -> Database:
         """The same server, another database of it: for tests, and to restore a backup beside the original."""
         admin = self.admin.set(database=name) if self.admin is not None else None
-        return Database(self.base.set(database=name), self.credentials, admin=admin)
+        return Database(self.base.set(database=name), self.credentials, admin=admin, settings=self.settings)
 
     def close(self) -> None:
         """Close the engines; stop the server when it was started here. Idempotent."""
@@ -85,10 +87,11 @@ class Database:
             self.server = self.keeper = None
 
     def address(self, role: Role) -> URL:
-        """The address of the database for a role, its password in it."""
+        """The address of the database for a role, its password and what libpq is to be told in it."""
         if role == "admin" and self.admin is not None:
-            return self.admin
-        return self.base.set(username=_USERS[role], password=getattr(self.credentials, role))
+            return self.settings.applied(self.admin, role)
+        own = self.base.set(username=_USERS[role], password=getattr(self.credentials, role))
+        return self.settings.applied(own, role)
 
     def __enter__(self) -> Self:
         return self
@@ -99,59 +102,33 @@ class Database:
         self.close()
 
 
-def open_database(spec: NodeSpec, paths: NodePaths, *, start: bool) -> Database:
-    """The node's database.
+def open_embedded(
+    *, data: Path, keys: Path, runtime_dir: Path, start: bool, settings: ConnectionSettings | None = None
+) -> Database:
+    """The server on the folder `data`.
 
-    With `start` (the caller holds the node's lock) the embedded server is started and everything in it is
-    brought about. Without, it must be running already: UnavailableError says how to start it. An external
-    server is reached either way, and set up with `start` alone.
+    With `start` (the caller holds the node's lock) it is started and everything in it is brought about.
+    Without, it must be running already: UnavailableError says how to start it.
     """
-    address = spec.database.address(os.environ)
-    if address is None:
-        return open_embedded(data=paths.postgres, keys=paths.keys, runtime_dir=paths.runtime_dir, start=start)
-    return open_external(address, keys=paths.keys, start=start)
-
-
-def open_embedded(*, data: Path, keys: Path, runtime_dir: Path, start: bool) -> Database:
-    """The server on the folder `data`; see `open_database`."""
+    connections = settings or ConnectionSettings()
     base = URL.create(
         "postgresql", database=DATABASE, query={"host": str(socket_dir(runtime_dir)), "port": "5432"}
     )
     passwords = keys / CREDENTIALS_FILE
     if not start:
-        return _attach(data, base, passwords)
+        return _attach(data, base, passwords, connections)
     if (data / "PG_VERSION").exists():
         load(passwords)  # a database whose passwords are lost is not given new ones in silence
     credentials = load_or_create(passwords)
     server = EmbeddedPostgres(data=data, runtime_dir=runtime_dir, admin_password=credentials.admin)
     keeper = PostgresKeeper(server)
     keeper.start()
-    database = Database(base, credentials, server, keeper)
+    database = Database(base, credentials, server, keeper, settings=connections)
     try:
         set_up(database, reset_passwords=True)
     except BaseException:
         database.close()
         raise
-    return database
-
-
-def open_external(address: str, *, keys: Path, start: bool) -> Database:
-    """A server elsewhere, by the address of a role that may make roles and schemas there."""
-    try:
-        admin = make_url(address).set(drivername="postgresql")
-        named = make_url(address).get_backend_name() in {"postgresql", "postgres"} and admin.database
-    except ArgumentError:
-        named = None
-    if not named:
-        raise InputError(
-            "database.url in node.yaml is not the address of a Postgres database.",
-            why="it is read as postgresql://user:password@host:port/database.",
-            remedy="Correct it, or leave it out for a Postgres of the node's own.",
-        )
-    base = admin.set(username=None, password=None)
-    database = Database(base, load_or_create(keys / CREDENTIALS_FILE), admin=admin)
-    if start:
-        set_up(database, reset_passwords=False)
     return database
 
 
@@ -167,8 +144,8 @@ def set_up(database: Database, *, reset_passwords: bool) -> None:
         raise UnavailableError(
             "The node's database cannot be set up.",
             why=str(error.orig).strip(),
-            remedy="See that Postgres runs, that its disk has room, and that the role of database.url may "
-            "create roles and schemas (or that the roles it finds have the passwords in the keys folder).",
+            remedy="See that Postgres runs, that its disk has room, and that the administrator may create "
+            "roles and schemas. If the node's roles were there before: phems db init --reset-passwords.",
         ) from error
 
 
@@ -182,7 +159,7 @@ def _provision(database: Database, name: str, passwords: Mapping[str, str], *, r
     provision.provision_schemas(admin)
 
 
-def _attach(data: Path, base: URL, passwords: Path) -> Database:
+def _attach(data: Path, base: URL, passwords: Path, settings: ConnectionSettings) -> Database:
     postmaster = running_postmaster(data)
     if postmaster is None or not postmaster.ready:
         raise UnavailableError(
@@ -190,4 +167,4 @@ def _attach(data: Path, base: URL, passwords: Path) -> Database:
             why=f"its database in {data} is not started.",
             remedy="phems serve",
         )
-    return Database(base, load(passwords))
+    return Database(base, load(passwords), settings=settings)

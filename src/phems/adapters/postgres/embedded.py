@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from phems.adapters.postgres.account import Account, account_for
@@ -57,14 +58,25 @@ SETTINGS = {
 
 
 class EmbeddedPostgres:
-    """One Postgres server on one folder. The caller holds the node's lock."""
+    """One Postgres server on one folder. The caller holds the node's lock.
 
-    def __init__(self, *, data: Path, runtime_dir: Path, admin_password: str) -> None:
+    `settings` are Postgres's own, in the place of those in `SETTINGS`.
+    """
+
+    def __init__(
+        self,
+        *,
+        data: Path,
+        runtime_dir: Path,
+        admin_password: str,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.data = data
         self.log = data.with_name(f"{data.name}.log")
         self.socket_dir = socket_dir(runtime_dir)
         self._runtime_dir = runtime_dir
         self._admin_password = admin_password
+        self._settings = {**SETTINGS, **(settings or {})}
         self._programs = programs()
         self._server: subprocess.Popen[bytes] | None = None
         self._log_start = 0
@@ -191,7 +203,7 @@ class EmbeddedPostgres:
 
     def _launch(self, account: Account) -> subprocess.Popen[bytes]:
         own = {"unix_socket_directories": str(self.socket_dir), "cluster_name": mark_of(self.data)}
-        settings = {**SETTINGS, **own}
+        settings = {**self._settings, **own}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))

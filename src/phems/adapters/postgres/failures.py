@@ -9,6 +9,7 @@ from psycopg2 import errorcodes
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from phems.adapters.postgres.reconnect import is_unreachable
 from phems.errors import UnavailableError
 
 _DISK_FULL = frozenset({errorcodes.DISK_FULL, errorcodes.INSUFFICIENT_RESOURCES, errorcodes.OUT_OF_MEMORY})
@@ -34,7 +35,7 @@ def database_failures() -> Iterator[None]:
             ) from error
         if code in _BUSY:
             raise _busy(str(error.orig).strip()) from error
-        if isinstance(error, OperationalError):
+        if isinstance(error, OperationalError) or is_unreachable(error):
             raise UnavailableError(
                 "The database cannot be reached; nothing was done.",
                 why=str(error.orig).strip(),

@@ -19,14 +19,14 @@ def check_reachable(governance: Engine) -> None:
         raise UnavailableError("Postgres takes no writes.", why="It is a standby, or set to read only.")
 
 
-def check_migrated(governance: Engine) -> None:
+def check_migrated(governance: Engine, *, remedy: str = "phems serve") -> None:
     """UnavailableError unless the schemas are those of this version of the node."""
     found, wanted = _scalar(governance, _VERSION), latest()
     if found != wanted:
         raise UnavailableError(
             "The database is not that of this version of the node.",
             why=f"Its migration is {found}, and the node needs {wanted}.",
-            remedy="phems serve",
+            remedy=remedy,
         )
 
 

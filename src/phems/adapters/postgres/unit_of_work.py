@@ -7,22 +7,28 @@ A transaction ends in this order, each step a reason not to take the next:
 3. The database commits: from here on the act has happened.
 4. The checkpoint is published by a rename. A crash between 3 and 4 leaves the older one, which the log
    still agrees with; the next act publishes a newer one.
+
+A connection that is lost before 3 means that nothing was done. Lost at 3, the log says what came of it: it
+holds the head that was signed, or it does not. See docs/adr/0031-when-the-database-is-away.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy.exc import DBAPIError
 
 from phems.adapters.clock import SystemClock
 from phems.adapters.postgres.failures import database_failures
+from phems.adapters.postgres.reconnect import is_unreachable, persistently, reconnecting
 from phems.adapters.postgres.stores.audit import PostgresAuditStore
 from phems.adapters.postgres.stores.users import PostgresUsersStore
-from phems.errors import ConflictError
+from phems.domain.audit import Head
+from phems.errors import ConflictError, PhemsError, UnavailableError
 from phems.services.checkpoints import CheckpointKeeper
 from phems.services.idempotency import present_claim
 from phems.services.ports.clock import Clock
@@ -40,6 +46,10 @@ if TYPE_CHECKING:
     from phems.adapters.postgres.stores.releases import PostgresReleasesStore
     from phems.adapters.postgres.stores.runs import PostgresRunsStore
     from phems.adapters.postgres.stores.second_factors import PostgresSecondFactorsStore
+
+T = TypeVar("T")
+WAITS_FOR_CONNECTION = 10.0
+"""Seconds that an act waits for a database that is away, before it is told so: a person may be waiting."""
 
 
 class PostgresTransaction:
@@ -161,25 +171,72 @@ class PostgresGovernance:
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
         """A unit of work; the steps are in the module's docstring."""
-        with database_failures(), self._engine.connect() as connection, connection.begin() as database:
+        with (
+            database_failures(),
+            reconnecting(self._engine.connect, patience=WAITS_FOR_CONNECTION) as connection,
+            connection.begin() as database,
+        ):
             work = PostgresTransaction(connection, self._clock)
             yield work
             _mark_key(work)  # 0
             keeper = self._checkpoints
             if keeper is None:
-                work.audit.flush()
+                self._commit(database, work.audit.flush())
                 return
             head = work.audit.flush(  # 1
                 before=lambda log, found: keeper.check(found, log, self._clock.now())
             )
             if head is None:
+                self._commit(database, head)
                 return
             prepared = keeper.prepare(head)  # 2
             try:
-                database.commit()  # 3
+                self._commit(database, head)  # 3
                 prepared.publish()  # 4
             finally:
                 prepared.discard()
+
+    def act(self, use_case: Callable[[PostgresTransaction], T]) -> T:
+        """A unit of work that is done again when the database went away before it was committed."""
+
+        def once() -> T:
+            with self.transaction() as work:
+                return use_case(work)
+
+        return reconnecting(once)
+
+    def _commit(self, database: RootTransaction, head: Head | None) -> None:
+        try:
+            database.commit()
+        except DBAPIError as error:
+            if not is_unreachable(error):
+                raise
+            if head is None:
+                raise _unknown("the connection to the database was lost as it was being completed.") from None
+            if not self._came_to(head):
+                raise
+
+    def _came_to(self, head: Head) -> bool:
+        """Whether the transaction that was to bring the log to this head did so; waits for its end."""
+
+        def ask() -> bool:
+            with self._engine.connect() as connection:
+                return PostgresAuditStore(connection, self._clock).came_to(head)
+
+        try:
+            return persistently(ask, patience=WAITS_FOR_CONNECTION)
+        except (DBAPIError, PhemsError) as error:
+            why = f"the database went away as it was being completed, and cannot be asked: {error}"
+            raise _unknown(why) from None
+
+
+def _unknown(why: str) -> UnavailableError:
+    # Without a cause: this is not to be done again by who does things again that were not done.
+    return UnavailableError(
+        "It is not known whether this was done.",
+        why=why,
+        remedy="Look before you do it again: phems audit tail",
+    )
 
 
 def _mark_key(work: PostgresTransaction) -> None:

@@ -8,8 +8,9 @@ or neither is. To record a refusal, append it in a transaction of its own before
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from phems.services.ports.approver_keys import ApproverKeyStore
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from phems.services.ports.users import UserStore
 
 __all__ = ["Governance", "Transaction"]
+
+T = TypeVar("T")
 
 
 class Transaction(Protocol):
@@ -84,5 +87,13 @@ class Governance(Protocol):
 
         Raises UnavailableError when the database cannot be reached or is full, IntegrityError when the
         audit log is shorter than, or differs from, what was signed: then no act is possible.
+        """
+        ...
+
+    def act(self, use_case: Callable[[Transaction], T]) -> T:
+        """`use_case` in a transaction of its own; again from its beginning, for a minute, while the database
+        is away and nothing of it was committed.
+
+        For what no person waits for. Nothing outside of the transaction may be done in it.
         """
         ...

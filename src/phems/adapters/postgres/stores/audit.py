@@ -100,7 +100,7 @@ class PostgresAuditStore:
         """
         if not self._drafts:
             return None
-        self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPEND_LOCK})
+        self._take_lock()
         head = self._stored_head()
         if before is not None:
             before(self, head)
@@ -121,6 +121,13 @@ class PostgresAuditStore:
     def head(self) -> Head:
         """The end of the log, this transaction's entries included."""
         return self.flush() or self._stored_head()
+
+    def came_to(self, head: Head) -> bool:
+        """Whether the log was ever at this head; waits for whoever is appending to it."""
+        self._take_lock()
+        query = text("SELECT hash FROM audit.entry WHERE seq = :seq")
+        found: str | None = self._connection.execute(query, {"seq": head.size}).scalar()
+        return found == head.hash
 
     def leaf(self, seq: int) -> Leaf | None:
         """The leaf of entry `seq` with the tree that it was appended to."""
@@ -173,6 +180,9 @@ class PostgresAuditStore:
         query = text(f"SELECT {_COLUMNS} FROM audit.entry {where} ORDER BY seq DESC LIMIT :count")  # noqa: S608
         rows = self._connection.execute(query, {**given, "count": count, "below": below}).all()
         return [_entry(row) for row in rows]
+
+    def _take_lock(self) -> None:
+        self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPEND_LOCK})
 
     def _stored_head(self) -> Head:
         row = self._connection.execute(_LAST).first()

@@ -1,0 +1,248 @@
+"""An external Postgres over TCP: set up once by an administrator, used without one, with TLS as asked."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from sqlalchemy import URL, text
+from tests.certificates import CertificateAuthority
+from tests.external_postgres import ExternalPostgres
+
+from phems.adapters.postgres.dagster_storage import open_storages
+from phems.adapters.postgres.database import Database
+from phems.adapters.postgres.failures import database_failures
+from phems.bootstrap import open_node
+from phems.bootstrap.database import open_database, set_up_database
+from phems.cli.__main__ import main
+from phems.domain.actors import LOCAL_OPERATOR
+from phems.errors import InputError, PhemsError, UnavailableError
+from phems.nodespec import load_node, node_paths
+
+
+@dataclass
+class NodeThere:
+    """A node.yaml whose database is on the external server."""
+
+    folder: Path
+    server: ExternalPostgres
+    database: str
+    section: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, **section: Any) -> NodeThere:
+        """Write node.yaml, with more in its section `database`."""
+        self.section = {"url": self.server.address(self.database), **section}
+        document = {
+            "version": 1,
+            "node": {"name": "n"},
+            "controller": {"name": "A hospital"},
+            "database": self.section,
+        }
+        (self.folder / "node.yaml").write_text(json.dumps(document))
+        return self
+
+    def open(self, *, start: bool = True) -> Database:
+        """Its database, as a serving node opens it."""
+        spec = load_node(self.folder)
+        return open_database(spec, node_paths(spec, self.folder), start=start)
+
+    def set_up(self, *, reset_passwords: bool = False) -> None:
+        """What `phems db init` does."""
+        spec = load_node(self.folder)
+        paths = node_paths(spec, self.folder)
+        set_up_database(spec, paths, self.server.admin(), reset_passwords=reset_passwords).close()
+
+
+@pytest.fixture(scope="module")
+def server(short_folder: Path) -> Iterator[ExternalPostgres]:
+    """One server for all tests of this module."""
+    with ExternalPostgres(short_folder / "external") as running:
+        yield running
+
+
+@pytest.fixture
+def new_node(server: ExternalPostgres, tmp_path: Path) -> Iterator[NodeThere]:
+    """A node whose database is not there yet, on a server that has none of its roles."""
+    node = NodeThere(tmp_path, server, f"n{secrets.token_hex(4)}").write()
+    yield node
+    with server.engine().connect() as admin:
+        admin.execute(text(f"DROP DATABASE IF EXISTS {node.database} WITH (FORCE)"))
+        for role in ("phems_owner", "phems_dagster", "phems_governance"):
+            admin.execute(text(f"DROP ROLE IF EXISTS {role}"))
+
+
+def scalar(database: Database, role: str, statement: str) -> Any:
+    with database.engine(role).connect() as connection:  # type: ignore[arg-type]
+        return connection.execute(text(statement)).scalar()
+
+
+def test_once_set_up_a_node_runs_without_an_administrator(
+    new_node: NodeThere, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Otherwise a node, or whoever breaks into it, holds the password of the whole server."""
+    monkeypatch.setenv("PHEMS_NODE", str(new_node.folder))
+    monkeypatch.setenv("PHEMS_DB_ADMIN", new_node.server.admin())
+    for _ in range(2):  # an upgrade does it again
+        assert main(["db", "init", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+    assert told["database"] == new_node.database
+    monkeypatch.delenv("PHEMS_DB_ADMIN")
+    with new_node.open() as database, open_node(new_node.folder) as node:
+        assert database.admin is None
+        node.audit.open()
+        assert node.audit.verify(LOCAL_OPERATOR).ok
+        open_storages(database.url("dagster")).close()  # its tables are its own to make
+        rights = "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user"
+        for role in ("owner", "dagster", "governance"):
+            assert scalar(database, role, rights) is False
+    keys = node_paths(load_node(new_node.folder), new_node.folder).keys
+    assert (keys.stat().st_mode & 0o777, (keys / "database.json").stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_a_node_whose_database_was_not_set_up_says_how(new_node: NodeThere) -> None:
+    """Otherwise an operator reads a traceback about a missing table."""
+    with pytest.raises(UnavailableError, match="was not set up") as raised:
+        new_node.open()
+    assert raised.value.remedy.startswith("phems db init")
+    new_node.set_up()
+    with new_node.open() as database, database.engine("owner").begin() as connection:
+        connection.execute(text("UPDATE governance.schema_version SET version_num = '0001'"))
+    with pytest.raises(UnavailableError, match="not that of this version") as outdated:
+        new_node.open()
+    assert outdated.value.remedy == "phems db init"
+
+
+def test_roles_whose_passwords_are_lost_are_given_others_when_that_is_asked_for(new_node: NodeThere) -> None:
+    """Otherwise a lost keys folder costs the database, or another node's roles are taken over in passing."""
+    new_node.set_up()
+    keys = node_paths(load_node(new_node.folder), new_node.folder).keys
+    (keys / "database.json").unlink()
+    with pytest.raises(UnavailableError, match="cannot be set up") as refused:
+        new_node.set_up()
+    assert "--reset-passwords" in refused.value.remedy
+    new_node.set_up(reset_passwords=True)
+    with new_node.open() as database:
+        assert scalar(database, "governance", "SELECT 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("database", "admin", "what"),
+    [
+        ({}, "postgresql://a:b@localhost/postgres", "a Postgres of its own"),
+        ({"url": "postgresql://localhost/phems"}, "postgresql://localhost/postgres", "names no user"),
+        ({"url": "postgresql://localhost/phems"}, "nonsense", "not the address"),
+    ],
+)
+def test_what_cannot_be_set_up_is_told(
+    tmp_path: Path, database: dict[str, str], admin: str, what: str
+) -> None:
+    """Each a slip that is made once."""
+    document = {"version": 1, "node": {"name": "n"}, "controller": {"name": "c"}, "database": database}
+    (tmp_path / "node.yaml").write_text(json.dumps(document))
+    spec = load_node(tmp_path)
+    with pytest.raises(InputError, match=what):
+        set_up_database(spec, node_paths(spec, tmp_path), admin, reset_passwords=False)
+
+
+def test_the_command_wants_an_administrator_and_a_folder(
+    new_node: NodeThere, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The two things that only a person can know."""
+    monkeypatch.delenv("PHEMS_DB_ADMIN", raising=False)
+    assert main(["--node", str(new_node.folder), "db", "init"]) == InputError.exit_code
+    assert "PHEMS_DB_ADMIN" in capsys.readouterr().err
+    assert main(["--node", "https://node.example", "db", "init", "--admin-url", "x"]) == InputError.exit_code
+    assert "where the node is" in capsys.readouterr().err
+
+
+def lets_in(address: URL) -> bool:
+    try:
+        psycopg2.connect(address.render_as_string(hide_password=False)).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+TLS_IN_USE = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+
+
+def test_tls_is_spoken_and_the_server_verified_as_the_node_spec_says(
+    new_node: NodeThere, tmp_path: Path
+) -> None:
+    """Otherwise metadata and passwords cross the network to whoever answers."""
+    ca = str(new_node.server.authority.certificate)
+    new_node.write(tls={"ca": ca}).set_up()  # verify-full
+    with new_node.open() as database:
+        for role in ("owner", "dagster", "governance"):
+            assert scalar(database, role, TLS_IN_USE) is True
+    with new_node.write(tls={"mode": "disable"}).open() as database:
+        assert scalar(database, "governance", TLS_IN_USE) is False
+    with new_node.write(tls={"mode": "require"}).open() as database:
+        assert scalar(database, "governance", TLS_IN_USE) is True
+
+    by_address = new_node.server.address(new_node.database, host="127.0.0.1")
+    with new_node.write(url=by_address, tls={"mode": "verify-ca", "ca": ca}).open() as database:
+        assert scalar(database, "governance", TLS_IN_USE) is True
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    other_ca = str(CertificateAuthority(foreign).certificate)
+    for told, refused in (
+        ("does not match host name", {"url": by_address, "tls": {"ca": ca}}),
+        ("certificate verify failed", {"tls": {"mode": "verify-ca", "ca": other_ca}}),
+        ("certificate verify failed", {"tls": {}}),  # the machine's CAs know nothing of this one
+    ):
+        with pytest.raises(PhemsError) as raised:
+            new_node.write(**refused).open()
+        assert told in str(raised.value)
+
+
+def test_the_nodes_own_certificate_is_shown_to_a_server_that_asks(
+    new_node: NodeThere, server: ExternalPostgres
+) -> None:
+    """Otherwise a server that wants certificates cannot be used."""
+    issued = server.authority.issue("node")
+    tls = {"ca": str(server.authority.certificate)}
+    new_node.write(tls=tls).set_up()
+    certified = {**tls, "certificate": str(issued.certificate), "key": str(issued.key)}
+    with server.engine(new_node.database).connect() as admin:
+        admin.execute(text("CREATE ROLE certified LOGIN PASSWORD 'a-password'"))
+        try:
+            for section, is_let_in in ((tls, False), (certified, True)):
+                with new_node.write(tls=section).open() as database:
+                    own = database.address("governance")
+                address = own.set(username="certified", password="a-password", database="postgres")
+                assert lets_in(address) is is_let_in
+        finally:
+            admin.execute(text("DROP ROLE certified"))
+
+
+def test_a_running_node_ends_statements_that_take_too_long_and_migrations_are_not_ended(
+    new_node: NodeThere,
+) -> None:
+    """Otherwise one query holds a connection for ever; and a long migration could never be run."""
+    new_node.set_up()
+    with new_node.open() as database:
+        for role, timeout in (("dagster", "1min"), ("governance", "1min"), ("owner", "0")):
+            assert scalar(database, role, "SHOW statement_timeout") == timeout
+    with new_node.write(statement_timeout=1).open() as database:
+        with pytest.raises(UnavailableError, match="too busy") as raised, database_failures():
+            scalar(database, "governance", "SELECT pg_sleep(30)")
+        assert "statement timeout" in raised.value.why
+
+
+def test_a_process_takes_no_more_connections_than_the_node_spec_says(new_node: NodeThere) -> None:
+    """Otherwise several workers use up the server's, and nobody else gets in."""
+    new_node.set_up()
+    with new_node.write(connections={"governance": 4, "engine": 4}).open() as database:
+        engine = database.engine("governance")
+        taken = [engine.connect() for _ in range(4)]
+        assert engine.pool.status().startswith("Pool size: 1 ")
+        assert "Current Checked out connections: 4" in engine.pool.status()
+        for connection in taken:
+            connection.close()
