@@ -1,8 +1,7 @@
-"""A Postgres that is not the node's: on a TCP port of this machine, with TLS by a CA of its own."""
+"""A Postgres that is not the node's: on a TCP port of this machine, and behind TLS on another."""
 
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 from types import TracebackType
@@ -11,17 +10,11 @@ from typing import Self
 from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.pool import NullPool
 from tests.certificates import CertificateAuthority
+from tests.tls_front import TlsFront
 
-from phems.adapters.postgres.account import account_for
 from phems.adapters.postgres.embedded import ADMIN, EmbeddedPostgres
 
 PASSWORD = "a-password-of-the-tests"
-# A server of the tests that wants a certificate of the role `certified`, besides its password.
-HBA = """
-local   all all                     scram-sha-256
-hostssl all certified 127.0.0.1/32  scram-sha-256 clientcert=verify-ca
-host    all all       127.0.0.1/32  scram-sha-256
-"""
 
 
 class ExternalPostgres:
@@ -31,28 +24,20 @@ class ExternalPostgres:
         folder.mkdir(mode=0o755, exist_ok=True)
         self.authority = CertificateAuthority(folder)
         # Not for 127.0.0.1: who asks for the address is answered by a certificate for another name.
-        issued = self.authority.issue("postgres", for_names=("localhost",))
-        hba = folder / "pg_hba.conf"
-        hba.write_text(HBA)
-        if os.geteuid() == 0:
-            account = account_for(folder / "data", must_reach=[])
-            for own in (issued.key, hba):
-                os.chown(own, account.uid, account.gid)
-        self.port = _free_port()
-        self.server = EmbeddedPostgres(
+        self._issued = self.authority.issue("postgres", for_names=("localhost",))
+        self.plain_port = _free_port()
+        self.tls: TlsFront
+        self._server = EmbeddedPostgres(
             data=folder / "data",
             runtime_dir=folder / "run",
             admin_password=PASSWORD,
-            settings={
-                "listen_addresses": "127.0.0.1",
-                "port": str(self.port),
-                "ssl": "on",
-                "ssl_cert_file": str(issued.certificate),
-                "ssl_key_file": str(issued.key),
-                "ssl_ca_file": str(self.authority.certificate),
-                "hba_file": str(hba),
-            },
+            settings={"listen_addresses": "127.0.0.1", "port": str(self.plain_port)},
         )
+
+    @property
+    def port(self) -> int:
+        """Where it takes connections with TLS, and without."""
+        return self.tls.port
 
     def admin(self, database: str = "postgres") -> str:
         """The address of its administrator."""
@@ -68,13 +53,15 @@ class ExternalPostgres:
         return create_engine(self.admin(database), poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
     def __enter__(self) -> Self:
-        self.server.start()
+        self._server.start()
+        self.tls = TlsFront(self.plain_port, self._issued, self.authority.certificate)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.server.stop()
+        self.tls.__exit__(None, None, None)
+        self._server.stop()
 
 
 def _free_port() -> int:

@@ -1,4 +1,6 @@
-"""A Postgres that is not the node's: started in the folder of the first argument, its address on a line.
+"""A Postgres that is not the node's: started in the folder of the first argument.
+
+Prints its address without a user, then that of its administrator.
 
 Runs until it is told to end.
 """
@@ -22,10 +24,11 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.start()
     try:
-        address = URL.create(
-            "postgresql", ADMIN, PASSWORD, database="phems", query={"host": str(server.socket_dir)}
-        )
-        sys.stdout.write(f"{address.render_as_string(hide_password=False)}\n")
+        where = {"host": str(server.socket_dir)}
+        address = URL.create("postgresql", database="phems", query=where)
+        administrator = URL.create("postgresql", ADMIN, PASSWORD, database="postgres", query=where)
+        for each in (address, administrator):
+            sys.stdout.write(f"{each.render_as_string(hide_password=False)}\n")
         sys.stdout.flush()
         signal.pause()
     finally:

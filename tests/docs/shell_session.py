@@ -21,8 +21,11 @@ import doc_pages
 from doc_pages import Block
 
 DOCUMENTED_PORT = "127.0.0.1:3000"
-# An address that no reader has either; the page's script has a real one in a variable.
-DOCUMENTED_DATABASE = "postgresql://phems_setup:secret@db.hospital.example/phems"
+# Addresses that no reader has either; the page's script has real ones in variables.
+DOCUMENTED_DATABASES = {
+    "postgresql://db.hospital.example/phems": "$ADDRESS",
+    "postgresql://postgres:secret@db.hospital.example/postgres": "$ADMIN_ADDRESS",
+}
 _MARK = "=== block"
 _REGISTRY = re.compile(r"(?i)(PIP|UV)_|https?_proxy$|no_proxy$|SSL_CERT_|REQUESTS_CA_")
 _HERE = Path(__file__).parent
@@ -89,9 +92,11 @@ class ShellSession:
         return "\n".join([*lines, _TAIL])
 
     def _at_home(self, text: str) -> str:
-        """The text with what stands for the reader's own address and database."""
+        """The text with what stands for the reader's own address and databases."""
         local = text.replace(DOCUMENTED_PORT, f"127.0.0.1:{self.port}")
-        return local.replace(DOCUMENTED_DATABASE, "$ADDRESS")
+        for documented, own in DOCUMENTED_DATABASES.items():
+            local = local.replace(documented, own)
+        return local
 
     @property
     def _memory(self) -> Path:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
-from sqlalchemy import URL, text
+from sqlalchemy import text
 from tests.certificates import CertificateAuthority
 from tests.external_postgres import ExternalPostgres
 
+from phems.adapters.postgres.connections import Role
 from phems.adapters.postgres.dagster_storage import open_storages
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.failures import database_failures
@@ -77,8 +77,11 @@ def new_node(server: ExternalPostgres, tmp_path: Path) -> Iterator[NodeThere]:
             admin.execute(text(f"DROP ROLE IF EXISTS {role}"))
 
 
-def scalar(database: Database, role: str, statement: str) -> Any:
-    with database.engine(role).connect() as connection:  # type: ignore[arg-type]
+ROLES: tuple[Role, ...] = ("owner", "dagster", "governance")
+
+
+def scalar(database: Database, role: Role, statement: str) -> Any:
+    with database.engine(role).connect() as connection:
         return connection.execute(text(statement)).scalar()
 
 
@@ -99,7 +102,7 @@ def test_once_set_up_a_node_runs_without_an_administrator(
         assert node.audit.verify(LOCAL_OPERATOR).ok
         open_storages(database.url("dagster")).close()  # its tables are its own to make
         rights = "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user"
-        for role in ("owner", "dagster", "governance"):
+        for role in ROLES:
             assert scalar(database, role, rights) is False
     keys = node_paths(load_node(new_node.folder), new_node.folder).keys
     assert (keys.stat().st_mode & 0o777, (keys / "database.json").stat().st_mode & 0o777) == (0o700, 0o600)
@@ -161,15 +164,11 @@ def test_the_command_wants_an_administrator_and_a_folder(
     assert "where the node is" in capsys.readouterr().err
 
 
-def lets_in(address: URL) -> bool:
-    try:
-        psycopg2.connect(address.render_as_string(hide_password=False)).close()
-    except psycopg2.OperationalError:
-        return False
-    return True
-
-
-TLS_IN_USE = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+def is_encrypted(node: NodeThere, role: Role) -> bool:
+    """Whether a new connection of a role is."""
+    with node.open(start=False) as database:
+        assert scalar(database, role, "SELECT 1") == 1
+    return node.server.tls.encrypted[-1]
 
 
 def test_tls_is_spoken_and_the_server_verified_as_the_node_spec_says(
@@ -177,21 +176,19 @@ def test_tls_is_spoken_and_the_server_verified_as_the_node_spec_says(
 ) -> None:
     """Otherwise metadata and passwords cross the network to whoever answers."""
     ca = str(new_node.server.authority.certificate)
+    new_node.server.tls.encrypted.clear()
     new_node.write(tls={"ca": ca}).set_up()  # verify-full
-    with new_node.open() as database:
-        for role in ("owner", "dagster", "governance"):
-            assert scalar(database, role, TLS_IN_USE) is True
-    with new_node.write(tls={"mode": "disable"}).open() as database:
-        assert scalar(database, "governance", TLS_IN_USE) is False
-    with new_node.write(tls={"mode": "require"}).open() as database:
-        assert scalar(database, "governance", TLS_IN_USE) is True
+    assert all(new_node.server.tls.encrypted)
+    for role in ROLES:
+        assert is_encrypted(new_node, role)
+    assert is_encrypted(new_node.write(tls={"mode": "require"}), "governance")
+    assert not is_encrypted(new_node.write(tls={"mode": "disable"}), "governance")
 
     by_address = new_node.server.address(new_node.database, host="127.0.0.1")
-    with new_node.write(url=by_address, tls={"mode": "verify-ca", "ca": ca}).open() as database:
-        assert scalar(database, "governance", TLS_IN_USE) is True
+    assert is_encrypted(new_node.write(url=by_address, tls={"mode": "verify-ca", "ca": ca}), "governance")
     foreign = tmp_path / "foreign"
     foreign.mkdir()
-    other_ca = str(CertificateAuthority(foreign).certificate)
+    other_ca = str(CertificateAuthority(foreign, "Another CA").certificate)
     for told, refused in (
         ("does not match host name", {"url": by_address, "tls": {"ca": ca}}),
         ("certificate verify failed", {"tls": {"mode": "verify-ca", "ca": other_ca}}),
@@ -202,24 +199,20 @@ def test_tls_is_spoken_and_the_server_verified_as_the_node_spec_says(
         assert told in str(raised.value)
 
 
-def test_the_nodes_own_certificate_is_shown_to_a_server_that_asks(
-    new_node: NodeThere, server: ExternalPostgres
-) -> None:
+def test_the_nodes_own_certificate_is_shown_to_a_server_that_asks(new_node: NodeThere) -> None:
     """Otherwise a server that wants certificates cannot be used."""
-    issued = server.authority.issue("node")
+    server = new_node.server
     tls = {"ca": str(server.authority.certificate)}
     new_node.write(tls=tls).set_up()
-    certified = {**tls, "certificate": str(issued.certificate), "key": str(issued.key)}
-    with server.engine(new_node.database).connect() as admin:
-        admin.execute(text("CREATE ROLE certified LOGIN PASSWORD 'a-password'"))
-        try:
-            for section, is_let_in in ((tls, False), (certified, True)):
-                with new_node.write(tls=section).open() as database:
-                    own = database.address("governance")
-                address = own.set(username="certified", password="a-password", database="postgres")
-                assert lets_in(address) is is_let_in
-        finally:
-            admin.execute(text("DROP ROLE certified"))
+    issued = server.authority.issue("node")
+    server.tls.wants_certificates(True)
+    try:
+        with pytest.raises(PhemsError):
+            new_node.open()
+        certified = {**tls, "certificate": str(issued.certificate), "key": str(issued.key)}
+        assert is_encrypted(new_node.write(tls=certified), "governance")
+    finally:
+        server.tls.wants_certificates(False)
 
 
 def test_a_running_node_ends_statements_that_take_too_long_and_migrations_are_not_ended(
@@ -228,8 +221,8 @@ def test_a_running_node_ends_statements_that_take_too_long_and_migrations_are_no
     """Otherwise one query holds a connection for ever; and a long migration could never be run."""
     new_node.set_up()
     with new_node.open() as database:
-        for role, timeout in (("dagster", "1min"), ("governance", "1min"), ("owner", "0")):
-            assert scalar(database, role, "SHOW statement_timeout") == timeout
+        shown = {role: scalar(database, role, "SHOW statement_timeout") for role in ROLES}
+    assert shown == {"dagster": "1min", "governance": "1min", "owner": "0"}
     with new_node.write(statement_timeout=1).open() as database:
         with pytest.raises(UnavailableError, match="too busy") as raised, database_failures():
             scalar(database, "governance", "SELECT pg_sleep(30)")

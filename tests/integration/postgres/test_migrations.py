@@ -10,7 +10,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from phems.adapters.postgres import provision
-from phems.adapters.postgres.database import Database, open_external, set_up
+from phems.adapters.postgres.database import Database, set_up
+from phems.adapters.postgres.external import open_external
 from phems.adapters.postgres.migrate import latest, migrate
 from phems.errors import InputError, UnavailableError
 

@@ -70,7 +70,7 @@ def lasting(interface: type, *, adds: Mapping[str, Found], own: Collection[str] 
     def decorate(storage: S) -> S:
         for name in dir(interface):
             method = getattr(storage, name)
-            if name.startswith("_") or name in own or not _is_plain_method(storage, name):
+            if name.startswith("_") or name in own or not _asks_database(storage, interface, name):
                 continue
             setattr(storage, name, _adding(method, adds[name]) if name in adds else _again(method))
         return storage
@@ -78,9 +78,11 @@ def lasting(interface: type, *, adds: Mapping[str, Found], own: Collection[str] 
     return decorate
 
 
-def _is_plain_method(storage: type, name: str) -> bool:
+def _asks_database(storage: type, interface: type, name: str) -> bool:
+    # What the interface does itself, it does by its other methods.
     member = inspect.getattr_static(storage, name)
-    return inspect.isfunction(member) and not inspect.isgeneratorfunction(inspect.unwrap(member))
+    is_inherited = member is inspect.getattr_static(interface, name)
+    return inspect.isfunction(member) and not inspect.isgeneratorfunction(member) and not is_inherited
 
 
 def _again(method: Callable[..., Any]) -> Callable[..., Any]:
