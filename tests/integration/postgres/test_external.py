@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from sqlalchemy import text
 from tests.certificates import CertificateAuthority
@@ -223,6 +224,13 @@ def test_a_running_node_ends_statements_that_take_too_long_and_migrations_are_no
     with new_node.open() as database:
         shown = {role: scalar(database, role, "SHOW statement_timeout") for role in ROLES}
     assert shown == {"dagster": "1min", "governance": "1min", "owner": "0"}
+    # The driver reads an address otherwise than SQLAlchemy does; and one may have options of its own.
+    url = f"{new_node.section['url']}?options=-c%20work_mem=8MB"
+    with new_node.write(url=url).open() as database, psycopg2.connect(database.url("dagster")) as plain:
+        for name, value in (("statement_timeout", "1min"), ("work_mem", "8MB")):
+            cursor = plain.cursor()
+            cursor.execute(f"SHOW {name}")
+            assert cursor.fetchone() == (value,)
     with new_node.write(statement_timeout=1).open() as database:
         with pytest.raises(UnavailableError, match="too busy") as raised, database_failures():
             scalar(database, "governance", "SELECT pg_sleep(30)")

@@ -47,7 +47,7 @@ class ConnectionSettings:
         words = {**_LIVENESS, **self.tls}
         if role in RUNTIME_ROLES:
             given = address.query.get("options", "")
-            timeout = f"-c statement_timeout={self.statement_timeout}s"
+            timeout = f"--statement_timeout={self.statement_timeout}s"
             words["options"] = f"{given} {timeout}".strip()
         return address.update_query_dict(words)
 

@@ -56,7 +56,8 @@ class Database:
 
     def url(self, role: Role) -> str:
         """A libpq address with the role's password, for psycopg2 and Dagster's storage. Keep it secret."""
-        return self.address(role).render_as_string(hide_password=False)
+        address, mark, query = self.address(role).render_as_string(hide_password=False).partition("?")
+        return address + mark + query.replace("+", "%20")  # libpq does not take a plus for a space
 
     def engine(self, role: Role) -> Engine:
         """A pooled engine, one a role; connections are checked before use, so a restart is survived."""
