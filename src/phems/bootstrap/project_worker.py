@@ -24,7 +24,6 @@ from phems.adapters.celery.messages import MessageSigner
 from phems.adapters.host_plans import HostPlans, asset_prefix, limits_of
 from phems.adapters.open_files import allow_many
 from phems.adapters.postgres.dagster_storage import open_storages
-from phems.adapters.postgres.database import open_database
 from phems.adapters.postgres.notifications import Notifications
 from phems.adapters.postgres.step_leases import PostgresWorkerLeases
 from phems.adapters.runtime_dir import ensure_runtime_dir
@@ -32,6 +31,7 @@ from phems.adapters.sandbox.verified import VerifiedCode
 from phems.bootstrap.brokers import broker_access, message_key
 from phems.bootstrap.channels import CODE_CHANNEL, KILL_CHANNEL, POLICY_CHANNEL
 from phems.bootstrap.control_plane import Record, choose_sandbox
+from phems.bootstrap.database import open_database
 from phems.bootstrap.node import Node
 from phems.bootstrap.served_code import RunnableCode
 from phems.domain.actors import NODE
@@ -79,7 +79,7 @@ class ProjectWorker:
         record = Record(node)
         self._runnable = RunnableCode(node, record)
         leases = PostgresWorkerLeases(database.engine("dagster"), self.facts)
-        storages = open_storages(database.url("dagster"))
+        storages = open_storages(database.url("dagster"), connections=spec.database.connections.engine)
         stack.callback(storages.close)
         storage_socket = paths.runtime_dir / "storage.sock"
         self._plane = WorkerPlane(

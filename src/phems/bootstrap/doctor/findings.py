@@ -10,7 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from phems.adapters.node_check import is_running
-from phems.adapters.postgres.database import CREDENTIALS_FILE, Database, open_database
+from phems.adapters.postgres.database import CREDENTIALS_FILE, Database
+from phems.bootstrap.database import open_database
 from phems.errors import UnavailableError
 from phems.nodespec import Document, NodePaths, NodeSpec
 
@@ -95,7 +96,7 @@ class Patient:
             raise UnavailableError(
                 "The node's roles have no passwords.",
                 why=f"{keys} does not exist: the database was never set up from here.",
-                remedy="phems serve sets it up; or restore the keys folder from a backup",
+                remedy="phems db init; or restore the keys folder from a backup",
             )
         else:
             found = open_database(self.spec, self.paths, start=False)
