@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from phems.adapters.postgres.database import Database, Role
+from phems.adapters.postgres.connections import Role
+from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.failures import database_failures
 
 CONNECT_SECONDS = 5

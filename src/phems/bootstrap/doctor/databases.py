@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 
 from phems.adapters.postgres import node_state
-from phems.adapters.postgres.database import Role
+from phems.adapters.postgres.connections import Role
 from phems.adapters.postgres.role_facts import role_facts
 from phems.bootstrap.doctor.findings import Patient, Seen, failed, ok, skipped, warning
 from phems.nodespec.gateway_rules import is_loopback
