@@ -75,13 +75,15 @@ def look_at_keys(patient: Patient) -> Iterator[Seen]:
     if keys.stat().st_uid != os.geteuid():
         yield failed(f"{keys} belongs to user {keys.stat().st_uid}", f"chown -R {os.geteuid()} {keys}")
         return
-    private = [path for path in (keys, *sorted(keys.rglob("*"))) if not path.name.endswith(PUBLIC)]
+    # What lies below is behind the folder itself; a file is moved and copied with its own mode.
+    files = [path for path in sorted(keys.rglob("*")) if not path.is_dir()]
+    private = [keys, *(path for path in files if not path.name.endswith(PUBLIC))]
     open_ = [path for path in private if path.lstat().st_mode & GROUP_AND_OTHERS]
     for path in open_:
         remedy = f"chmod go-rwx {path}; whoever could read it may have: make new keys if that matters"
         yield failed(f"{path} is open to others ({stat.filemode(path.lstat().st_mode)})", remedy)
     if not open_:
-        yield ok(f"{len(private) - 1} files and folders, for this user alone")
+        yield ok(f"{len(private) - 1} secret files, for this user alone")
 
 
 def _writable(folder: Path) -> Iterator[Seen]:
