@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import stat
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
+from kombu.exceptions import OperationalError
 from tests.integration.broker.server_node import PROJECTS, ServerNode
 
+from phems.adapters.celery.app import BrokerAccess, make_app
+from phems.adapters.celery.messages import MessageSigner
 from phems.adapters.rabbitmq.connection import server_reached
-from phems.adapters.rabbitmq.logins import BrokerLogin, load_login, login_file
+from phems.adapters.rabbitmq.logins import BrokerLogin, amqp_url, load_login, login_file
 from phems.adapters.rabbitmq.management import ManagementApi, parse_admin_url
 from phems.cli.__main__ import main
 from phems.errors import InputError, NotFoundError, UnavailableError
@@ -149,6 +153,22 @@ def test_tls_is_held_to_the_certificates_that_node_yaml_names(node: ServerNode) 
         server_reached(broker, heart)
     with pytest.raises(UnavailableError, match="certificates in"):
         server_reached(broker, heart, node.folder / "node.yaml")
+
+
+def test_workers_send_and_take_nothing_where_the_broker_is_another_by_its_certificate(
+    node: ServerNode,
+) -> None:
+    """A certificate of the hospital's own authority is not yet the broker's."""
+    node.init()
+    for place, is_named in (("127.0.0.1", True), ("127.1", False)):  # the same address, by two names
+        broker = Broker(url=f"amqps://{place}:{node.rabbitmq.tls_port}", management=node.rabbitmq.management)
+        url = amqp_url(broker, login_of(node, HEART))
+        app = make_app(BrokerAccess(HEART, url, str(node.rabbitmq.certificate)), MessageSigner(b"a key"))
+        with (
+            app.connection_for_write() as connection,
+            nullcontext() if is_named else pytest.raises(OperationalError, match="certificate verify failed"),
+        ):
+            connection.ensure_connection(max_retries=1, interval_start=0)
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ ILLS: list[list[Ill]] = [
         (name_no_provider, "identity provider", State.FAILED, "does not answer", "identity.oidc"),
         (lose_repo, f"repos and data: projects.{HEART}.code.repo", State.FAILED, "not exist", ""),
         (expire_certificate, "tls", State.FAILED, "has expired", "renewed"),
-        (go_back_a_migration, "migrations", State.FAILED, "Its migration is 0001", "phems serve"),
+        (go_back_a_migration, "migrations", State.FAILED, "Its migration is 0001", "phems db init"),
         (give_rights, "database roles: phems_dagster", State.FAILED, "enters governance", "REVOKE"),
         (let_audit_be_rewritten, "database roles: phems_governance", State.FAILED, "rewrites", "REVOKE"),
     ],
@@ -176,11 +176,17 @@ ILLS: list[list[Ill]] = [
         (name_another_page, "broker management", State.FAILED, "it answers 404", "broker.management"),
         (lose_secret, "identity provider", State.FAILED, "NO_SUCH_VARIABLE is not set", "export"),
         (nearly_expire_certificate, "tls", State.WARNING, "is valid until", "renewed"),
-        (lose_rights, "database roles: phems_governance", State.FAILED, "may not enter audit", "phems serve"),
+        (
+            lose_rights,
+            "database roles: phems_governance",
+            State.FAILED,
+            "may not enter audit",
+            "phems db init",
+        ),
     ],
     [
         (name_no_broker, f"broker: {HEART}", State.FAILED, "cannot be reached", "broker.url"),
-        (lose_passwords, "postgres", State.FAILED, "have no passwords", "phems serve"),
+        (lose_passwords, "postgres", State.FAILED, "have no passwords", "phems db init"),
     ],
 ]
 NEED_POSTGRES = {"database roles", "migrations", "clock"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from celery import Celery
 from kombu import Exchange, Queue
 
 from phems.adapters.celery.messages import SERIALIZER, MessageSigner
+from phems.adapters.rabbitmq.connection import tls_options
 
 QUEUE = "steps"
 PRIORITIES = 10
@@ -34,7 +36,7 @@ def make_app(access: BrokerAccess, signer: MessageSigner) -> Celery:
     app = Celery(f"phems.{access.project}", set_as_current=False)
     app.conf.update(
         broker_url=access.url,
-        broker_use_ssl={"ca_certs": access.ca} if access.ca else None,
+        broker_use_ssl=tls_options(access.url, Path(access.ca) if access.ca else None),
         broker_connection_timeout=CONNECT_SECONDS,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

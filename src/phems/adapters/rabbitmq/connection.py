@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import amqp
 
@@ -16,12 +17,13 @@ from phems.nodespec import Broker
 TIMEOUT_SECONDS = 5.0
 
 
-def tls_options(broker: Broker, ca: Path | None) -> dict[str, Any] | None:
-    """What AMQP clients are told of TLS, None without it: the broker proves to be who node.yaml names."""
-    if not broker.is_tls:
+def tls_options(url: str, ca: Path | None) -> dict[str, Any] | None:
+    """What AMQP clients are told of TLS, None without it: the broker proves to be who its address names."""
+    parts = urlsplit(url)
+    if parts.scheme != "amqps":
         return None
     # Named here, for a client that is told of no name checks none.
-    options = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": broker.host}
+    options = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": parts.hostname}
     return options if ca is None else {**options, "ca_certs": str(ca)}
 
 
@@ -38,7 +40,7 @@ def server_reached(broker: Broker, login: BrokerLogin, ca: Path | None = None) -
         userid=login.user,
         password=login.password,
         virtual_host=login.vhost,
-        ssl=tls_options(broker, ca) or False,
+        ssl=tls_options(broker.url, ca) or False,
         connect_timeout=TIMEOUT_SECONDS,
         read_timeout=TIMEOUT_SECONDS,
         write_timeout=TIMEOUT_SECONDS,

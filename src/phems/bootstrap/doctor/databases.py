@@ -41,7 +41,7 @@ def look_at_postgres(patient: Patient) -> Iterator[Seen]:
     else:
         yield ok(f"Postgres {facts.version} at {where}")
     if facts.server is not None and not is_loopback(facts.server) and not facts.is_tls:
-        remedy = "Add ?sslmode=verify-full to database.url, and TLS to the server"
+        remedy = "Write database.tls in node.yaml, and have the server speak TLS"
         yield warning("metadata crosses the network in the clear", remedy)
     left = facts.most_connections - facts.connections
     if left < FEW_CONNECTIONS:
@@ -70,7 +70,7 @@ def look_at_roles(patient: Patient) -> Iterator[Seen]:
             yield failed(f"may more than it needs: {', '.join(beyond)}", remedy, about=facts.name)
         elif missing:
             what = f"may not enter {', '.join(missing)}"
-            yield failed(what, "phems serve sets rights anew, as the role of database.url", about=facts.name)
+            yield failed(what, f"{_set_up(patient)} gives the rights anew", about=facts.name)
         else:
             yield ok(f"enters {', '.join(sorted(facts.enters))} alone", about=facts.name)
 
@@ -80,7 +80,7 @@ def look_at_migrations(patient: Patient) -> Iterator[Seen]:
     if patient.database is None:
         yield skipped(NOT_THERE)
         return
-    node_state.check_migrated(patient.database.engine("governance"))
+    node_state.check_migrated(patient.database.engine("governance"), remedy=_set_up(patient))
     yield ok("the schemas are those of this version")
 
 
@@ -100,3 +100,8 @@ def look_at_clock(patient: Patient) -> Iterator[Seen]:
         yield warning(told, remedy)
     else:
         yield ok("Postgres and this machine agree within a second")
+
+
+def _set_up(patient: Patient) -> str:
+    """What brings about roles, rights and migrations."""
+    return "phems serve" if patient.spec.database.url is None else "phems db init"
