@@ -84,7 +84,8 @@ class HostPlans:
         host_dir = self._paths.runtime_dir / "hosts" / name
         capability_dir = self._paths.runtime_dir / "capabilities" / name
         artifacts = self._paths.artifacts(project)
-        for folder in (host_dir, capability_dir, artifacts):
+        fetched = self._paths.fetched(project) if spec.storage.s3 is not None else None
+        for folder in filter(None, (host_dir, capability_dir, artifacts, fetched)):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         python = found.environment.python
         return HostPlan(
@@ -104,6 +105,7 @@ class HostPlans:
             sources=self._sources(spec, found),
             limits=limits_of(found),
             variables=dict(found.environment.variables),
+            fetched_dir=fetched,
         )
 
     def _sources(self, spec: NodeSpec, project: Project) -> dict[str, tuple[Path, str]]:

@@ -84,6 +84,7 @@ def build_control_plane(
             projects=settings,
             register_output=record.output,
             audit_refusal=record.refused_call,
+            values=node.files.shared,
             home=paths.data_dir / "dagster",
             logs=paths.logs,
             storage_socket=storage_socket,

@@ -24,6 +24,7 @@ from phems.services.membership import RolesInForce, current_authority
 if TYPE_CHECKING:
     from phems.adapters.approver_keys import FolderApproverKeys
     from phems.adapters.postgres.engine_run_history import PostgresEngineRunHistory
+    from phems.bootstrap.storage import NodeFiles
     from phems.services.approval_signatures import ApprovalSignatures
     from phems.services.approver_keys import ApproverKeyRegister
     from phems.services.audit import AuditLog
@@ -300,24 +301,27 @@ class Node:
     @cached_property
     def outputs(self) -> Outputs:
         """Outputs of runs."""
-        from phems.adapters.files.artifact_areas import FolderArtifactAreas
         from phems.services.outputs import Outputs
 
-        areas = FolderArtifactAreas(self.paths.data_dir / "artifacts")
-        return Outputs(self.governance, areas, self.access, self.clock)
+        return Outputs(self.governance, self.files.artifacts, self.access, self.clock)
+
+    @cached_property
+    def files(self) -> NodeFiles:
+        """What steps wrote, what is frozen, and what was released: in folders or buckets."""
+        from phems.bootstrap.storage import NodeFiles
+
+        return NodeFiles(self.spec, self.paths, self.clock)
 
     @cached_property
     def output_checks(self) -> OutputChecks:
         """What machines find about files on their way out."""
-        from phems.adapters.files.artifact_areas import FolderArtifactAreas
-        from phems.adapters.files.frozen_files import FolderFrozenFiles
         from phems.adapters.output_check_runner import SandboxedCheckRunner
         from phems.services.output_checks import OutputChecks
 
         return OutputChecks(
             self.governance,
-            FolderArtifactAreas(self.paths.data_dir / "artifacts"),
-            FolderFrozenFiles(self.paths.data_dir / "releases"),
+            self.files.artifacts,
+            self.files.frozen,
             SandboxedCheckRunner(),
             self.access,
         )
@@ -325,20 +329,17 @@ class Node:
     @cached_property
     def releases(self) -> Releases:
         """Release requests."""
-        from phems.adapters.files.artifact_areas import FolderArtifactAreas
-        from phems.adapters.files.frozen_files import FolderFrozenFiles
-        from phems.adapters.files.release_zone import FolderReleaseZone
         from phems.services.releases import Releases
         from phems.services.vote_signatures import VoteSignatures
 
         return Releases(
             self.governance,
-            FolderArtifactAreas(self.paths.data_dir / "artifacts"),
-            FolderFrozenFiles(self.paths.data_dir / "releases"),
-            FolderReleaseZone(self.paths.release_zone),
+            self.files.artifacts,
+            self.files.frozen,
+            self.files.release_zone,
             self.access,
             self.clock,
-            code=FolderArtifactAreas(self.paths.data_dir / "code"),
+            code=self.files.code,
             checks=self.output_checks,
             signatures=VoteSignatures(self.approval_signatures),
         )
@@ -347,11 +348,9 @@ class Node:
     def file_views(self) -> FileViews:
         """Files of release requests, for people to look at."""
         from phems.adapters.file_viewer import SandboxedFileViewer
-        from phems.adapters.files.frozen_files import FolderFrozenFiles
         from phems.services.file_views import FileViews
 
-        frozen = FolderFrozenFiles(self.paths.data_dir / "releases")
-        return FileViews(self.releases, frozen, SandboxedFileViewer(), self.access)
+        return FileViews(self.releases, self.files.frozen, SandboxedFileViewer(), self.access)
 
     @cached_property
     def runs(self) -> Runs:
@@ -396,8 +395,6 @@ class Node:
     def publisher(self) -> Publisher:
         """Moves approved requests to the release zone."""
         from phems import __version__
-        from phems.adapters.files.frozen_files import FolderFrozenFiles
-        from phems.adapters.files.release_zone import FolderReleaseZone
         from phems.adapters.postgres.engine_runs import PostgresEngineRuns
         from phems.adapters.release_package.dsse import DssePackageSigner
         from phems.adapters.release_package.readme import write_readme
@@ -408,8 +405,8 @@ class Node:
 
         return Publisher(
             self.governance,
-            FolderFrozenFiles(self.paths.data_dir / "releases"),
-            FolderReleaseZone(self.paths.release_zone),
+            self.files.frozen,
+            self.files.release_zone,
             PackageParts(
                 NodeIdentity(self.spec.node.name, self.spec.controller.name, __version__),
                 DssePackageSigner(self.release_key),
@@ -430,11 +427,9 @@ class Node:
     @cached_property
     def deliveries(self) -> Deliveries:
         """Released packages, handed to coordinators."""
-        from phems.adapters.files.release_zone import FolderReleaseZone
         from phems.services.deliveries import Deliveries
 
-        zone = FolderReleaseZone(self.paths.release_zone)
-        return Deliveries(self.governance, zone, self.coordinators.projects)
+        return Deliveries(self.governance, self.files.release_zone, self.coordinators.projects)
 
     @cached_property
     def health(self) -> NodeHealth:

@@ -52,6 +52,21 @@ class OutputRegistrar(Protocol):
         ...
 
 
+class SharedValues(Protocol):
+    """Values of the artifact area that machines share: kept for all of them, and found on any.
+
+    Only in a node whose machines share no folder; paths are relative to the artifact area, below `io/`.
+    """
+
+    def keep(self, relative_path: str) -> None:
+        """Return when the file that this step has written is what every machine finds. Idempotent."""
+        ...
+
+    def find(self, relative_path: str) -> Path | None:
+        """Where this process can read the value that was last kept; `None` when there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """One project's surroundings inside a node."""
@@ -64,6 +79,8 @@ class Runtime:
     sources: Mapping[str, SourceInfo]
     """The granted data sources by name; one that is not in here is not granted."""
     outputs: OutputRegistrar
+    values: SharedValues | None = None
+    """`None` where the artifact area is one folder for all."""
 
 
 _runtime: Runtime | None = None

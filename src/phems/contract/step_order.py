@@ -62,6 +62,8 @@ class HostOrder:
     limits: ResourceLimits
     asset_prefix: str
     variables: dict[str, str] = field(default_factory=dict)
+    fetched_dir: str | None = None
+    """Where values lie that other machines wrote; None where machines share the artifact area itself."""
 
     def to_json(self) -> str:
         """The document."""

@@ -34,7 +34,13 @@ from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
 from phems.engine.sandbox import HostPlan, SandboxLauncher
 from phems.engine.step_queue import StepQueue
-from phems.engine.storage_service import OutputRegister, RefusalAudit, ServiceParts, StorageService
+from phems.engine.storage_service import (
+    OutputRegister,
+    RefusalAudit,
+    ServiceParts,
+    StorageService,
+    ValueStore,
+)
 from phems.engine.worker import Worker, WorkerParts
 from phems.engine.workspace import NodeWorkspace
 
@@ -84,6 +90,7 @@ class ControlPlaneParts:
     """Carries steps to workers elsewhere; None: they run in this process."""
     leader: Leader | None = None
     """Who drives while this process does not; None: it is always this one."""
+    values: ValueStore | None = None
     with_daemons: bool = True
 
 
@@ -131,6 +138,7 @@ class ControlPlane:
                 host_is_live=self.hosts.is_live,
                 register_output=parts.register_output,
                 audit_refusal=parts.audit_refusal,
+                values=parts.values,
             ),
         )
         self.workspace = NodeWorkspace(

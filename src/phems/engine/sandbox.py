@@ -39,6 +39,7 @@ class HostPlan:
     sources: Mapping[str, tuple[Path, str]]
     limits: ResourceLimits
     variables: Mapping[str, str] = field(default_factory=dict)
+    fetched_dir: Path | None = None
 
 
 class HostProcess(Protocol):

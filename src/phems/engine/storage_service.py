@@ -53,6 +53,18 @@ class OutputRegister(Protocol):
         ...
 
 
+class ValueStore(Protocol):
+    """Keeps the values of a project's steps where every machine of the node finds them."""
+
+    def keep(self, project: str, path: str) -> None:
+        """Store the value that lies at `path` of this machine's artifact folder of the project."""
+        ...
+
+    def find(self, project: str, path: str) -> str | None:
+        """See that it is at hand here: where, below what is fetched, or empty for the artifact folder."""
+        ...
+
+
 class RefusalAudit(Protocol):
     """Writes the audit entry of a refused call."""
 
@@ -72,6 +84,7 @@ class ServiceParts:
     host_is_live: Callable[[str, str], bool]
     register_output: OutputRegister
     audit_refusal: RefusalAudit
+    values: ValueStore | None = None
 
 
 @dataclass
@@ -238,6 +251,8 @@ class StorageService:
             return self._renew(scope)
         if storage == "outputs" and method == "register":
             return self._parts.register_output(scope.capability, *_output_and_declaration(args))
+        if storage == "values" and method in {"keep", "find"}:
+            return self._value(scope.capability, method, args)
         rule = RULES.get(storage, {}).get(method)
         if rule is None:
             raise errors.RefusedError(
@@ -252,6 +267,16 @@ class StorageService:
         rule.confine(scope, arguments)
         result = getattr(asked, method)(**arguments)
         return rule.keep(scope, result) if rule.keep else result
+
+    def _value(self, capability: Capability, method: str, args: list[Any]) -> str | None:
+        values = self._parts.values
+        if values is None or capability.kind != "step":
+            raise errors.RefusedError("Only a step can keep and find values, where machines share a bucket.")
+        match args:
+            case [str(path)]:
+                ask = values.keep if method == "keep" else values.find
+                return ask(capability.project, path)
+        raise errors.InputError("A value is kept and found by its path.")
 
     def _storage(self, storage: str) -> Any:
         instance = self._parts.instance

@@ -24,15 +24,37 @@ class WallOutputs:
         return RegisteredOutput(**answer)
 
 
+class WallValues:
+    """Has the node keep and fetch values; `artifact_dir` and `fetched_dir` are as this process sees them."""
+
+    def __init__(self, client: StorageClient, artifact_dir: Path, fetched_dir: Path) -> None:
+        self._client = client
+        self._artifact_dir = artifact_dir
+        self._fetched_dir = fetched_dir
+
+    def keep(self, relative_path: str) -> None:
+        """See `SharedValues`."""
+        self._client.call("values", "keep", (relative_path,), {})
+
+    def find(self, relative_path: str) -> Path | None:
+        """See `SharedValues`."""
+        found = self._client.call("values", "find", (relative_path,), {})
+        if found is None:
+            return None
+        return self._fetched_dir / found if found else self._artifact_dir / relative_path
+
+
 def node_runtime(host: HostOrder, client: StorageClient) -> Runtime:
     """The runtime of a step process."""
+    artifact_dir = Path(host.artifact_dir)
     return Runtime(
         project=host.project,
         data_dir=Path(host.data_dir),
-        artifact_dir=Path(host.artifact_dir),
+        artifact_dir=artifact_dir,
         sources={
             name: SourceInfo(path=Path(source["path"]), format=source["format"])
             for name, source in host.sources.items()
         },
         outputs=WallOutputs(client),
+        values=WallValues(client, artifact_dir, Path(host.fetched_dir)) if host.fetched_dir else None,
     )

@@ -8,11 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from phems.nodespec.base import Section
-from phems.nodespec.names import FromEnvironment, Name, PathText, StrictInt, refuse
+from phems.nodespec.names import Bucket, FromEnvironment, Name, PathText, StrictInt, refuse
 
 _ORIGIN = r"[^\s+\x00-\x1f]{1,200}"
 _URL = r"https?://[^\s\x00-\x1f]{1,1000}"
-_BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _PREFIX = r"([A-Za-z0-9!_.*'()-]+/)*"
 
 
@@ -32,16 +31,6 @@ def _url(value: str) -> str:
             f"{value[:80]!r} is not an address of a web service",
             why="checkpoints are sent by http or https",
             remedy="write it as in https://witness.example/checkpoints",
-        )
-    return value
-
-
-def _bucket(value: str) -> str:
-    if re.fullmatch(_BUCKET, value) is None:
-        raise refuse(
-            f"{value[:80]!r} is not the name of a bucket",
-            why="a bucket has 3 to 63 small letters, digits, dots and dashes",
-            remedy="write the name alone, without s3://",
         )
     return value
 
@@ -79,7 +68,7 @@ class WebhookAnchor(Section):
 class S3Anchor(Section):
     """A bucket with object lock."""
 
-    bucket: Annotated[str, AfterValidator(_bucket), Field(description="The bucket's name.")]
+    bucket: Bucket = Field(description="The bucket's name.")
     prefix: Annotated[
         str, AfterValidator(_prefix), Field(description="What the objects' keys begin with.")
     ] = ""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -43,11 +44,16 @@ def known_keys(loc: Loc) -> list[str]:
     for part in loc:
         if _is_model(kind):
             field = kind.model_fields.get(str(part))
-            kind = None if field is None else field.annotation
+            kind = None if field is None else _without_none(field.annotation)
         else:
             # dict[Name, Project] and tuple[DataGrant, ...] both hold one model among their arguments.
             kind = next(filter(_is_model, get_args(kind)), None)
     return list(kind.model_fields) if _is_model(kind) else []
+
+
+def _without_none(kind: Any) -> Any:
+    """`Oidc` for `Oidc | None`: a section that may be unset has keys all the same."""
+    return next(filter(_is_model, get_args(kind)), kind) if get_origin(kind) in (UnionType, Union) else kind
 
 
 def _is_model(kind: Any) -> bool:

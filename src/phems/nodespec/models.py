@@ -22,6 +22,7 @@ from phems.nodespec.identity import Identity
 from phems.nodespec.names import Name, PathText, Person, Title
 from phems.nodespec.policies import Policy
 from phems.nodespec.projects import Project
+from phems.nodespec.storage import Storage
 
 DEFAULT_POLICY = "default"
 
@@ -82,6 +83,9 @@ class NodeSpec(Section):
     database: Database = Field(default=Database(), description="Where metadata lives.")
     broker: Broker | None = Field(
         default=None, description="The RabbitMQ that carries steps to workers; profile server needs it."
+    )
+    storage: Storage = Field(
+        default=Storage(), description="Where files lie that all machines of the node share."
     )
     identity: Identity = Field(default=Identity(), description="Who people are, and how they sign in.")
     audit: Audit = Field(default=Audit(), description="The audit log, and who keeps its checkpoints.")

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 __all__ = [
     "Branch",
+    "Bucket",
     "Day",
     "FolderInRepo",
     "FromEnvironment",
@@ -35,6 +36,7 @@ NAME = r"[a-z][a-z0-9-]{0,62}"
 PERSON = r"[a-z0-9][a-z0-9._@+-]{0,126}"
 MODULE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
 VARIABLE = r"[A-Z_][A-Z0-9_]{0,126}"
+BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 FROM_ENVIRONMENT = r"env:[A-Za-z_][A-Za-z0-9_]{0,126}"
 # git's rules for a branch (git-check-ref-format), less the exotic: no leading dash, so that a name
 # can never be read as an option of git.
@@ -167,6 +169,19 @@ FromEnvironment = Annotated[
     ),
 ]
 """A secret, by the environment variable that holds it."""
+
+Bucket = Annotated[
+    str,
+    AfterValidator(
+        _matches(
+            BUCKET,
+            what="is not the name of a bucket",
+            why="a bucket has 3 to 63 small letters, digits, dots and dashes",
+            remedy="write the name alone, without s3://",
+        )
+    ),
+]
+"""A bucket of an S3-compatible service."""
 
 FolderInRepo = Annotated[str, AfterValidator(_folder_in_repo)]
 RepoAddress = Annotated[str, AfterValidator(_repo)]

@@ -75,6 +75,20 @@ class NodePaths:
         """A project's artifact area."""
         return self.data_dir / "artifacts" / project
 
+    def fetched(self, project: str) -> Path:
+        """What the node fetched from the bucket for a project's steps, which read it and cannot write it."""
+        return self.data_dir / "fetched" / project
+
+    @property
+    def outgoing(self) -> Path:
+        """Release packages on their way to a bucket."""
+        return self.data_dir / "outgoing"
+
+    @property
+    def s3_credentials(self) -> Path:
+        """The credentials for the S3-compatible service, where they are kept in a file."""
+        return self.keys / "s3-credentials"
+
     def code_mount(self, project: str) -> Path:
         """A project's Code Mount: a folder for each approved code revision, named by its digest."""
         return self.data_dir / "code" / project

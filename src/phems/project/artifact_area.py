@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from phems.contract.runtime import current_runtime
+from phems.contract.runtime import SharedValues, current_runtime
 from phems.errors import PhemsError, RefusedError, UnavailableError
 
 _MAY_NOT = "set PHEMS_ARTIFACTS to a folder you may write to; in a node, ask its operator"
@@ -40,6 +40,26 @@ def artifact_dir() -> Path:
     if runtime is not None:
         return runtime.artifact_dir
     return Path(os.environ.get("PHEMS_ARTIFACTS") or Path(".phems", "artifacts")).absolute()
+
+
+def kept(path: Path) -> None:
+    """Return when the file that was just written is what every machine of the node finds."""
+    values, relative = _shared(path)
+    if values is not None:
+        values.keep(relative)
+
+
+def at_hand(path: Path) -> Path:
+    """Where the value of `path` can be read now, whichever machine wrote it; `path` when there is none."""
+    values, relative = _shared(path)
+    return (values.find(relative) if values is not None else None) or path
+
+
+def _shared(path: Path) -> tuple[SharedValues | None, str]:
+    runtime = current_runtime()
+    if runtime is None or runtime.values is None or not path.is_relative_to(runtime.artifact_dir):
+        return None, ""
+    return runtime.values, path.relative_to(runtime.artifact_dir).as_posix()
 
 
 @contextlib.contextmanager

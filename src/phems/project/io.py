@@ -25,7 +25,7 @@ from dagster import ConfigurableIOManager, InputContext, MetadataValue, OutputCo
 from pydantic import Field
 
 from phems.errors import InputError, NotFoundError
-from phems.project.artifact_area import artifact_dir, whole_file
+from phems.project.artifact_area import artifact_dir, at_hand, kept, whole_file
 from phems.project.tables import from_arrow, kind_of, kind_of_class, to_arrow
 
 _KIND = b"phems.kind"
@@ -50,6 +50,8 @@ class ProjectIOManager(ConfigurableIOManager):
         paths = self._paths_of_output(context)
         values = _by_partition(context, obj, paths) if len(paths) > 1 else dict.fromkeys(paths, obj)
         stored = [_store(values[key], path) for key, path in paths.items()]
+        for path in paths.values():
+            kept(path)
         known = context.output_metadata or {}
         notes = _notes(stored, list(paths.values()))
         context.add_output_metadata({name: value for name, value in notes.items() if name not in known})
@@ -67,7 +69,7 @@ class ProjectIOManager(ConfigurableIOManager):
         kind = _table_kind(typing.get_args(hint)[1]) if wants_dict else None
         paths = {key: folder / _partition(key) for key in keys}
         if (context.definition_metadata or {}).get("allow_missing_partitions"):
-            paths = {key: path for key, path in paths.items() if path.exists()}
+            paths = {key: path for key, path in paths.items() if at_hand(path).exists()}
         return {key: _load(path, kind, _said(context, key)) for key, path in paths.items()}
 
     def _root(self) -> Path:
@@ -155,8 +157,9 @@ def _notes(stored: Sequence[Any], paths: Sequence[Path]) -> dict[str, MetadataVa
 
 
 def _load(path: Path, kind: str | None, said: str) -> Any:
+    place = at_hand(path)
     try:
-        file = path.open("rb")
+        file = place.open("rb")
     except FileNotFoundError:
         raise NotFoundError(
             f"{said} has no stored value",
@@ -170,7 +173,7 @@ def _load(path: Path, kind: str | None, said: str) -> Any:
             return pickle.load(file)  # noqa: S301  (the project's own value, in the project's own sandbox)
     import pyarrow.parquet as pq
 
-    table = pq.ParquetFile(path).read()
+    table = pq.ParquetFile(place).read()
     noted = dict(table.schema.metadata or {})
     stored_kind = noted.pop(_KIND, b"arrow").decode()
     return from_arrow(table.replace_schema_metadata(noted or None), kind or stored_kind)

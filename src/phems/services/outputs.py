@@ -45,7 +45,7 @@ class Outputs:
         check_output_of_run(relative_path, run_id)
         limit = self._access.rules(project).max_output_size
         hasher, size = hashlib.sha256(), 0
-        for chunk in self._artifacts.chunks(project, relative_path, limit=limit):
+        for chunk in self._artifacts.taken(project, relative_path, limit=limit):
             hasher.update(chunk)
             size += len(chunk)
         output = Output(

@@ -17,7 +17,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from phems.domain.actors import Actor
 from phems.domain.canonical import sha256
@@ -43,10 +42,10 @@ _LOG = logging.getLogger("phems.publisher")
 
 @dataclass(frozen=True)
 class Publication:
-    """What became of one request: the package's folder, or the error that kept it back."""
+    """What became of one request: where the package lies, or the error that kept it back."""
 
     request_id: str
-    package: Path | None = None
+    package: str | None = None
     error: PhemsError | None = None
 
 
@@ -84,14 +83,14 @@ class Publisher:
             done = [self._attempt(name, self._publish) for name in dict.fromkeys([*unplaced, *approved])]
             return [*(publication for publication in told if publication.error), *done]
 
-    def _attempt(self, name: str, act: Callable[[str], Path | None]) -> Publication:
+    def _attempt(self, name: str, act: Callable[[str], str | None]) -> Publication:
         try:
             return Publication(name, act(name))
         except PhemsError as error:
             _LOG.error("the publisher could not do its part for %s: %s", name, error.logged or error)
             return Publication(name, error=error)
 
-    def _publish(self, name: str) -> Path | None:
+    def _publish(self, name: str) -> str | None:
         """Publish one request; None when it is not, or no longer, to be published."""
         with self._governance.transaction() as work:
             request = work.releases.get(name)
@@ -155,7 +154,7 @@ class Publisher:
                         f'Then revoke the request: phems release revoke {request.id} --reason "..."',
                     )
 
-    def _complete(self, request: ReleaseRequest, package: PackageRecord, *, staged: bool) -> Path | None:
+    def _complete(self, request: ReleaseRequest, package: PackageRecord, *, staged: bool) -> str | None:
         """Step 3. What an earlier attempt staged is not trusted: it is staged anew."""
         with self._governance.transaction() as work:
             present = work.releases.get(request.id, lock=True)
@@ -170,7 +169,7 @@ class Publisher:
             now = self._clock.now()
             work.packages.mark_placed(request.id, now)
             work.packages.tell(request.id, PackageEvent.RELEASED, now)
-        return self._zone.path(request.id)
+        return self._zone.address(request.id)
 
     def _package_files(self, request: ReleaseRequest) -> Iterator[PackageFile]:
         released = request.approved_files()
@@ -179,7 +178,7 @@ class Publisher:
             chunks = self._frozen.chunks(request.id, request.turn, file.path)
             yield PackageFile(paths[file.path], file.sha256, chunks)
 
-    def _tell_revocation(self, name: str) -> Path | None:
+    def _tell_revocation(self, name: str) -> str | None:
         """Put a signed notice into the package of a request that was released and then revoked, and tell it.
 
         A package that never became visible needs none. Coordinators are told once the notice is there.
@@ -199,4 +198,4 @@ class Publisher:
             work.packages.mark_placed(name, now)
             work.packages.tell(name, PackageEvent.RELEASED, now)
             work.packages.tell(name, PackageEvent.REVOKED, now)
-        return self._zone.path(name)
+        return self._zone.address(name)

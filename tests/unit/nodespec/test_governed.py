@@ -39,6 +39,8 @@ OPERATORS_OWN = {
     "audit",
     # How long a sign-in lasts loosens nothing that a token does not do already.
     "identity",
+    # Where files lie, as data_dir and release_zone.
+    "storage",
 }
 GOVERNED = {"roles", "organisations", "policies", "data_sources", "projects"}
 OF_A_PROJECT = {"policy", "members", "data_grants", "code"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from phems.adapters.files.beneath import open_beneath
@@ -11,6 +12,16 @@ from phems.domain.outputs import check_output_path, check_output_size
 from phems.errors import InputError
 
 CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells a file from one that takes its place, or that is written to."""
+
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
 
 
 class FolderArtifactAreas:
@@ -40,3 +51,13 @@ class FolderArtifactAreas:
                 why="its size or time of change is not what it was at the beginning.",
                 remedy="Close the file before it is registered, and do not write to it again.",
             )
+
+    def taken(self, project: str, path: str, *, limit: int) -> Iterator[bytes]:
+        """See the port: the folder is what every process of the node reads."""
+        return self.chunks(project, path, limit=limit)
+
+    def identity(self, project: str, path: str) -> Identity:
+        """The file at `path` as it lies there; raises `InputError` as `chunks` does."""
+        with open_beneath(self._root / project, check_output_path(path)) as file:
+            found = os.fstat(file.fileno())
+        return Identity(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

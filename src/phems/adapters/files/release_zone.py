@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,12 +11,10 @@ from pathlib import Path
 from phems.adapters.files.artifact_areas import CHUNK
 from phems.adapters.files.beneath import open_beneath
 from phems.adapters.files.disk import disk_errors, remove_tree, sync_folder, sync_folders, write_file
-from phems.adapters.release_package.dsse import unverified_subjects
+from phems.adapters.release_package.copying import checked, copy_package, not_placed
 from phems.domain.outputs import check_output_path
-from phems.domain.release_packages import ATTESTATION, MANIFEST
-from phems.errors import InputError, IntegrityError, NotFoundError
+from phems.domain.release_packages import MANIFEST
 from phems.services.ports.artifacts import PackageFile
-from phems.services.watched_chunks import watched
 
 _READ_ONLY = 0o444
 
@@ -28,11 +25,16 @@ class FolderReleaseZone:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def path(self, request_id: str) -> Path:
+    def address(self, request_id: str) -> str:
         """See the port."""
+        return str(self.path(request_id))
+
+    def path(self, request_id: str) -> Path:
+        """The folder of a package."""
         return self._root / request_id
 
-    def _staging(self, request_id: str) -> Path:
+    def staging(self, request_id: str) -> Path:
+        """The folder that a package is staged in."""
         return self._root / f".tmp-{request_id}"
 
     @contextmanager
@@ -49,14 +51,14 @@ class FolderReleaseZone:
 
     def stage(self, request_id: str, parts: Mapping[str, bytes], files: Iterable[PackageFile]) -> None:
         """See the port."""
-        staging = self._staging(request_id)
+        staging = self.staging(request_id)
         with disk_errors("The release package could not be written", self._root):
             remove_tree(staging)
             staging.mkdir(parents=True, mode=0o700)
             try:
                 for file in files:
                     place = staging.joinpath(*check_output_path(file.path))
-                    write_file(place, _checked(file.chunks, file.path, file.sha256), _READ_ONLY)
+                    write_file(place, checked(file.chunks, file.path, file.sha256), _READ_ONLY)
                 for path, content in parts.items():
                     write_file(staging.joinpath(*check_output_path(path)), [content], _READ_ONLY)
                 sync_folders(staging)
@@ -66,11 +68,11 @@ class FolderReleaseZone:
 
     def discard(self, request_id: str) -> None:
         """See the port."""
-        remove_tree(self._staging(request_id))
+        remove_tree(self.staging(request_id))
 
     def place(self, request_id: str) -> None:
         """See the port."""
-        staging = self._staging(request_id)
+        staging = self.staging(request_id)
         with disk_errors("The release package could not be placed", self._root):
             staging.chmod(0o755)
             staging.rename(self.path(request_id))
@@ -95,49 +97,12 @@ class FolderReleaseZone:
 
     def copy_to(self, request_id: str, target: Path) -> Path:
         """See the port."""
-        source, place = self.path(request_id), target / request_id
         if not self.holds(request_id):
-            raise NotFoundError(
-                f"The release package {request_id} is not in the release zone.",
-                why=f"{source} does not exist.",
-                remedy="Start the node, which completes packages: phems serve",
-            )
-        if place.exists():
-            raise InputError(
-                f"{place} exists already.",
-                why="a download never overwrites.",
-                remedy="Choose another folder with --out.",
-            )
-        attestation = b"".join(_read(source, ATTESTATION))
-        staging = target / f".tmp-{request_id}"
-        with disk_errors("The release package could not be copied", target):
-            remove_tree(staging)
-            try:
-                for path, sha256 in unverified_subjects(attestation).items():
-                    inner = staging.joinpath(*check_output_path(path))
-                    write_file(inner, _checked(_read(source, path), path, sha256), 0o644)
-                write_file(staging / ATTESTATION, [attestation], 0o644)
-                staging.rename(place)
-            finally:
-                remove_tree(staging)
-        return place
+            raise not_placed(request_id, self.address(request_id))
+        return copy_package(request_id, lambda path: _read(self.path(request_id), path), target)
 
 
 def _read(folder: Path, path: str) -> Iterator[bytes]:
     with open_beneath(folder, check_output_path(path)) as file:
         while chunk := file.read(CHUNK):
             yield chunk
-
-
-def _checked(chunks: Iterable[bytes], path: str, sha256: str) -> Iterator[bytes]:
-    """Pass the bytes on; raise `IntegrityError` at their end when they are not the reviewed ones."""
-    hasher = hashlib.sha256()
-    yield from watched(chunks, hasher.update)
-    if hasher.hexdigest() != sha256:
-        error = IntegrityError(
-            f"The file {path!r} is not the one that was reviewed.",
-            why=f"its SHA-256 is {hasher.hexdigest()}; reviewed was {sha256}.",
-            remedy="Find out who changed it. Revoke the request, and ask for the release again.",
-        )
-        error.logged = f"A file with the SHA-256 {hasher.hexdigest()} lies where {sha256} was reviewed."
-        raise error

@@ -33,6 +33,7 @@ class BareProcess:
             storage_socket=str(plan.storage_socket),
             capability_dir=str(plan.capability_file.parent),
             source=lambda _name, path: str(path),
+            fetched_dir=str(plan.fetched_dir),
         )
         return host_process.start(
             lambda fd: [str(python), "-m", "phems.host", str(fd)],

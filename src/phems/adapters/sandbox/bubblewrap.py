@@ -24,6 +24,7 @@ __all__ = ["BubblewrapSandbox", "arguments", "find"]
 CODE = "/code"
 ARTIFACTS = "/artifacts"
 DATA = "/data"
+FETCHED = "/fetched"
 HOST = "/run/phems/host"
 STORAGE = "/run/phems/storage.sock"
 CAPABILITY = "/run/phems/capability"
@@ -41,6 +42,7 @@ PLACES = Places(
     storage_socket=STORAGE,
     capability_dir=CAPABILITY,
     source=_source_path,
+    fetched_dir=FETCHED,
 )
 
 
@@ -91,6 +93,8 @@ def arguments(plan: HostPlan, python: Path, namespaces: Sequence[str] = walls.CL
     mounts = walls.system_mounts(python_folders(python))
     mounts += ["--ro-bind", str(plan.code_dir), CODE]
     mounts += ["--bind", str(plan.artifact_dir), ARTIFACTS]
+    if plan.fetched_dir is not None:
+        mounts += ["--ro-bind", str(plan.fetched_dir), FETCHED]
     mounts += ["--dir", DATA]
     for name, (path, _kind) in plan.sources.items():
         mounts += ["--ro-bind", str(path), _source_path(name, path)]
@@ -102,7 +106,7 @@ def arguments(plan: HostPlan, python: Path, namespaces: Sequence[str] = walls.CL
 
 def _check_outside(plan: HostPlan, folder: Path) -> None:
     """A folder around the node's own ones would show them all, mounted read-only or not."""
-    kept = (plan.artifact_dir, plan.code_dir, plan.capability_file)
+    kept = (plan.artifact_dir, plan.code_dir, plan.capability_file, *filter(None, [plan.fetched_dir]))
     if any(path.resolve().is_relative_to(folder.resolve()) for path in kept):
         raise UnavailableError(
             f"The host of project {plan.project} cannot be walled off.",

@@ -23,6 +23,7 @@ class Places:
     storage_socket: str
     capability_dir: str
     source: Callable[[str, Path], str]
+    fetched_dir: str | None = None
 
 
 def order_for(plan: HostPlan, places: Places) -> HostOrder:
@@ -45,4 +46,5 @@ def order_for(plan: HostPlan, places: Places) -> HostOrder:
         limits=plan.limits,
         asset_prefix=plan.asset_prefix,
         variables=dict(plan.variables),
+        fetched_dir=places.fetched_dir if plan.fetched_dir is not None else None,
     )

@@ -25,6 +25,13 @@ class ArtifactAreas(Protocol):
         """
         ...
 
+    def taken(self, project: str, path: str, *, limit: int) -> Iterator[bytes]:
+        """The bytes of a file that a step of this machine has just written, to be kept from now on.
+
+        When the last has been taken, `chunks` gives them to every process of the node. Raises as `chunks`.
+        """
+        ...
+
 
 class FrozenWriter(Protocol):
     """Takes the files of one turn of one request."""
@@ -66,7 +73,7 @@ class PackageFile:
 class ReleaseZone(Protocol):
     """Where release packages lie, one folder per request. What is in there has left the node.
 
-    A package is staged beside the zone's packages, out of sight, and placed by one rename.
+    A package is staged out of sight, and then placed: it is there when its manifest is.
     """
 
     def exclusive(self) -> AbstractContextManager[None]:
@@ -97,8 +104,8 @@ class ReleaseZone(Protocol):
         """Put a further file into a placed package (a revocation notice), unless it is there."""
         ...
 
-    def path(self, request_id: str) -> Path:
-        """Where the package lies or would lie."""
+    def address(self, request_id: str) -> str:
+        """Where the package lies or would lie, for people."""
         ...
 
     def copy_to(self, request_id: str, target: Path) -> Path:

@@ -1,0 +1,1 @@
+"""An S3-compatible service: the buckets for artifacts and for the release zone."""

@@ -1,0 +1,265 @@
+"""One bucket: objects written whole or not at all, each body checked by the service, tried for a while.
+
+Every body goes with its SHA-256 (in the signature) and its MD5 (object lock asks for it); the SHA-256 of
+the whole object is kept with it, and what is read is held against that.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from phems.adapters.s3 import failures
+from phems.adapters.s3.patience import Patience
+from phems.errors import IntegrityError
+
+T = TypeVar("T")
+
+CHUNK = 1024 * 1024
+PART = 16 * 1024 * 1024
+_MOST_PARTS = 10_000
+_MOST_BREAKS = 5  # in a row, within one object
+_SHA256 = "sha256"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object as the bucket has it. `sha256` is empty for one that the node did not write."""
+
+    etag: str
+    size: int
+    sha256: str
+
+
+class NameTakenError(Exception):
+    """An object of that name is there already."""
+
+
+class ReplacedError(Exception):
+    """The object is not the one any more that was asked for."""
+
+
+class Bucket:
+    """Objects of one bucket. `lock` gives what each new object is locked with, by S3's names."""
+
+    def __init__(
+        self,
+        client: Any,
+        name: str,
+        *,
+        seconds: float,
+        lock: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._patiently = Patience(seconds, failures.is_worth_another_try)
+        self._lock = lock
+
+    def address(self, key: str = "") -> str:
+        """What people call an object."""
+        return f"s3://{self._name}/{key}"
+
+    def check(self) -> None:
+        """See that the bucket is there and may be used; asks once."""
+        with self._told("The bucket cannot be used"):
+            self._client.head_bucket(Bucket=self._name)
+
+    def look(self, key: str) -> Stored | None:
+        """What is known of an object; None when it is not there."""
+        with self._told("The object cannot be looked for"):
+            try:
+                found = self._patiently(lambda: self._client.head_object(Bucket=self._name, Key=key))
+            except Exception as error:
+                if not failures.is_missing(error):
+                    raise
+                # A HEAD does not say whether the object is missing or all of its bucket.
+                self._patiently(lambda: self._client.head_bucket(Bucket=self._name))
+                return None
+            return _stored(found)
+
+    def chunks(self, key: str, *, etag: str = "") -> Iterator[bytes]:
+        """The bytes of an object, held against the SHA-256 that is kept with it.
+
+        Raises `ReplacedError` when it is not, or no longer, the one with this ETag.
+        """
+        with self._told("The object cannot be read"):
+            found = self._get(key, **({"IfMatch": etag} if etag else {}))
+            expected, size = found["Metadata"].get(_SHA256, ""), found["ContentLength"]
+            read, hasher, breaks = 0, hashlib.sha256(), 0
+            while read < size:
+                try:
+                    chunk = found["Body"].read(CHUNK)
+                except Exception as error:
+                    breaks += 1
+                    if breaks > _MOST_BREAKS or not failures.is_worth_another_try(error):
+                        raise
+                    # The rest is asked for, of the same bytes.
+                    found = self._get(key, Range=f"bytes={read}-", IfMatch=found["ETag"])
+                    continue
+                read, breaks = read + len(chunk), 0
+                hasher.update(chunk)
+                yield chunk
+        if expected and hasher.hexdigest() != expected:
+            raise IntegrityError(
+                f"The object {self.address(key)} is not what the node stored.",
+                why=f"its SHA-256 is {hasher.hexdigest()}; stored was {expected}.",
+                remedy="Find out who changed it: look at the service's access log",
+            )
+
+    def _get(self, key: str, **which: str) -> Any:
+        try:
+            return self._patiently(lambda: self._client.get_object(Bucket=self._name, Key=key, **which))
+        except Exception as error:
+            if failures.is_refused_condition(error):
+                raise ReplacedError from error
+            raise
+
+    def put(
+        self, key: str, body: bytes, *, new: bool = False, still_wanted: Callable[[], None] = lambda: None
+    ) -> str:
+        """Write a small object; its ETag. With `new`, raises `NameTakenError` when the name is taken."""
+        kept = {"Metadata": {_SHA256: hashlib.sha256(body).hexdigest()}, **self._lock()}
+
+        def send(**condition: str) -> Any:
+            def once() -> Any:
+                still_wanted()
+                return self._client.put_object(
+                    Bucket=self._name, Key=key, Body=body, ContentMD5=_md5(body), **kept, **condition
+                )
+
+            return self._patiently(once)
+
+        with self._told("The object cannot be written"):
+            return str(self._conditionally(key, send, new=new)["ETag"])
+
+    def passing(
+        self,
+        key: str,
+        chunks: Iterable[bytes],
+        *,
+        size: int,
+        sha256: str,
+        new: bool = False,
+        still_wanted: Callable[[], None] = lambda: None,
+        on_stored: Callable[[str], None] = lambda _etag: None,
+    ) -> Iterator[bytes]:
+        """Pass the bytes on; when the last was taken, the object is in the bucket, and its ETag is told.
+
+        When the reader stops early, or anything fails, there is no object. `sha256` is what the bytes hash
+        to; empty for a size of one part, which is hashed here. `still_wanted` raises when the object is not
+        to be written any more; it is asked before each try.
+        """
+        if size <= PART:
+            body = bytearray()
+            for chunk in chunks:
+                body += chunk
+                yield chunk
+            on_stored(self.put(key, bytes(body), new=new, still_wanted=still_wanted))
+            return
+        part_size = max(PART, -(-size // _MOST_PARTS))
+        with self._told("The object cannot be written"):
+            if new and self.look(key) is not None:
+                raise NameTakenError
+            upload = self._patiently(
+                lambda: self._client.create_multipart_upload(
+                    Bucket=self._name, Key=key, Metadata={_SHA256: sha256}, **self._lock()
+                )
+            )["UploadId"]
+            try:
+                parts: list[dict[str, Any]] = []
+                rest = bytearray()
+                for chunk in chunks:
+                    rest += chunk
+                    while len(rest) >= part_size:
+                        parts.append(self._send_part(key, upload, len(parts) + 1, bytes(rest[:part_size])))
+                        del rest[:part_size]
+                    yield chunk
+                if rest:
+                    parts.append(self._send_part(key, upload, len(parts) + 1, bytes(rest)))
+                etag = self._complete(key, upload, parts, sha256, new=new, still_wanted=still_wanted)
+            except BaseException:
+                with suppress(Exception):  # an unfinished upload that stays is the lifecycle rule's to remove
+                    self._client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload)
+                raise
+        on_stored(etag)
+
+    def _send_part(self, key: str, upload: str, number: int, body: bytes) -> dict[str, Any]:
+        sent = self._patiently(
+            lambda: self._client.upload_part(
+                Bucket=self._name,
+                Key=key,
+                UploadId=upload,
+                PartNumber=number,
+                Body=body,
+                ContentMD5=_md5(body),
+            )
+        )
+        return {"PartNumber": number, "ETag": sent["ETag"]}
+
+    def _complete(
+        self,
+        key: str,
+        upload: str,
+        parts: list[dict[str, Any]],
+        sha256: str,
+        *,
+        new: bool,
+        still_wanted: Callable[[], None],
+    ) -> str:
+        def send(**condition: str) -> Any:
+            def once() -> Any:
+                still_wanted()
+                return self._client.complete_multipart_upload(
+                    Bucket=self._name,
+                    Key=key,
+                    UploadId=upload,
+                    MultipartUpload={"Parts": parts},
+                    **condition,
+                )
+
+            try:
+                return self._patiently(once)
+            except Exception as error:
+                # The answer to one that was completed may have been lost, and a second finds no upload.
+                done = self.look(key) if failures.code_of(error) == "NoSuchUpload" else None
+                if done is None or done.sha256 != sha256:
+                    raise
+                return {"ETag": done.etag}
+
+        return str(self._conditionally(key, send, new=new)["ETag"])
+
+    def _conditionally(self, key: str, send: Callable[..., T], *, new: bool) -> T:
+        """Send a write that may not replace anything, by the service's own condition where it has one."""
+        if not new:
+            return send()
+        try:
+            return send(IfNoneMatch="*")
+        except Exception as error:
+            if failures.is_refused_condition(error):
+                raise NameTakenError from error
+            if not failures.is_unknown_condition(error):
+                raise
+        if self.look(key) is not None:
+            raise NameTakenError
+        return send()
+
+    @contextmanager
+    def _told(self, doing: str) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            raise failures.told(doing, self.address(), error) from error
+
+
+def _md5(body: bytes) -> str:
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
+def _stored(found: Mapping[str, Any]) -> Stored:
+    return Stored(found["ETag"], found["ContentLength"], found["Metadata"].get(_SHA256, ""))
