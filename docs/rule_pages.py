@@ -63,6 +63,14 @@ def storage_page() -> str:
             lines += [f"| `{name}` | {_said(rule)} |" for name, rule in answered]
             lines.append("")
         lines += [f"Refused: {', '.join(refused)}.", ""]
+    lines += [
+        "## Values and outputs",
+        "",
+        "Three more, each confined to the files of the caller's project: `outputs.register`, which hashes a",
+        "file of the caller's run and puts it on record; and, in a node that stores files on S3,",
+        "`values.keep` and `values.find`, for what the IO manager stores below `io/`. No file's bytes cross.",
+        "",
+    ]
     kinds = ", ".join(f"`{kind.value}`" for kind in sorted(STEP_EVENT_TYPES, key=lambda kind: kind.value))
     lines += [
         "## Events that a step may write",

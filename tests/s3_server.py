@@ -176,7 +176,11 @@ class S3Server:
     def _run(self, program: str, *arguments: str, configured: bool = True) -> None:
         conf = ["-c", str(self._conf)] if configured else []
         done = subprocess.run(
-            [program, *conf, *arguments], capture_output=True, text=True, timeout=_DEADLINE_SECONDS, check=False
+            [program, *conf, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_DEADLINE_SECONDS,
+            check=False,
         )
         if done.returncode:
             raise RuntimeError(f"{program} {' '.join(arguments)}: {done.stderr}")

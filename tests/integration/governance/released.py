@@ -35,8 +35,8 @@ def released(site: Site, run_of: Callable[..., str], files: dict[str, bytes] = F
     name = approved(site, run_of, files)
     [publication] = site.publisher.publish_approved()
     assert publication.error is None, publication.error
-    assert publication.package == site.zone.path(name)
-    return publication.package
+    assert publication.package == str(site.zone.path(name))
+    return site.zone.path(name)
 
 
 def whole(name: str, files: dict[str, bytes] = FILES) -> set[str]:

@@ -36,6 +36,7 @@ def test_a_host_s_order_survives(limits: ResourceLimits, variables: dict[str, st
         limits=limits,
         asset_prefix="p",
         variables=variables,
+        fetched_dir=None if text else "/f",
     )
     assert HostOrder.from_json(order.to_json()) == order
 

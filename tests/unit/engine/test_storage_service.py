@@ -27,6 +27,19 @@ from phems.host.storage_client import StorageClient
 KEY = b"k" * 32
 
 
+class Values:
+    """What machines share, in a dict, by project and path."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def keep(self, project: str, path: str) -> None:
+        self.kept[project, path] = f"fetched/{path}"
+
+    def find(self, project: str, path: str) -> str | None:
+        return self.kept.get((project, path))
+
+
 @dataclass
 class Door:
     """A running service, and what it told."""
@@ -37,6 +50,7 @@ class Door:
     attempts: Attempts
     live_hosts: set[tuple[str, str]] = field(default_factory=set)
     refusals: list[tuple[str, str]] = field(default_factory=list)
+    values: Values = field(default_factory=Values)
 
     def run(self, project: str) -> str:
         @dg.op
@@ -77,6 +91,7 @@ def door() -> Iterator[Door]:
                 audit_refusal=lambda capability, method, _reason: made.refusals.append(
                     (capability.project, method)
                 ),
+                values=made.values,
             ),
         )
         yield made
@@ -283,3 +298,25 @@ def _refusal(client: StorageClient, step: Capability) -> str | None:
     except RefusedError as error:
         return str(error)
     return None
+
+
+def test_a_step_finds_the_values_of_its_own_project_alone(door: Door) -> None:
+    """Otherwise one project reads what another's steps passed on."""
+    step = door.client(door.step())
+    assert step.call("values", "keep", ("io/assets/heart/@value",), {}) is None
+    assert step.call("values", "find", ("io/assets/heart/@value",), {}) == "fetched/io/assets/heart/@value"
+    another = door.client(door.step(project="lungs"))
+    assert another.call("values", "find", ("io/assets/heart/@value",), {}) is None
+    assert list(door.values.kept) == [("heart-attack", "io/assets/heart/@value")]
+
+
+def test_values_are_no_business_of_a_code_server_and_take_no_odd_arguments(door: Door) -> None:
+    door.live_hosts.add(("heart-attack", "d"))
+    location = door.client(Capability("location", "heart-attack", time.time() + 60, "d"))
+    with pytest.raises(RefusedError, match="Only a step"):
+        location.call("values", "find", ("io/x",), {})
+    with pytest.raises(InputError):
+        door.client(door.step()).call("values", "keep", ("io/x", "io/y"), {})
+    with pytest.raises(RefusedError, match=r"no values\.remove"):
+        door.client(door.step()).call("values", "remove", ("io/x",), {})
+    assert not door.values.kept

@@ -2,7 +2,9 @@
 # No `from __future__ import annotations` here: Dagster reads the annotations of contexts.
 
 import pickle
+import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from phems.contract.runtime import current_runtime, set_runtime
 from phems.errors import InputError, NotFoundError, UnavailableError
 from phems.project import ProjectIOManager
 
@@ -302,4 +305,61 @@ def test_a_file_in_the_way_is_said_plainly(
     (laptop / "file").write_text("in the way")
     monkeypatch.setenv("PHEMS_ARTIFACTS", str(laptop / "file"))
     with pytest.raises(UnavailableError, match="a file lies where a folder must be"):
+        _run(instance, _kept(1))
+
+
+class Elsewhere:
+    """What the machines of a node share: a folder of its own, to which values go and from which they come."""
+
+    def __init__(self, area: Path, shared: Path) -> None:
+        self.area = area
+        self.shared = shared
+
+    def keep(self, relative_path: str) -> None:
+        place = self.shared / relative_path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes((self.area / relative_path).read_bytes())
+
+    def find(self, relative_path: str) -> Path | None:
+        place = self.shared / relative_path
+        return place if place.is_file() else None
+
+
+@pytest.mark.usefixtures("laptop")
+def test_a_step_on_another_machine_reads_what_was_kept(
+    instance: dg.DagsterInstance, enter_node: Any, tmp_path: Path
+) -> None:
+    """Otherwise a second worker fails on every input that it has not written itself."""
+    enter_node()
+    runtime = current_runtime()
+    assert runtime is not None
+    area, shared = runtime.artifact_dir, tmp_path / "shared"
+    set_runtime(replace(runtime, values=Elsewhere(area, shared)))
+    assert _run(instance, _kept(FRAME)).success
+    assert _run(instance, daily, partition_key="2026-01-01").success
+    shutil.rmtree(area / "io")  # another machine, with an empty folder
+    read = _run(instance, _kept(FRAME).to_source_asset(), _read_as(pd.DataFrame), selection=["read"])
+    assert read.output_for_node("read") == "pandas.DataFrame"
+
+    @dg.asset(ins={"daily": dg.AssetIn(metadata={"allow_missing_partitions": True})})
+    def days(daily: dict[str, pd.DataFrame]) -> list[str]:
+        return sorted(daily)
+
+    found = _run(instance, daily.to_source_asset(), days, selection=["days"])
+    assert found.output_for_node("days") == ["2026-01-01"]
+
+
+@pytest.mark.usefixtures("laptop")
+def test_a_value_that_could_not_be_kept_fails_its_step(instance: dg.DagsterInstance, enter_node: Any) -> None:
+    """Otherwise a run goes on with a value that only one machine has."""
+
+    class Away(Elsewhere):
+        def keep(self, relative_path: str) -> None:
+            raise UnavailableError(f"{relative_path} could not be stored")
+
+    enter_node()
+    runtime = current_runtime()
+    assert runtime is not None
+    set_runtime(replace(runtime, values=Away(runtime.artifact_dir, runtime.artifact_dir)))
+    with pytest.raises(UnavailableError):
         _run(instance, _kept(1))

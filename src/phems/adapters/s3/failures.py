@@ -84,11 +84,17 @@ def is_unknown_condition(error: Exception) -> bool:
 
 def is_worth_another_try(error: Exception) -> bool:
     """Whether the same request may do in a moment."""
-    from botocore.exceptions import HTTPClientError, IncompleteReadError, ResponseStreamingError, SSLError
+    from botocore import exceptions
 
-    if isinstance(error, SSLError):
+    if isinstance(error, exceptions.SSLError):
         return False
-    if isinstance(error, HTTPClientError | IncompleteReadError | ResponseStreamingError):
+    never_answered = (
+        exceptions.ConnectionError,
+        exceptions.HTTPClientError,
+        exceptions.IncompleteReadError,
+        exceptions.ResponseStreamingError,
+    )
+    if isinstance(error, never_answered):
         return True
     return code_of(error) in _AGAIN_CODES or status_of(error) in _AGAIN_STATUSES
 
