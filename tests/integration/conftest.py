@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+from tests.s3_server import S3Server, s3_server
 
 from phems.adapters.postgres import provision
 from phems.adapters.postgres.database import DATABASE, Database, open_embedded
@@ -44,6 +45,21 @@ def postgres_server(short_folder: Path) -> Iterator[Database]:
     )
     with server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """An S3-compatible server with a user and no buckets; its gateway runs when a test begins."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3Server) -> str:
+    """A fresh bucket of it."""
+    name = f"bucket-{secrets.token_hex(6)}"
+    s3.client().create_bucket(Bucket=name)
+    return name
 
 
 @pytest.fixture

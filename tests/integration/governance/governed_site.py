@@ -34,6 +34,7 @@ from phems.services.outbox import Outbox
 from phems.services.output_checks import OutputChecks
 from phems.services.outputs import Outputs
 from phems.services.package_parts import PackageParts
+from phems.services.ports.artifacts import ReleaseZone
 from phems.services.ports.runs import RunSubmission
 from phems.services.project_access import ProjectAccess, ProjectRules
 from phems.services.publisher import Publisher
@@ -167,9 +168,7 @@ class Site:
         self.outbox = Outbox(self.governance)
         self.publisher = self.publisher_with(self.zone)
 
-    def publisher_with(
-        self, zone: FolderReleaseZone, governance: PostgresGovernance | None = None
-    ) -> Publisher:
+    def publisher_with(self, zone: ReleaseZone, governance: PostgresGovernance | None = None) -> Publisher:
         return Publisher(
             governance or self.governance,
             self.frozen,

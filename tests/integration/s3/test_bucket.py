@@ -1,0 +1,304 @@
+"""A bucket on a real server: whole objects or none, checked bytes, names that are written once, outages."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
+
+from phems.adapters.files.artifact_areas import FolderArtifactAreas
+from phems.adapters.s3.artifact_areas import S3ArtifactAreas
+from phems.adapters.s3.bucket import PART, Bucket, NameTakenError
+from phems.adapters.s3.connection import client_of
+from phems.errors import InputError, IntegrityError, RefusedError, StaleError, UnavailableError
+from phems.nodespec import NodePaths, node_paths, parse_node
+from phems.nodespec.storage import S3
+
+SPEC = "version: 1\nnode: {name: node-a}\ncontroller: {name: b}\n"
+LARGE = bytes(range(256)) * (PART // 256 * 2) + b"and a rest"
+LIMIT = 4 * len(LARGE)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> NodePaths:
+    found = node_paths(parse_node(SPEC), tmp_path)
+    found.keys.mkdir(parents=True)
+    found.s3_credentials.write_text(
+        f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
+    )
+    found.s3_credentials.chmod(0o600)
+    return found
+
+
+@pytest.fixture
+def node_client(s3: S3Server, paths: NodePaths) -> Any:
+    return client_of(S3(bucket="any", endpoint=s3.endpoint, credentials="file"), paths)
+
+
+@pytest.fixture
+def place(node_client: Any, bucket: str) -> Bucket:
+    return Bucket(node_client, bucket, seconds=60)
+
+
+@pytest.fixture
+def machine(place: Bucket, tmp_path: Path) -> Callable[[str], Machine]:
+    return lambda name: Machine(place, tmp_path / name)
+
+
+class Machine:
+    """One machine of the node: folders of its own, and the bucket that all share."""
+
+    def __init__(self, bucket: Bucket, folder: Path) -> None:
+        self.folder = folder
+        self.areas = S3ArtifactAreas(
+            bucket,
+            FolderArtifactAreas(folder / "artifacts"),
+            lambda project: folder / "fetched" / project,
+            lambda _project: LIMIT,
+        )
+
+    def write(self, path: str, content: bytes, project: str = "heart") -> Path:
+        place = self.folder / "artifacts" / project / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        fresh = place.with_name(".fresh")
+        fresh.write_bytes(content)
+        fresh.rename(place)
+        return place
+
+    def found(self, path: str, project: str = "heart") -> bytes | None:
+        """What a step reads here."""
+        name = self.areas.find(project, path)
+        if name is None:
+            return None
+        fetched, own = self.folder / "fetched" / project, self.folder / "artifacts" / project
+        return (fetched / name if name else own / path).read_bytes()
+
+
+def stored(place: Bucket, key: str, content: bytes, **options: Any) -> None:
+    sha256 = hashlib.sha256(content).hexdigest()
+    chunks = [content[at : at + 1_000_000] for at in range(0, len(content), 1_000_000)]
+    passed = b"".join(place.passing(key, iter(chunks), size=len(content), sha256=sha256, **options))
+    assert passed == content
+
+
+@pytest.mark.parametrize("content", [b"", b"small", LARGE], ids=["empty", "small", "in parts"])
+def test_what_is_stored_is_read_again_with_its_digest(
+    place: Bucket, s3: S3Server, bucket: str, content: bytes
+) -> None:
+    stored(place, "heart/io/x", content)
+    found = place.look("heart/io/x")
+    assert found is not None
+    assert (found.size, found.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert b"".join(place.chunks("heart/io/x")) == content
+    parts = s3.client().head_object(Bucket=bucket, Key="heart/io/x")["ETag"].strip('"').rpartition("-")[2]
+    assert parts == "3" if content == LARGE else len(parts) == 32
+    assert place.look("heart/io/y") is None
+
+
+@pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "in parts"])
+def test_a_name_that_is_to_be_new_is_written_once(place: Bucket, content: bytes) -> None:
+    """Otherwise what has been released is replaced in silence."""
+    stored(place, "once", content, new=True)
+    for other in (b"other", content):
+        with pytest.raises(NameTakenError):
+            stored(place, "once", other, new=True)
+    assert b"".join(place.chunks("once")) == content
+
+
+def test_of_two_who_write_a_new_name_at_once_one_wins(node_client: Any, bucket: str) -> None:
+    """The server's own condition decides, not a look beforehand."""
+    results: list[str] = []
+    both = threading.Barrier(2)
+
+    def write(content: bytes) -> None:
+        place = Bucket(node_client, bucket, seconds=5)
+        both.wait()
+        try:
+            place.put("race", content, new=True)
+            results.append("written")
+        except NameTakenError:
+            results.append("taken")
+
+    threads = [threading.Thread(target=write, args=(word,)) for word in (b"one", b"two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == ["taken", "written"]
+
+
+def test_the_server_refuses_bytes_that_are_not_those_of_the_checksum(node_client: Any, bucket: str) -> None:
+    """Otherwise a body that is damaged on its way is stored, and found out when it is needed."""
+    wrong_md5 = "1B2M2Y8AsgTpgAmY7PhCfg=="
+    with pytest.raises(ClientError, match="BadDigest"):
+        node_client.put_object(Bucket=bucket, Key="x", Body=b"bytes", ContentMD5=wrong_md5)
+
+    node_client.meta.events.register("before-send.s3.PutObject", lambda request, **_: damage_body(request))
+    with pytest.raises(ClientError, match="SHA256Mismatch"):
+        node_client.put_object(Bucket=bucket, Key="x", Body=b"bytes")
+    assert node_client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def damage_body(request: Any) -> None:
+    request.body = b"bytEs"
+
+
+def test_an_object_that_somebody_replaced_is_told_by_its_digest(
+    place: Bucket, s3: S3Server, bucket: str
+) -> None:
+    stored(place, "x", b"bytes")
+    kept = s3.client().head_object(Bucket=bucket, Key="x")["Metadata"]
+    s3.client().put_object(Bucket=bucket, Key="x", Body=b"other", Metadata=kept)
+    with pytest.raises(IntegrityError, match="not what the node stored"):
+        list(place.chunks("x"))
+
+
+def test_nothing_is_stored_of_a_file_whose_reading_fails(place: Bucket, s3: S3Server, bucket: str) -> None:
+    """Otherwise half a file is passed on as a whole one."""
+
+    def broken() -> Iterator[bytes]:
+        yield LARGE[: PART + 1]
+        raise InputError("It changed while it was read.")
+
+    with pytest.raises(InputError):
+        list(place.passing("half", broken(), size=len(LARGE), sha256=""))
+    assert place.look("half") is None
+    assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=bucket)
+
+
+def test_what_cannot_do_is_told_at_once_and_says_what_to_do(
+    node_client: Any, bucket: str, paths: NodePaths, s3: S3Server
+) -> None:
+    missing = Bucket(node_client, "nowhere", seconds=60)
+    for act in (missing.check, lambda: missing.look("x"), lambda: missing.put("x", b"")):
+        with pytest.raises(UnavailableError) as refused:
+            act()
+        assert "404" in refused.value.why or "no such bucket" in refused.value.why
+    paths.s3_credentials.write_text(
+        f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = x\n"
+    )
+    wrong = client_of(S3(bucket=bucket, endpoint=s3.endpoint, credentials="file"), paths)
+    with pytest.raises(UnavailableError, match="secret key"):
+        Bucket(wrong, bucket, seconds=60).put("x", b"")
+
+
+def test_an_outage_is_waited_out_and_nothing_is_stored_twice(
+    s3: S3Server, place: Bucket, machine: Callable[[str], Machine]
+) -> None:
+    """Otherwise each hiccup of the service fails whatever runs."""
+    here, there = machine("here"), machine("there")
+    here.write("io/value", LARGE)
+    s3.stop()
+    storing = threading.Thread(target=here.areas.keep, args=("heart", "io/value"))
+    storing.start()
+    s3.start()
+    storing.join(60)
+    assert not storing.is_alive()
+    assert there.found("io/value") == LARGE
+
+
+def test_a_service_that_stays_away_is_told(s3: S3Server, node_client: Any, bucket: str) -> None:
+    s3.stop()
+    try:
+        with pytest.raises(UnavailableError) as away:
+            Bucket(node_client, bucket, seconds=1).put("x", b"bytes")
+    finally:
+        s3.start()
+    assert "does not answer" in away.value.why
+    assert away.value.remedy
+
+
+def test_a_value_is_found_on_another_machine_and_read_in_place_on_its_own(
+    machine: Callable[[str], Machine],
+) -> None:
+    here, there = machine("here"), machine("there")
+    here.write("io/value", b"first")
+    here.areas.keep("heart", "io/value")
+    assert here.areas.find("heart", "io/value") == ""
+    assert there.found("io/value") == b"first"
+    assert there.found("io/value", project="lungs") is None
+
+    there.write("io/value", b"second")
+    there.areas.keep("heart", "io/value")
+    # What lies in the first machine's folder is older than what was kept since.
+    assert here.found("io/value") == b"second"
+    assert (here.folder / "artifacts/heart/io/value").read_bytes() == b"first"
+
+
+def test_a_file_that_was_changed_after_it_was_kept_is_not_what_is_found(
+    machine: Callable[[str], Machine],
+) -> None:
+    """A step that failed while it wrote must not be what the next one reads."""
+    here = machine("here")
+    here.write("io/value", b"kept")
+    here.areas.keep("heart", "io/value")
+    here.write("io/value", b"never kept")
+    assert here.found("io/value") == b"kept"
+
+
+def test_a_lost_attempt_does_not_put_its_bytes_over_those_of_the_next(
+    s3: S3Server, place: Bucket, machine: Callable[[str], Machine]
+) -> None:
+    here = machine("here")
+    here.write("io/value", b"of the lost attempt")
+    slow = here.areas.taken("heart", "io/value", limit=LIMIT)
+    assert next(slow) == b"of the lost attempt"
+    here.write("io/value", b"of the next")
+    here.areas.keep("heart", "io/value")
+    with pytest.raises((StaleError, InputError)):
+        list(slow)
+    assert b"".join(place.chunks("heart/io/value")) == b"of the next"
+
+
+@pytest.mark.parametrize("path", ["../lungs/io/x", "outputs/run/x", "/etc/passwd", "io/link", "io/none"])
+def test_only_plain_values_of_the_project_are_kept(machine: Callable[[str], Machine], path: str) -> None:
+    here = machine("here")
+    here.write("io/value", b"value")
+    (here.folder / "artifacts/heart/io/link").symlink_to("/etc/passwd")
+    with pytest.raises((InputError, RefusedError)):
+        here.areas.keep("heart", path)
+
+
+def test_outputs_are_read_from_the_bucket_and_older_ones_from_the_folder(
+    machine: Callable[[str], Machine],
+) -> None:
+    """A release is asked for on another machine, and of runs that were before there was a bucket."""
+    here, there = machine("here"), machine("there")
+    here.write("outputs/run/table.csv", b"a,b\n")
+    assert b"".join(here.areas.taken("heart", "outputs/run/table.csv", limit=LIMIT)) == b"a,b\n"
+    assert b"".join(there.areas.chunks("heart", "outputs/run/table.csv", limit=LIMIT)) == b"a,b\n"
+    with pytest.raises(InputError, match="too large"):
+        list(there.areas.chunks("heart", "outputs/run/table.csv", limit=3))
+    here.write("outputs/old/table.csv", b"old\n")
+    assert b"".join(here.areas.chunks("heart", "outputs/old/table.csv", limit=LIMIT)) == b"old\n"
+    with pytest.raises(InputError, match="cannot be read"):
+        list(there.areas.chunks("heart", "outputs/old/table.csv", limit=LIMIT))
+
+
+def test_a_locked_object_cannot_be_removed(s3: S3Server, node_client: Any) -> None:
+    name = f"locked-{threading.get_ident()}"
+    s3.client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    until = datetime.now(UTC) + timedelta(days=1)
+    lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
+    place = Bucket(node_client, name, seconds=5, lock=lambda: lock)
+    for key, content in (("small", b"bytes"), ("large", LARGE)):
+        stored(place, key, content, new=True)
+        version = s3.client().head_object(Bucket=name, Key=key)
+        assert version["ObjectLockMode"] == "GOVERNANCE"
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.client().delete_object(Bucket=name, Key=key, VersionId=version["VersionId"])
+
+
+def test_a_bucket_without_object_lock_refuses_locked_objects(node_client: Any, bucket: str) -> None:
+    """Otherwise what was to be locked is not, and nobody knows."""
+    until = datetime.now(UTC) + timedelta(days=1)
+    lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
+    with pytest.raises(UnavailableError, match="object lock"):
+        Bucket(node_client, bucket, seconds=5, lock=lambda: lock).put("x", b"bytes")
