@@ -21,7 +21,7 @@ from typing import Any
 
 ACCESS_KEY, SECRET_KEY = "node-a", "not-a-secret-of-anybody"
 REGION = "us-east-1"
-_DEADLINE_SECONDS = 120
+_DEADLINE_SECONDS = 60
 
 _CONF = """\
 [global]
@@ -36,6 +36,7 @@ cluster network = 127.0.0.0/8
 auth cluster required = none
 auth service required = none
 auth client required = none
+ms mon client mode = crc
 run dir = {folder}
 admin socket =
 pid file =
@@ -56,6 +57,8 @@ rgw rados pool pg num min = 1
 mon data = {folder}/mon
 mon allow pool delete = true
 mon allow pool size one = true
+paxos propose interval = 0.01
+paxos min wait = 0
 mon data avail crit = 1
 mon data avail warn = 1
 
@@ -68,7 +71,6 @@ osd max object size = 134217728
 
 [client]
 rgw frontends = beast endpoint=127.0.0.1:{port}
-rgw region = {region}
 rgw thread pool size = 32
 rgw enable usage log = false
 rgw enable gc threads = false
@@ -93,7 +95,6 @@ class S3Server:
                 mon_port=mon_port,
                 port=self.port,
                 folder=folder,
-                region=REGION,
                 port_min=low,
                 port_max=low + 19,
             )
