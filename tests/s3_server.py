@@ -67,10 +67,12 @@ osd data = {folder}/osd
 osd objectstore = memstore
 memstore device bytes = 2147483648
 osd class load list = *
+osd client watch timeout = 1
 osd max object size = 134217728
 
 [client]
 rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw cache enabled = false
 rgw thread pool size = 32
 rgw enable usage log = false
 rgw enable gc threads = false

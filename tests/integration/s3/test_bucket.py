@@ -15,8 +15,9 @@ from tests.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
 from phems.adapters.files.artifact_areas import FolderArtifactAreas
 from phems.adapters.s3.artifact_areas import S3ArtifactAreas
-from phems.adapters.s3.bucket import PART, Bucket, NameTakenError
+from phems.adapters.s3.bucket import Bucket, NameTakenError
 from phems.adapters.s3.connection import client_of
+from phems.adapters.s3.parts import PART
 from phems.errors import InputError, IntegrityError, RefusedError, StaleError, UnavailableError
 from phems.nodespec import NodePaths, node_paths, parse_node
 from phems.nodespec.storage import S3

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from phems.adapters.files.artifact_areas import FolderArtifactAreas, Identity
 from phems.adapters.files.disk import disk_errors
-from phems.adapters.s3.bucket import PART, Bucket, ReplacedError, Stored
+from phems.adapters.s3.bucket import Bucket, ReplacedError, Stored
+from phems.adapters.s3.parts import PART
 from phems.domain.outputs import check_output_path
 from phems.errors import InputError, RefusedError, StaleError, UnavailableError
 

@@ -6,22 +6,20 @@ the whole object is kept with it, and what is read is held against that.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from phems.adapters.s3 import failures
+from phems.adapters.s3.parts import PART, PartsUpload, is_done_already, md5_of
 from phems.adapters.s3.patience import Patience
 from phems.errors import IntegrityError
 
 T = TypeVar("T")
 
 CHUNK = 1024 * 1024
-PART = 16 * 1024 * 1024
-_MOST_PARTS = 10_000
 _MOST_BREAKS = 5  # in a row, within one object
 _SHA256 = "sha256"
 
@@ -128,7 +126,7 @@ class Bucket:
             def once() -> Any:
                 still_wanted()
                 return self._client.put_object(
-                    Bucket=self._name, Key=key, Body=body, ContentMD5=_md5(body), **kept, **condition
+                    Bucket=self._name, Key=key, Body=body, ContentMD5=md5_of(body), **kept, **condition
                 )
 
             return self._patiently(once)
@@ -160,77 +158,50 @@ class Bucket:
                 yield chunk
             on_stored(self.put(key, bytes(body), new=new, still_wanted=still_wanted))
             return
-        part_size = max(PART, -(-size // _MOST_PARTS))
         with self._told("The object cannot be written"):
             if new and self.look(key) is not None:
                 raise NameTakenError
-            upload = self._patiently(
-                lambda: self._client.create_multipart_upload(
-                    Bucket=self._name, Key=key, Metadata={_SHA256: sha256}, **self._lock()
-                )
-            )["UploadId"]
+            kept = {"Metadata": {_SHA256: sha256}, **self._lock()}
+            upload = PartsUpload(self._client, self._patiently, self._name, key, size, kept)
             try:
-                parts: list[dict[str, Any]] = []
-                rest = bytearray()
                 for chunk in chunks:
-                    rest += chunk
-                    while len(rest) >= part_size:
-                        parts.append(self._send_part(key, upload, len(parts) + 1, bytes(rest[:part_size])))
-                        del rest[:part_size]
+                    upload.add(chunk)
                     yield chunk
-                if rest:
-                    parts.append(self._send_part(key, upload, len(parts) + 1, bytes(rest)))
-                etag = self._complete(key, upload, parts, sha256, new=new, still_wanted=still_wanted)
+                upload.flush()
+                self._complete(key, upload, sha256, new=new, still_wanted=still_wanted)
             except BaseException:
-                with suppress(Exception):  # an unfinished upload that stays is the lifecycle rule's to remove
-                    self._client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload)
+                upload.abort()
                 raise
-        on_stored(etag)
+            self.lock(key)
+            done = self._patiently(lambda: self._client.head_object(Bucket=self._name, Key=key))
+        on_stored(done["ETag"])
 
-    def _send_part(self, key: str, upload: str, number: int, body: bytes) -> dict[str, Any]:
-        sent = self._patiently(
-            lambda: self._client.upload_part(
-                Bucket=self._name,
-                Key=key,
-                UploadId=upload,
-                PartNumber=number,
-                Body=body,
-                ContentMD5=_md5(body),
+    def lock(self, key: str) -> None:
+        """Lock an object that is there: some services forget the lock of an object that came in parts."""
+        lock = self._lock()
+        if not lock:
+            return
+        retention = {
+            "Mode": lock["ObjectLockMode"],
+            "RetainUntilDate": lock["ObjectLockRetainUntilDate"],
+        }
+        with self._told("The object cannot be locked"):
+            self._patiently(
+                lambda: self._client.put_object_retention(Bucket=self._name, Key=key, Retention=retention)
             )
-        )
-        return {"PartNumber": number, "ETag": sent["ETag"]}
 
     def _complete(
-        self,
-        key: str,
-        upload: str,
-        parts: list[dict[str, Any]],
-        sha256: str,
-        *,
-        new: bool,
-        still_wanted: Callable[[], None],
-    ) -> str:
-        def send(**condition: str) -> Any:
-            def once() -> Any:
-                still_wanted()
-                return self._client.complete_multipart_upload(
-                    Bucket=self._name,
-                    Key=key,
-                    UploadId=upload,
-                    MultipartUpload={"Parts": parts},
-                    **condition,
-                )
-
+        self, key: str, upload: PartsUpload, sha256: str, *, new: bool, still_wanted: Callable[[], None]
+    ) -> None:
+        def send(**condition: str) -> None:
             try:
-                return self._patiently(once)
+                upload.complete(still_wanted, **condition)
             except Exception as error:
-                # The answer to one that was completed may have been lost, and a second finds no upload.
-                done = self.look(key) if failures.code_of(error) == "NoSuchUpload" else None
+                done = self.look(key) if is_done_already(error) else None
                 if done is None or done.sha256 != sha256:
                     raise
-                return {"ETag": done.etag}
 
-        return str(self._conditionally(key, send, new=new)["ETag"])
+        self._conditionally(key, send, new=new)
 
     def _conditionally(self, key: str, send: Callable[..., T], *, new: bool) -> T:
         """Send a write that may not replace anything, by the service's own condition where it has one."""
@@ -255,10 +226,6 @@ class Bucket:
             yield
         except (BotoCoreError, ClientError) as error:
             raise failures.told(doing, self.address(), error) from error
-
-
-def _md5(body: bytes) -> str:
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
 def _stored(found: Mapping[str, Any]) -> Stored:

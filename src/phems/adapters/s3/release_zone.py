@@ -87,6 +87,8 @@ class S3ReleaseZone:
                         why=f"its SHA-256 is {hasher.hexdigest()}; the one to be released has {sha256}.",
                         remedy="Find out who wrote it; nothing of the node replaces what has left it",
                     ) from error
+                # It may have been placed just before the node died, and not been locked.
+                self._bucket.lock(key)
 
 
 def _digest(file: Path) -> str:
