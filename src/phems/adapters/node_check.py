@@ -47,7 +47,6 @@ def _faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]:
     if not is_running(paths):
         yield from port_faults(spec)
     yield from _tls_faults(spec, paths)
-    yield from _storage_faults(spec, paths)
     for name, source in spec.data_sources.items():
         file = paths.resolve(source.path)
         fault = source_fault(file, source.format)
@@ -124,18 +123,6 @@ def _tls_faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]
     found = tls_fault(paths.resolve(tls.certificate), paths.resolve(tls.key), dt.datetime.now(dt.UTC))
     if found is not None:
         yield ("gateway", "tls", found[0]), found[1:]
-
-
-def _storage_faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]:
-    s3 = spec.storage.s3
-    if s3 is None:
-        return
-    from phems.adapters.s3.check import bucket_fault
-
-    for key, name in (("bucket", s3.bucket), ("release_bucket", s3.release_bucket)):
-        found = bucket_fault(s3, name, paths) if name is not None else None
-        if found is not None:
-            yield ("storage", "s3", key), found
 
 
 def _interpreter_faults(loc: Loc, python: Path) -> Iterator[tuple[Loc, Fault]]:
