@@ -98,6 +98,7 @@ class ProjectWorker:
                 limits={project: limits_of(spec.project(project))},
                 register_output=record.output,
                 audit_refusal=record.refused_call,
+                values=node.files.shared,
                 home=paths.data_dir / "dagster",
                 logs=paths.logs,
                 storage_socket=storage_socket,

@@ -22,7 +22,13 @@ from phems.engine.leases import WorkerLeases
 from phems.engine.orchestrator import Admitted
 from phems.engine.sandbox import HostPlan, SandboxLauncher
 from phems.engine.step_runner import StepRunner
-from phems.engine.storage_service import OutputRegister, RefusalAudit, ServiceParts, StorageService
+from phems.engine.storage_service import (
+    OutputRegister,
+    RefusalAudit,
+    ServiceParts,
+    StorageService,
+    ValueStore,
+)
 from phems.engine.worker import Worker, WorkerParts
 from phems.errors import RefusedError
 
@@ -48,6 +54,7 @@ class WorkerPlaneParts:
     logs: Path
     storage_socket: Path
     location_sockets: Path
+    values: ValueStore | None = None
 
 
 class WorkerPlane:
@@ -86,6 +93,7 @@ class WorkerPlane:
                 host_is_live=self.hosts.is_live,
                 register_output=parts.register_output,
                 audit_refusal=parts.audit_refusal,
+                values=parts.values,
             ),
         )
 
