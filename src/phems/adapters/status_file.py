@@ -12,7 +12,13 @@ from typing import Any
 
 from phems.adapters.durable_files import replace
 from phems.engine.control_plane import ControlPlane
-from phems.services.ports.node_health import ControlRole, ProjectHost, RunningNode, StepQueueDepth
+from phems.services.ports.node_health import (
+    ControlRole,
+    PoolWorker,
+    ProjectHost,
+    RunningNode,
+    StepQueueDepth,
+)
 
 _SAID_AGAIN_SECONDS = 5.0
 
@@ -43,6 +49,8 @@ class StatusFile:
             "roles": [asdict(role) for role in roles],
             "hosts": hosts,
             "queues": {name: {"waiting": w, "running": r} for name, (w, r) in control.steps.depths().items()},
+            "lag": {name: round(seconds, 1) for name, seconds in control.steps.lag().items()},
+            "workers": [{**asdict(beat.facts), "running": beat.running} for beat in control.steps.workers()],
             "runs": control.orchestrator.driving(),
             "warnings": list(warnings),
         }
@@ -56,8 +64,9 @@ class StatusFile:
             self._said_at = now
 
     def remove(self) -> None:
-        """The node has stopped."""
-        self._path.unlink(missing_ok=True)
+        """The node has stopped; what another process of it says stays."""
+        if self._last:
+            self._path.unlink(missing_ok=True)
 
     def running(self) -> RunningNode | None:
         """What the running node last said; None when none runs."""
@@ -73,8 +82,10 @@ class StatusFile:
                 roles=tuple(ControlRole(**role) for role in found["roles"]),
                 hosts=tuple(ProjectHost(**host) for host in found["hosts"]),
                 queues=tuple(
-                    StepQueueDepth(project=name, **depth) for name, depth in found["queues"].items()
+                    StepQueueDepth(project=name, **depth, lag_seconds=found["lag"].get(name))
+                    for name, depth in found["queues"].items()
                 ),
+                workers=tuple(PoolWorker(**worker) for worker in found["workers"]),
                 runs=found["runs"],
                 warnings=tuple(found["warnings"]),
                 age_seconds=found["age"],

@@ -36,7 +36,7 @@ from phems.bootstrap.node import Node
 from phems.bootstrap.served_code import RunnableCode
 from phems.domain.actors import NODE
 from phems.engine.capabilities import KEY_BYTES, CapabilityAuthority
-from phems.engine.leases import WorkerFacts
+from phems.engine.step_queue import WorkerFacts
 from phems.engine.worker_plane import WorkerPlane, WorkerPlaneParts
 from phems.errors import PhemsError, UnavailableError
 from phems.nodespec import load_node, node_paths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -27,23 +28,30 @@ def status() -> None:
         output.warn(warning)
     output.say("")
     output.show_rows(
-        [_host(host, found["queues"]) for host in found["hosts"]],
-        ["project", "state", "code", "pid", "steps", "waiting", "restarts", "load_seconds"],
+        [_host(host, found) for host in found["hosts"]],
+        ["project", "state", "code", "pid", "steps", "waiting", "lag", "restarts", "load_seconds"],
         empty="No project has approved code yet: phems code submit, phems code approve",
     )
+    if found.get("workers"):
+        output.say("")
+        output.show_rows(
+            found["workers"], ["id", "pool", "project", "host", "pid", "running", "concurrency"], empty=""
+        )
     for host in found["hosts"]:
         if host["error"]:
             output.say(f"\n{host['project']} does not run: {host['error']}")
 
 
-def _host(host: dict[str, Any], queues: dict[str, Any]) -> dict[str, Any]:
+def _host(host: dict[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    depth = found["queues"].get(host["project"], {})
     return {
         "project": host["project"],
         "state": host["state"] if host["is_current"] else f"{host['state']} (old)",
         "code": host["code_digest"][:12],
         "pid": host["pid"],
-        "steps": host["running_steps"],
-        "waiting": queues.get(host["project"], {}).get("waiting", 0),
+        "steps": depth.get("running", host["running_steps"]),
+        "waiting": depth.get("waiting", 0),
+        "lag": found["lag"].get(host["project"]),
         "restarts": host["restarts"],
         "load_seconds": host["load_seconds"] and round(host["load_seconds"], 1),
     }

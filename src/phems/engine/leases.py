@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Protocol
 
 from phems.engine.host_connection import StepEnd
-from phems.engine.step_queue import LastAttempt, StepTask
+from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat
 
 
 class NotTaken(Enum):
@@ -32,27 +32,6 @@ class TakenStep:
 
     task: StepTask
     known_state: str
-
-
-@dataclass(frozen=True)
-class WorkerFacts:
-    """A worker as it makes itself known: one process, which serves one project of a pool."""
-
-    id: str
-    pool: str
-    project: str
-    host: str
-    pid: int
-    concurrency: int
-
-
-@dataclass(frozen=True)
-class WorkerBeat:
-    """A living worker and how often it has beaten."""
-
-    facts: WorkerFacts
-    beats: int
-    running: int
 
 
 class OrchestratorLeases(Protocol):
@@ -96,6 +75,10 @@ class OrchestratorLeases(Protocol):
 
     def depths(self) -> Mapping[str, tuple[int, int]]:
         """Per project: how many attempts wait, how many run."""
+        ...
+
+    def lag(self) -> Mapping[str, float]:
+        """Per project with attempts that wait: for how many seconds the oldest has."""
         ...
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from phems.engine._dagster import KnownExecutionState
 from phems.engine.host_connection import StepEnd
 from phems.engine.in_process_queue import InProcessQueue
-from phems.engine.step_queue import LastAttempt, StepTask
+from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat
 from phems.engine.worker import Worker
 
 
@@ -55,3 +55,11 @@ class LocalSteps:
     def depths(self) -> Mapping[str, tuple[int, int]]:
         """See `StepQueue`."""
         return self._queue.depths()
+
+    def lag(self) -> Mapping[str, float]:
+        """Not known: what waits here waits for its project's own steps alone."""
+        return {}
+
+    def workers(self) -> Sequence[WorkerBeat]:
+        """None: the worker is this process."""
+        return ()

@@ -7,7 +7,7 @@ once. How attempts end is told to the orchestrator by whoever wires the queue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,27 @@ class LastAttempt:
 
     attempt: int
     is_open: bool
+
+
+@dataclass(frozen=True)
+class WorkerFacts:
+    """A worker as it makes itself known: one process, which serves one project of a pool."""
+
+    id: str
+    pool: str
+    project: str
+    host: str
+    pid: int
+    concurrency: int
+
+
+@dataclass(frozen=True)
+class WorkerBeat:
+    """A living worker, how often it has beaten, and how many steps it performs."""
+
+    facts: WorkerFacts
+    beats: int
+    running: int
 
 
 class StepQueue(Protocol):
@@ -77,6 +98,14 @@ class StepQueue(Protocol):
 
     def depths(self) -> Mapping[str, tuple[int, int]]:
         """Per project: how many tasks wait, how many run."""
+        ...
+
+    def lag(self) -> Mapping[str, float]:
+        """Per project with tasks that wait: for how many seconds the oldest has, where that is known."""
+        ...
+
+    def workers(self) -> Sequence[WorkerBeat]:
+        """The workers in processes of their own."""
         ...
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from phems.adapters.node_lock import NodeLock
 from phems.adapters.open_files import allow_many
 from phems.adapters.postgres.dagster_storage import EVENT_CHANNEL
@@ -339,7 +341,9 @@ class ServingNode:
     def _write_status(self) -> None:
         status = StatusFile(self.paths.status)
         while not self._stopping.wait(STATUS_SECONDS):
-            with contextlib.suppress(OSError):
+            if not self.control.is_leading:
+                continue  # who leads tells of the whole node
+            with contextlib.suppress(OSError, SQLAlchemyError):
                 roles = control_roles(self.control, without=() if self._with_gateway else ("gateway",))
                 status.write(self.control, self.url, self._warnings, roles)
         status.remove()

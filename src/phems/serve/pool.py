@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from phems.adapters.postgres.step_leases import PostgresWorkerLeases
 from phems.bootstrap.database import open_database
-from phems.engine.leases import WorkerFacts
+from phems.engine.step_queue import WorkerFacts
 from phems.errors import InputError, PhemsError
 from phems.nodespec import load_node, node_paths
 

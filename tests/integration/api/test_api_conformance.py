@@ -41,6 +41,7 @@ def story(site: ApiSite) -> Story:
     says = {"pid": os.getpid(), "url": ADDRESS, "sandbox": "none", "runs": 0, "warnings": []}
     host = {"project": PROJECT, "pid": 7, "state": "READY", "error": None}
     says |= {"hosts": [host], "queues": {PROJECT: {"waiting": 0, "running": 0}}}
+    says |= {"lag": {}, "workers": []}
     site.node.paths.status.write_text(json.dumps(says), encoding="utf-8")
     return told(site)
 

@@ -106,6 +106,7 @@ def test_what_the_node_does_is_told_as_far_as_it_is_ones_own(site: ApiSite, url:
     ]
     says = {"pid": os.getpid(), "url": url, "sandbox": "bubblewrap", "runs": 3, "warnings": ["look here"]}
     says |= {"hosts": hosts, "queues": {OTHER: {"waiting": 9, "running": 1}}}
+    says |= {"lag": {OTHER: 2.0}, "workers": []}
     site.node.paths.status.write_text(json.dumps(says), encoding="utf-8")
     ana = phems("--node", url, "--token", site.tokens["ana"], "status", "--json").data
     assert [host["project"] for host in ana["hosts"]] == [PROJECT]

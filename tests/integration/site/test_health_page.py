@@ -34,6 +34,8 @@ def test_code_that_does_not_load_shows_its_error_inert(site: BrowsedSite) -> Non
         "load_seconds": None,
         "error": "ImportError: <img src=x onerror=alert(1)>\u202e",
     }
+    worker = {"id": "w-1", "pool": "large", "project": "heart-attack", "host": "ward-pc", "pid": 8}
+    worker |= {"concurrency": 4, "running": 3}
     role = {"name": "publisher", "pid": 7, "is_running": False, "error": "its thread has ended."}
     site.node.paths.status.write_text(
         json.dumps(
@@ -45,6 +47,8 @@ def test_code_that_does_not_load_shows_its_error_inert(site: BrowsedSite) -> Non
                 "roles": [role],
                 "hosts": [host],
                 "queues": {"heart-attack": {"waiting": 12, "running": 3}},
+                "lag": {"heart-attack": 7.4},
+                "workers": [worker],
                 "runs": 1,
                 "warnings": [],
             }
@@ -61,6 +65,7 @@ def test_code_that_does_not_load_shows_its_error_inert(site: BrowsedSite) -> Non
         "NO SANDBOX: bubblewrap is missing.",
         "The code of heart-attack does not run: see its error.",
         "started again 2 times",
-        "heart-attack 12 3",
+        "heart-attack 12 3 7 s",
+        "w-1 large heart-attack ward-pc 8 3 4",
     ):
         assert told in words

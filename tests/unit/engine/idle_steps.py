@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from phems.engine._dagster import KnownExecutionState
-from phems.engine.step_queue import LastAttempt, StepTask
+from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat
 
 
 class IdleSteps:
@@ -38,3 +38,9 @@ class IdleSteps:
 
     def depths(self) -> Mapping[str, tuple[int, int]]:
         return {}
+
+    def lag(self) -> Mapping[str, float]:
+        return {}
+
+    def workers(self) -> Sequence[WorkerBeat]:
+        return ()

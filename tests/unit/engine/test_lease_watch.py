@@ -10,8 +10,7 @@ import pytest
 from phems.engine import lease_watch
 from phems.engine.host_connection import StepEnd
 from phems.engine.lease_watch import LeaseWatch, WatchParts
-from phems.engine.leases import WorkerBeat, WorkerFacts
-from phems.engine.step_queue import LastAttempt, StepTask
+from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat, WorkerFacts
 
 LATER = lease_watch.LOST_SECONDS + 0.1
 TASK = StepTask("p", "digest", "run", "step", 1)
@@ -78,6 +77,9 @@ class Scene:
         raise AssertionError
 
     def depths(self) -> Mapping[str, tuple[int, int]]:
+        raise AssertionError
+
+    def lag(self) -> Mapping[str, float]:
         raise AssertionError
 
 

@@ -35,7 +35,7 @@ class MessageSigner:
     def write(self, body: Any) -> str:
         """A body, signed."""
         text = json.dumps(body, separators=(",", ":"))
-        return json.dumps({"signed": text, "mac": self._mac(text)})
+        return json.dumps({"signed": text, "mac": self._mac(text.encode())})
 
     def read(self, raw: str | bytes) -> Any:
         """The body of a message; raises `ForgedMessageError` unless it was signed with the key."""
@@ -43,12 +43,11 @@ class MessageSigner:
             raise ForgedMessageError("The message is longer than any of this node.")
         try:
             envelope = json.loads(raw)
-            text, mac = envelope["signed"], envelope["mac"]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            # What cannot be encoded was not written here either: half of a surrogate pair, say.
+            text, mac = envelope["signed"].encode(), envelope["mac"].encode()
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ForgedMessageError("The message is not one of this node.") from error
-        if not isinstance(text, str) or not isinstance(mac, str):
-            raise ForgedMessageError("The message is not one of this node.")
-        if not hmac.compare_digest(mac.encode(), self._mac(text).encode()):
+        if not hmac.compare_digest(mac, self._mac(text).encode()):
             raise ForgedMessageError("The message's signature is not this node's.")
         return json.loads(text)
 
@@ -56,8 +55,8 @@ class MessageSigner:
         """Make it the one way in which this process writes and reads messages."""
         serialization.register(SERIALIZER, self.write, self.read, CONTENT_TYPE, "utf-8")
 
-    def _mac(self, text: str) -> str:
-        return hmac.new(self._key, _PURPOSE + text.encode(), hashlib.sha256).hexdigest()
+    def _mac(self, text: bytes) -> str:
+        return hmac.new(self._key, _PURPOSE + text, hashlib.sha256).hexdigest()
 
 
 def name_of(run_id: str, step_key: str, attempt: int) -> Mapping[str, Any]:

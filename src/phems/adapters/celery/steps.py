@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from phems.adapters.celery.sender import MessageSender
 from phems.engine._dagster import KnownExecutionState, serialize_value
 from phems.engine.leases import OrchestratorLeases
-from phems.engine.step_queue import LastAttempt, StepTask
+from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat
 
 
 class CelerySteps:
@@ -61,3 +61,11 @@ class CelerySteps:
     def depths(self) -> Mapping[str, tuple[int, int]]:
         """See `StepQueue`."""
         return self.leases.depths()
+
+    def lag(self) -> Mapping[str, float]:
+        """See `StepQueue`."""
+        return self.leases.lag()
+
+    def workers(self) -> Sequence[WorkerBeat]:
+        """See `StepQueue`."""
+        return self.leases.workers()

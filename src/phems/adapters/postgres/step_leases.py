@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, Row, text
 
 from phems.adapters.postgres.failures import database_failures
 from phems.engine.host_connection import StepEnd
-from phems.engine.leases import NotTaken, TakenStep, WorkerBeat, WorkerFacts
-from phems.engine.step_queue import LastAttempt, StepTask
+from phems.engine.leases import NotTaken, TakenStep
+from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat, WorkerFacts
 from phems.errors import RefusedError
 
 ENDED_CHANNEL = "phems_step_ended"
@@ -62,6 +62,10 @@ _DEPTHS = text(
     "SELECT project, count(*) FILTER (WHERE state = 'QUEUED') AS waiting, "
     "count(*) FILTER (WHERE state = 'RUNNING') AS running "
     "FROM engine.step_attempts WHERE state <> 'ENDED' GROUP BY project ORDER BY project"
+)
+_LAG = text(
+    "SELECT project, extract(epoch FROM now() - min(offered_at))::float AS seconds "
+    "FROM engine.step_attempts WHERE state = 'QUEUED' GROUP BY project ORDER BY project"
 )
 _REGISTER = text(
     "INSERT INTO engine.workers (id, pool, project, host, pid, concurrency) "
@@ -159,6 +163,11 @@ class PostgresOrchestratorLeases:
         """See `OrchestratorLeases`."""
         with self._engine.connect() as connection:
             return {row.project: (row.waiting, row.running) for row in connection.execute(_DEPTHS)}
+
+    def lag(self) -> Mapping[str, float]:
+        """See `OrchestratorLeases`."""
+        with self._engine.connect() as connection:
+            return {row.project: row.seconds for row in connection.execute(_LAG)}
 
 
 class PostgresWorkerLeases:

@@ -26,6 +26,8 @@ class RunningNode(BaseModel):
     runs: int | None = Field(description="How many are on their way, in all projects.")
     hosts: list[dict[str, Any]] = Field(description="The project hosts.")
     queues: dict[str, dict[str, int]] = Field(description="Steps that wait and run, by project.")
+    lag: dict[str, float] = Field(description="For how many seconds a project's oldest step has waited.")
+    workers: list[dict[str, Any]] = Field(description="Worker processes, of the server profile.")
     warnings: list[str]
 
 
@@ -47,6 +49,8 @@ def show(cases: Cases, person: Person) -> RunningNode:
         runs=found["runs"] if operates else None,
         hosts=[_host(host, operates=operates) for host in found["hosts"] if host["project"] in seen],
         queues={name: depth for name, depth in found["queues"].items() if name in seen},
+        lag={name: seconds for name, seconds in found["lag"].items() if name in seen},
+        workers=found["workers"] if operates else [],
         warnings=found["warnings"] if operates else [],
     )
 

@@ -41,6 +41,21 @@ class StepQueueDepth:
     project: str
     waiting: int
     running: int
+    lag_seconds: float | None = None
+    """How long the oldest has waited, where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolWorker:
+    """A worker process of the server profile: it performs one project's steps."""
+
+    id: str
+    pool: str
+    project: str
+    host: str
+    pid: int
+    concurrency: int
+    running: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +70,8 @@ class RunningNode:
     roles: Sequence[ControlRole]
     hosts: Sequence[ProjectHost]
     queues: Sequence[StepQueueDepth]
+    workers: Sequence[PoolWorker]
+    """Worker processes; none in the embedded profile, where steps run in the node's own."""
     runs: int
     """How many runs are being driven."""
     warnings: Sequence[str]
