@@ -52,6 +52,7 @@ def server_node(server_node_site: ServerSite, rabbitmq: RabbitMq) -> Iterator[Ru
         node.ready("shapes")
         server_node_site.phems("broker", "init", PHEMS_BROKER_ADMIN=rabbitmq.admin_url)
         server_node_site.start_worker()
+        node.run("diamond", seconds=120)  # from now on the worker takes messages
         yield node
         server_node_site.stop_workers()
 

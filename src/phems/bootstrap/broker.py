@@ -1,4 +1,4 @@
-"""The broker's administration, wired to its management API and the node's keys folder."""
+"""The broker: its administration by the management API, and how a node's processes reach their queues."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from phems.adapters.rabbitmq.logins import FolderBrokerLogins, vhost_of
+from phems.adapters.celery.app import BrokerAccess
+from phems.adapters.rabbitmq.connection import tls_options
+from phems.adapters.rabbitmq.logins import FolderBrokerLogins, amqp_url, load_login, vhost_of
 from phems.adapters.rabbitmq.management import AdminLogin, ManagementApi
 from phems.bootstrap.node import Node
+from phems.engine.capabilities import load_or_create_key
 from phems.errors import InputError
 from phems.nodespec import Broker, NodePaths, NodeSpec
 from phems.services.broker_logins import BrokerLogins
@@ -39,3 +42,15 @@ def broker_of(spec: NodeSpec) -> Broker:
 def ca_of(broker: Broker, paths: NodePaths) -> Path | None:
     """The file of who may vouch for the broker."""
     return None if broker.ca is None else paths.resolve(broker.ca)
+
+
+def broker_access(spec: NodeSpec, paths: NodePaths, project: str) -> BrokerAccess:
+    """A project's queue; UnavailableError when `phems broker init` has not been run for it."""
+    broker = broker_of(spec)
+    url = amqp_url(broker, load_login(paths.keys, project))
+    return BrokerAccess(project, url, tls_options(broker.url, ca_of(broker, paths)))
+
+
+def message_key(keys: Path) -> bytes:
+    """The key that the step queue's messages are signed with; the node's control processes share it."""
+    return load_or_create_key(keys / "messages.key")

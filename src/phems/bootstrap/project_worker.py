@@ -28,7 +28,7 @@ from phems.adapters.postgres.notifications import Notifications
 from phems.adapters.postgres.step_leases import PostgresWorkerLeases
 from phems.adapters.runtime_dir import ensure_runtime_dir
 from phems.adapters.sandbox.verified import VerifiedCode
-from phems.bootstrap.brokers import broker_access, message_key
+from phems.bootstrap.broker import broker_access, message_key
 from phems.bootstrap.channels import CODE_CHANNEL, KILL_CHANNEL, POLICY_CHANNEL
 from phems.bootstrap.control_plane import Record, choose_sandbox
 from phems.bootstrap.database import open_database
@@ -79,7 +79,9 @@ class ProjectWorker:
         record = Record(node)
         self._runnable = RunnableCode(node, record)
         leases = PostgresWorkerLeases(database.engine("dagster"), self.facts)
-        storages = open_storages(database.url("dagster"), connections=spec.database.connections.engine)
+        storages = open_storages(
+            database.url("dagster"), leases.check_living, connections=spec.database.connections.engine
+        )
         stack.callback(storages.close)
         storage_socket = paths.runtime_dir / "storage.sock"
         self._plane = WorkerPlane(

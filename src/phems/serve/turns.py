@@ -20,7 +20,7 @@ from phems.adapters.host_plans import settings_of
 from phems.adapters.postgres.leadership import Leadership
 from phems.adapters.postgres.notifications import Listener
 from phems.adapters.postgres.step_leases import ENDED_CHANNEL, PostgresOrchestratorLeases, read_notice
-from phems.bootstrap.brokers import broker_access, message_key
+from phems.bootstrap.broker import broker_access, message_key
 from phems.bootstrap.channels import CANCEL_CHANNEL, KILL_CHANNEL, QUEUED_CHANNEL
 from phems.bootstrap.node import Node
 from phems.engine.control_plane import ControlPlane

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from celery import Celery
 from kombu import Exchange, Queue
 
 from phems.adapters.celery.messages import SERIALIZER, MessageSigner
-from phems.adapters.rabbitmq.connection import tls_options
 
 QUEUE = "steps"
 PRIORITIES = 10
@@ -23,11 +23,11 @@ _CONSUMER_TIMEOUT_MS = 31 * 24 * 3600 * 1000
 
 @dataclass(frozen=True)
 class BrokerAccess:
-    """How one project's queue is reached: `url` holds a password, `ca` is the file of who vouches."""
+    """How one project's queue is reached: `url` holds a password, `tls` is what its client is told of TLS."""
 
     project: str
     url: str
-    ca: str | None = None
+    tls: Mapping[str, Any] | None = None
 
 
 def make_app(access: BrokerAccess, signer: MessageSigner) -> Celery:
@@ -36,7 +36,7 @@ def make_app(access: BrokerAccess, signer: MessageSigner) -> Celery:
     app = Celery(f"phems.{access.project}", set_as_current=False)
     app.conf.update(
         broker_url=access.url,
-        broker_use_ssl=tls_options(access.url, Path(access.ca) if access.ca else None),
+        broker_use_ssl=dict(access.tls) if access.tls else None,
         broker_connection_timeout=CONNECT_SECONDS,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
