@@ -13,7 +13,7 @@ from tests.integration.broker.server_node import PROJECTS, ServerNode
 
 from phems.adapters.celery.app import BrokerAccess, make_app
 from phems.adapters.celery.messages import MessageSigner
-from phems.adapters.rabbitmq.connection import server_reached
+from phems.adapters.rabbitmq.connection import server_reached, tls_options
 from phems.adapters.rabbitmq.logins import BrokerLogin, amqp_url, load_login, login_file
 from phems.adapters.rabbitmq.management import ManagementApi, parse_admin_url
 from phems.cli.__main__ import main
@@ -163,7 +163,9 @@ def test_workers_send_and_take_nothing_where_the_broker_is_another_by_its_certif
     for place, is_named in (("127.0.0.1", True), ("127.1", False)):  # the same address, by two names
         broker = Broker(url=f"amqps://{place}:{node.rabbitmq.tls_port}", management=node.rabbitmq.management)
         url = amqp_url(broker, login_of(node, HEART))
-        app = make_app(BrokerAccess(HEART, url, str(node.rabbitmq.certificate)), MessageSigner(b"a key"))
+        app = make_app(
+            BrokerAccess(HEART, url, tls_options(url, node.rabbitmq.certificate)), MessageSigner(b"a key")
+        )
         with (
             app.connection_for_write() as connection,
             nullcontext() if is_named else pytest.raises(OperationalError, match="certificate verify failed"),
