@@ -63,6 +63,7 @@ COMMANDS: Mapping[str, Row] = {
     "coordinator": Row("phems.cli.coordinator", "Who is handed released packages: tokens of coordinators."),
     "broker": Row("phems.cli.broker", "Logins of projects at the RabbitMQ that carries steps."),
     "db": Row("phems.cli.db", "An external Postgres: set it up for the node."),
+    "render": Row("phems.cli.render", "Files for other systems, made from node.yaml."),
     "audit": Row("phems.cli.audit", "The audit log: read, export, verify."),
 }
 

@@ -1,0 +1,84 @@
+"""`phems render`: files for other systems, made from node.yaml and from nothing else."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phems.cli import output, session
+from phems.errors import InputError
+
+app = typer.Typer(help="Files for other systems, from node.yaml.")
+
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FOLDER", help="Write the files there. Default: print them."),
+]
+
+
+@app.command()
+def systemd(
+    user: Annotated[str, typer.Option(metavar="NAME", help="The account that the node runs as.")] = "phems",
+    program: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="The absolute path of phems there. Default: of this one."),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1000, help="Steps of one project at once in a worker. Default: queue.concurrency."
+        ),
+    ] = None,
+    drain: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="SECONDS", help="How long a worker that is stopped may finish its steps."
+        ),
+    ] = 3600,
+    out: Out = None,
+) -> None:
+    """Hardened units: the control process, a template for pools of workers, a target over all.
+
+    Besides, the account and the folders that they need, for systemd-sysusers and systemd-tmpfiles.
+    """
+    from phems.render.systemd import Installation, systemd_files
+
+    spec, paths = session.load_node()
+    installed = Installation(
+        program=str(program if program is not None else _this_program()),
+        user=user,
+        concurrency=concurrency,
+        drain_seconds=drain,
+    )
+    if not Path(installed.program).is_absolute():
+        raise InputError(
+            f"{program} is not an absolute path.",
+            why="a unit does not know which folder you are in.",
+            remedy="phems render systemd --program /opt/phems/bin/phems",
+        )
+    _give(systemd_files(spec, paths, installed), out)
+
+
+def _this_program() -> Path:
+    found = shutil.which(sys.argv[0])
+    return Path(found).absolute() if found else Path(sys.executable).with_name("phems")
+
+
+def _give(files: Mapping[str, str], out: Path | None) -> None:
+    if out is None:
+        if session.current().json:
+            output.print_json(files)
+            return
+        for name, text in files.items():
+            output.say(f"# --- {name}\n{text}")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (out / name).write_text(text, encoding="utf-8")
+    written = [str(out / name) for name in files]
+    output.done({"files": written}, "\n".join(f"Wrote {name}" for name in written))
