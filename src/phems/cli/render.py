@@ -20,6 +20,15 @@ Out = Annotated[
     typer.Option("--out", metavar="FOLDER", help="Write the files there. Default: print them."),
 ]
 
+Concurrency = Annotated[
+    int | None,
+    typer.Option(min=1, max=1000, help="Steps of one project at once in a worker. Default: of node.yaml."),
+]
+Drain = Annotated[
+    int,
+    typer.Option(min=1, metavar="SECONDS", help="How long a worker that is stopped may finish its steps."),
+]
+
 
 @app.command()
 def systemd(
@@ -28,18 +37,8 @@ def systemd(
         Path | None,
         typer.Option(metavar="PATH", help="The absolute path of phems there. Default: of this one."),
     ] = None,
-    concurrency: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=1000, help="Steps of one project at once in a worker. Default: queue.concurrency."
-        ),
-    ] = None,
-    drain: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="SECONDS", help="How long a worker that is stopped may finish its steps."
-        ),
-    ] = 3600,
+    concurrency: Concurrency = None,
+    drain: Drain = 3600,
     out: Out = None,
 ) -> None:
     """Hardened units: the control process, a template for pools of workers, a target over all.
@@ -64,6 +63,21 @@ def systemd(
     _give(systemd_files(spec, paths, installed), out)
 
 
+@app.command()
+def compose(
+    concurrency: Concurrency = None,
+    drain: Drain = 3600,
+    out: Out = None,
+) -> None:
+    """A compose file: Postgres, RabbitMQ, an S3-compatible server, the control process, the workers."""
+    from phems import __version__
+    from phems.render.compose import Composition, compose_text
+
+    spec, _ = session.load_node()
+    wanted = Composition(__version__, concurrency, drain)
+    _give({"compose.yaml": compose_text(spec, wanted)}, out)
+
+
 def _this_program() -> Path:
     found = shutil.which(sys.argv[0])
     return Path(found).absolute() if found else Path(sys.executable).with_name("phems")
@@ -75,7 +89,7 @@ def _give(files: Mapping[str, str], out: Path | None) -> None:
             output.print_json(files)
             return
         for name, text in files.items():
-            output.say(f"# --- {name}\n{text}")
+            output.say(f"# --- {name}\n{text}")  # a comment in all of them
         return
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

@@ -26,7 +26,7 @@ OPEN_FILES = 65_536
 Settings = Sequence[tuple[str, str]]
 Unit = Sequence[tuple[str, Settings]]
 
-NEEDED_BY_BUBBLEWRAP = ("@mount", "@sandbox", "sethostname")
+NEEDED_BY_BUBBLEWRAP = ("@mount", "seccomp", "sethostname")
 """Beyond @system-service: it mounts a root of its own, names the host and filters system calls in it."""
 
 HARDENING: Settings = (
@@ -52,7 +52,7 @@ HARDENING: Settings = (
 
 WITHHELD: Mapping[str, str] = {
     "PrivateTmp": "commands on the node's folder find its sockets in /tmp",
-    "ProtectKernelTunables": "no new /proc can be mounted in a sandbox while parts of the old one are covered",
+    "ProtectKernelTunables": "no sandbox can mount a /proc of its own while parts of the host's are covered",
     "ProtectKernelLogs": "as above",
     "ProtectProc": "as above",
     "ProtectHostname": "bubblewrap names the host in the sandbox",
