@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from phems.adapters.s3.artifact_areas import S3ArtifactAreas
 from phems.adapters.s3.bucket import Bucket, NameTakenError
 from phems.adapters.s3.connection import client_of
 from phems.adapters.s3.parts import PART
+from phems.bootstrap.doctor.buckets import look_at_buckets
+from phems.bootstrap.doctor.findings import Patient, State
 from phems.errors import InputError, IntegrityError, RefusedError, StaleError, UnavailableError
-from phems.nodespec import NodePaths, node_paths, parse_node
+from phems.nodespec import Document, NodePaths, node_paths, parse_node
 from phems.nodespec.storage import S3
 
 SPEC = "version: 1\nnode: {name: node-a}\ncontroller: {name: b}\n"
@@ -303,3 +306,17 @@ def test_a_bucket_without_object_lock_refuses_locked_objects(node_client: Any, b
     lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
     with pytest.raises(UnavailableError, match="object lock"):
         Bucket(node_client, bucket, seconds=5, lock=lambda: lock).put("x", b"bytes")
+
+
+def test_the_doctor_tells_a_bucket_that_can_be_used_from_one_that_cannot(
+    s3: S3Server, bucket: str, paths: NodePaths
+) -> None:
+    """Otherwise a node is started that fails each step."""
+    settings = f"{{bucket: {bucket}, release_bucket: nowhere, endpoint: '{s3.endpoint}', credentials: file}}"
+    spec = parse_node(f"{SPEC}storage: {{s3: {settings}}}\n")
+    with ExitStack() as stack:
+        patient = Patient(spec, paths, Document("node.yaml"), stack)
+        found = {row.about: row for row in look_at_buckets(patient)}
+    assert found[bucket].state is State.OK
+    assert found["nowhere"].state is State.FAILED
+    assert found["nowhere"].remedy
