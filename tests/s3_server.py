@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.integration.gateway.tls_files import write_tls_files
+
 ACCESS_KEY, SECRET_KEY = "node-a", "not-a-secret-of-anybody"
 REGION = "us-east-1"
 _DEADLINE_SECONDS = 60
@@ -71,7 +73,8 @@ osd client watch timeout = 1
 osd max object size = 134217728
 
 [client]
-rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw frontends = beast endpoint=127.0.0.1:{port} ssl_endpoint=127.0.0.1:{tls_port} \
+ ssl_certificate={certificate} ssl_private_key={key}
 rgw cache enabled = false
 rgw thread pool size = 32
 rgw enable usage log = false
@@ -84,9 +87,9 @@ class S3Server:
     """One server; `stop` and `start` end and begin its gateway, by process id."""
 
     def __init__(self, folder: Path) -> None:
-        ports = _free_ports(2)
-        self.port, mon_port = ports
+        self.port, self._tls_port, mon_port = _free_ports(3)
         self.folder = folder
+        self.ca, key = write_tls_files(folder)
         self.fsid = str(uuid.uuid4())
         self._mon_port = mon_port
         self._conf = folder / "ceph.conf"
@@ -96,6 +99,9 @@ class S3Server:
                 fsid=self.fsid,
                 mon_port=mon_port,
                 port=self.port,
+                tls_port=self._tls_port,
+                certificate=self.ca,
+                key=key,
                 folder=folder,
                 port_min=low,
                 port_max=low + 19,
@@ -108,6 +114,11 @@ class S3Server:
     def endpoint(self) -> str:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def tls_endpoint(self) -> str:
+        """The same by TLS, with the certificate that `ca` names."""
+        return f"https://localhost:{self._tls_port}"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -145,9 +156,13 @@ class S3Server:
         (self.folder / "osd").mkdir()
         self._run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osd_id)
         self._core.append(self._spawn("ceph-osd", "-i", "0"))
-        self._run("radosgw-admin", "user", "create", "--uid=node-a", "--display-name=node-a",
-                  f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}")  # fmt: skip
+        self.add_user(ACCESS_KEY, SECRET_KEY)
         self.start()
+
+    def add_user(self, name: str, secret: str) -> None:
+        """One more user, whose access key is its name; it may use its own buckets alone."""
+        self._run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}",
+                  f"--access-key={name}", f"--secret-key={secret}")  # fmt: skip
 
     def start(self) -> None:
         """Start the gateway, and wait until it answers."""

@@ -38,6 +38,7 @@ MAX_CONNECTIONS_PER_PROJECT = 512
 MAX_STRANGERS = 256
 HELLO_SECONDS = 10.0
 HELLO_BYTES = 16 * 1024
+VALUE_CALLS = frozenset({"keep", "find"})
 _LOG = logging.getLogger("phems.storage")
 
 CODEC = wire_codec(_dagster)
@@ -251,7 +252,7 @@ class StorageService:
             return self._renew(scope)
         if storage == "outputs" and method == "register":
             return self._parts.register_output(scope.capability, *_output_and_declaration(args))
-        if storage == "values" and method in {"keep", "find"}:
+        if storage == "values" and method in VALUE_CALLS:
             return self._value(scope.capability, method, args)
         rule = RULES.get(storage, {}).get(method)
         if rule is None:
@@ -334,7 +335,8 @@ def _known_name(request: object) -> str:
     if not isinstance(request, dict):
         return "nothing"
     storage, method = str(request.get("storage")), str(request.get("method"))
-    return f"{storage}.{method}" if method in RULES.get(storage, {}) else "unknown"
+    is_known = method in RULES.get(storage, {}) or (storage == "values" and method in VALUE_CALLS)
+    return f"{storage}.{method}" if is_known else "unknown"
 
 
 def _name_of(request: object) -> str:

@@ -177,20 +177,86 @@ def test_nothing_is_stored_of_a_file_whose_reading_fails(place: Bucket, s3: S3Se
     assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=bucket)
 
 
+def named(s3: S3Server, paths: NodePaths, key: str, secret: str, bucket: str, **settings: str) -> Bucket:
+    """A bucket as a node with these credentials uses it."""
+    paths.s3_credentials.write_text(
+        f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
+    )
+    described = {"endpoint": s3.endpoint, "credentials": "file", **settings}
+    return Bucket(client_of(S3(bucket=bucket, **described), paths), bucket, seconds=60)  # type: ignore[arg-type]
+
+
+def an_hour_ago() -> datetime:
+    """The time, by a machine whose clock is late; as the client signs it, without its zone."""
+    return (datetime.now(UTC) - timedelta(hours=1)).replace(tzinfo=None)
+
+
 def test_what_cannot_do_is_told_at_once_and_says_what_to_do(
-    node_client: Any, bucket: str, paths: NodePaths, s3: S3Server
+    bucket: str, paths: NodePaths, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = Bucket(node_client, "nowhere", seconds=60)
+    """Otherwise an operator reads a number, and each step waits a minute to tell it."""
+    missing = named(s3, paths, ACCESS_KEY, SECRET_KEY, "nowhere")
     for act in (missing.check, lambda: missing.look("x"), lambda: missing.put("x", b"")):
         with pytest.raises(UnavailableError) as refused:
             act()
         assert "404" in refused.value.why or "no such bucket" in refused.value.why
-    paths.s3_credentials.write_text(
-        f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = x\n"
-    )
-    wrong = client_of(S3(bucket=bucket, endpoint=s3.endpoint, credentials="file"), paths)
-    with pytest.raises(UnavailableError, match="secret key"):
-        Bucket(wrong, bucket, seconds=60).put("x", b"")
+    s3.add_user("stranger", "another-secret")
+    told: dict[str, str] = {}
+    for name, place in {
+        "stranger": named(s3, paths, "stranger", "another-secret", bucket),
+        "unknown": named(s3, paths, "nobody", "x", bucket),
+        "wrong": named(s3, paths, ACCESS_KEY, "x", bucket),
+        "late": named(s3, paths, ACCESS_KEY, SECRET_KEY, bucket),
+    }.items():
+        if name == "late":
+            monkeypatch.setattr("botocore.auth.get_current_datetime", an_hour_ago)
+        with pytest.raises(UnavailableError) as refused:
+            place.put("x", b"")
+        assert refused.value.remedy
+        told[name] = refused.value.why
+    assert told == {
+        "stranger": "the node's user may not do that.",
+        "unknown": "the service does not know the access key.",
+        "wrong": "the secret key is not the one of the access key.",
+        "late": "the clocks of this machine and of the service are too far apart.",
+    }
+
+
+def test_over_tls_the_certificate_is_that_of_the_ca_or_nothing_is_sent(
+    s3: S3Server, paths: NodePaths, bucket: str
+) -> None:
+    settings = {"endpoint": s3.tls_endpoint, "ca": str(s3.ca)}
+    place = named(s3, paths, ACCESS_KEY, SECRET_KEY, bucket, **settings)
+    stored(place, "by-tls", LARGE, new=True)
+    assert b"".join(place.chunks("by-tls")) == LARGE
+    stranger = named(s3, paths, ACCESS_KEY, SECRET_KEY, bucket, endpoint=s3.tls_endpoint)
+    with pytest.raises(UnavailableError) as refused:
+        stranger.put("x", b"patients")
+    assert "certificate is not trusted" in refused.value.why
+    assert "storage.s3.ca" in refused.value.remedy
+
+
+def test_an_outage_in_the_middle_of_a_large_file_costs_none_of_it(
+    s3: S3Server, place: Bucket, bucket: str
+) -> None:
+    """Otherwise the larger a file is, the likelier its step fails."""
+    back = threading.Timer(3, s3.start)
+
+    def chunks() -> Iterator[bytes]:
+        yield LARGE[: PART + 1]
+        s3.stop()
+        back.start()
+        yield LARGE[PART + 1 :]
+
+    passed = place.passing("cut", chunks(), size=len(LARGE), sha256=hashlib.sha256(LARGE).hexdigest())
+    assert b"".join(passed) == LARGE
+    back.join()
+    reading = place.chunks("cut")
+    first = next(reading)
+    s3.stop()
+    s3.start()
+    assert first + b"".join(reading) == LARGE
+    assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=bucket)
 
 
 def test_an_outage_is_waited_out_and_nothing_is_stored_twice(
