@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -19,7 +16,7 @@ from sqlalchemy import Connection, text
 from tests.integration.postgres.conftest import Proxied
 
 from phems.adapters.postgres.dagster_storage import DagsterStorages, open_storages
-from phems.adapters.postgres.database import Database, open_embedded
+from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.process import wait_until
 from phems.errors import RefusedError
 
@@ -201,32 +198,3 @@ def test_a_batch_that_cannot_be_stored_takes_no_other_with_it(
             writes[0].result(60)
         writes[1].result(60)
     assert stored(database) == ["held", "good"]
-
-
-def test_events_outlive_a_server_that_is_killed(short_folder: Path, pool: ThreadPoolExecutor) -> None:
-    """Attack 33 on the storage: otherwise what steps say while Postgres restarts is lost."""
-    folder = short_folder / "killed"
-    folder.mkdir()
-    data = folder / "data" / "postgres"
-    with open_embedded(
-        data=data, keys=folder / "data" / "keys", runtime_dir=folder / "run", start=True
-    ) as database:
-        server = database.server
-        assert server is not None
-        with opened(database.url("dagster")) as storages:
-            writes = [pool.submit(storages.events.store_event, said(f"{number}")) for number in range(200)]
-            for number in (signal.SIGKILL, signal.SIGQUIT):  # a crash, and an immediate shutdown
-                killed = server.pid
-                assert killed is not None
-                os.kill(killed, number)
-                writes += [
-                    pool.submit(storages.events.store_event, said(f"{number}"))
-                    for number in range(len(writes), len(writes) + 100)
-                ]
-                assert wait_until(
-                    lambda gone=killed: server.pid not in {None, gone},  # type: ignore[misc]
-                    seconds=60,
-                )
-            for write in writes:
-                write.result(120)
-        assert sorted(stored(database), key=int) == [str(number) for number in range(len(writes))]

@@ -43,34 +43,30 @@ def tick() -> TickData:
     )
 
 
-ADDED: dict[str, Callable[[DagsterStorages], Any]] = {
-    "runs": lambda made: made.runs.add_run(DagsterRun("job", run_id="run", tags={"asked": "by ana"})),
-    "run_tags": lambda made: made.runs.add_run(DagsterRun("job", run_id="run", tags={"asked": "by ana"})),
-    "job_ticks": lambda made: made.schedules.create_tick(tick()),
-}
+def added_run(made: DagsterStorages, run_id: str) -> DagsterRun:
+    return made.runs.add_run(DagsterRun("job", run_id=run_id, tags={"asked": f"for {run_id}"}))
 
 
-@pytest.mark.parametrize("table", ADDED)
-def test_what_is_added_as_the_answer_is_lost_is_added_once(
-    table: str, storages: DagsterStorages, proxied: Proxied, database: Database
+def test_what_is_added_as_the_connection_is_lost_is_added_once_and_whole(
+    storages: DagsterStorages, proxied: Proxied, database: Database
 ) -> None:
-    """Otherwise a launch is told that its run is there already, or a schedule ticks twice."""
-    proxied.proxy.swallow_answer_to(b"COMMIT")
-    assert ADDED[table](storages) is not None
-    assert proxied.proxy.swallowed.is_set()
+    """Otherwise a launch is told that its run is there already, a run lacks the tags that say whose it is,
+    or a schedule ticks twice.
+    """
+    adding: list[tuple[bytes, Callable[[], object]]] = [
+        (b"COMMIT", lambda: added_run(storages, "a")),
+        (b"INSERT INTO runs", lambda: added_run(storages, "b")),
+        (b"INSERT INTO run_tags", lambda: added_run(storages, "c")),
+        (b"COMMIT", lambda: storages.schedules.create_tick(tick())),
+    ]
+    for lost, add in adding:
+        proxied.proxy.swallow_answer_to(lost)
+        assert add() is not None
+        assert proxied.proxy.swallowed.is_set()
     with database.engine("dagster").connect() as connection:
-        assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1  # noqa: S608
-
-
-@pytest.mark.parametrize("lost", [b"INSERT INTO runs", b"INSERT INTO run_tags"])
-def test_what_was_half_added_as_the_connection_was_lost_is_added_whole(
-    lost: bytes, storages: DagsterStorages, proxied: Proxied
-) -> None:
-    """Otherwise there is a run without the tags that say whose it is."""
-    proxied.proxy.swallow_answer_to(lost)
-    storages.runs.add_run(DagsterRun("job", run_id="run", tags={"asked": "by ana"}))
-    assert proxied.proxy.swallowed.is_set()
-    assert dict(storages.runs.get_run_tags(["asked"])) == {"asked": {"by ana"}}
+        for table, count in (("runs", 3), ("run_tags", 3), ("job_ticks", 1)):
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == count  # noqa: S608
+    assert dict(storages.runs.get_run_tags(["asked"])) == {"asked": {"for a", "for b", "for c"}}
 
 
 def test_a_state_that_is_set_as_the_answer_is_lost_is_set(

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 import psycopg2
 import psycopg2.extensions
 
+from phems.adapters.postgres.reconnect import is_unreachable
+
 _LOG = logging.getLogger("phems.notifications")
 RECONNECT_SECONDS = 1.0
 
@@ -21,7 +23,8 @@ class Notifications:
     """One connection that listens on several channels; reconnects when it is lost.
 
     `listeners` maps a channel to what is called with each payload, in the listening thread.
-    `on_reconnect` is called after a gap, in which notifications may have been missed.
+    `on_reconnect` is called after a gap, in which notifications may have been missed, or could not be acted
+    on because the database went away meanwhile; again and again, until it is not hindered by that.
     """
 
     def __init__(self, url: str, listeners: Mapping[str, Listener], on_reconnect: Callable[[], None]) -> None:
@@ -67,12 +70,16 @@ class Notifications:
         if self._wake_read in ready:
             return
         self._connection.poll()
+        has_missed = False
         while self._connection.notifies:
             notice = self._connection.notifies.pop(0)
             try:
                 self._listeners[notice.channel](notice.payload)
-            except Exception:  # noqa: BLE001 (one listener must not silence the others)
+            except Exception as error:  # noqa: BLE001 (one listener must not silence the others)
                 _LOG.exception("a listener of %s failed", notice.channel)
+                has_missed = has_missed or is_unreachable(error)
+        if has_missed:
+            self._catch_up()
 
     def _reconnect(self) -> None:
         while not self._closed.wait(RECONNECT_SECONDS):
@@ -80,5 +87,15 @@ class Notifications:
                 self._connection = self._connect()
             except psycopg2.Error:
                 continue
-            self._on_reconnect()
+            self._catch_up()
+            return
+
+    def _catch_up(self) -> None:
+        while not self._closed.is_set():
+            try:
+                self._on_reconnect()
+            except Exception as error:  # noqa: BLE001 (what listens must not end)
+                _LOG.exception("what was missed could not be looked at")
+                if is_unreachable(error) and not self._closed.wait(RECONNECT_SECONDS):
+                    continue
             return
