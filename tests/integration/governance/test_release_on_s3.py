@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -159,20 +158,19 @@ def test_a_revocation_s_notice_is_put_into_the_package_once(
     assert all(bucketed.versions().count(key) == 1 for key in added)
 
 
-def test_a_release_waits_out_an_outage_of_twenty_seconds(
-    site: Site, run_of: Callable[..., str], s3: S3Server, bucketed: Zone
+def test_a_large_file_is_placed_in_parts_and_locked(
+    site: Site, run_of: Callable[..., str], bucketed: Zone
 ) -> None:
-    """Otherwise a file is released on record and never arrives, or arrives twice."""
+    """Some services forget the lock of what comes in parts."""
     site.set_rules(max_file_size=32 * MIB, max_output_size=32 * MIB)
     name = approved(site, run_of, LARGE)
-    s3.stop()
-    back = threading.Timer(20, s3.start)
-    back.start()
     [publication] = site.publisher_with(bucketed.zone).publish_approved()
-    back.join()
     assert publication.error is None
     assert bucketed.names() == whole(name, LARGE)
     assert len(bucketed.versions()) == len(whole(name, LARGE))
+    head = bucketed.client.head_object(Bucket=bucketed.name, Key=f"{name}/files/large.csv")
+    assert head["ContentLength"] == len(LARGE["large.csv"])
+    assert head["ObjectLockMode"] == "GOVERNANCE"
 
 
 def test_what_was_published_cannot_be_removed_by_the_node(

@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.nodes import NodeSite, RunningNode, running_node, succeeded, temporary_site
+from tests.nodes import ANALYST, NodeSite, RunningNode, running_node, succeeded, temporary_site
 from tests.s3_server import S3Server
+
+from phems.domain.actors import Actor
+from phems.domain.release_states import ReleaseState
+from phems.domain.votes import Vote
+from phems.services.release_files import Choice
+from phems.services.releases import Case
 
 SHARING = Path(__file__).parent / "sharing"
 BUCKET, RELEASES = "node-a-steps", "node-a-releases"
@@ -20,9 +26,9 @@ PREFIX = "sharing/"
 @pytest.fixture(scope="module")
 def site(s3: S3Server) -> Iterator[NodeSite]:
     """A Node Repo whose project writes to a bucket, prefix by prefix."""
-    for name in (BUCKET, RELEASES):
-        s3.client().create_bucket(Bucket=name)
-    storage = {"endpoint": s3.endpoint, "bucket": BUCKET, "release_bucket": RELEASES, "retry_seconds": 60}
+    s3.client().create_bucket(Bucket=BUCKET)
+    s3.client().create_bucket(Bucket=RELEASES, ObjectLockEnabledForBucket=True)
+    storage = {"endpoint": s3.endpoint, "bucket": BUCKET, "release_bucket": RELEASES, "object_lock_days": 1}
     with temporary_site() as made, pytest.MonkeyPatch.context() as environment:
         for name, value in s3.environment.items():
             environment.setenv(name, value)
@@ -80,15 +86,27 @@ def test_project_code_finds_no_key_and_can_keep_nothing_elsewhere(node: RunningN
     assert keys(s3) == before
 
 
-def test_a_step_waits_out_an_outage_of_twenty_seconds_and_stores_once(
+def almost_approved(node: RunningNode) -> str:
+    """A release request that one more vote approves."""
+    run = node.run("all_assets", project="sharing")
+    assert succeeded(run), node.story(run.run_id)
+    releases = node.serving.node.releases
+    asked = releases.request(ANALYST, "sharing", Choice(run.run_id), Case("a size", "one number"))
+    releases.vote(Actor("carol"), asked.request.id, Vote.APPROVED)
+    return asked.request.id
+
+
+def test_steps_and_releases_wait_out_an_outage_of_twenty_seconds_and_store_once(
     node: RunningNode, s3: S3Server
 ) -> None:
-    """Otherwise each restart of the service fails the runs of the moment, or doubles their work."""
+    """Otherwise each restart of the service fails what runs, or a release is on record and never arrives."""
+    request_id = almost_approved(node)
     run_id = node.launch("handing_over", project="sharing")
     node.wait_for(node.artifact("began", "sharing").exists, "the first step", 60)
     s3.stop()
     back = threading.Timer(20, s3.start)
     back.start()
+    node.serving.node.releases.vote(Actor("dmitri"), request_id, Vote.APPROVED)
     node.artifact("go", "sharing").touch()
     run = node.finished(run_id, 90)
     back.join()
@@ -97,6 +115,16 @@ def test_a_step_waits_out_an_outage_of_twenty_seconds_and_stores_once(
     assert kinds.count("STEP_START") == kinds.count("STEP_SUCCESS") == 2
     assert f"{PREFIX}outputs/{run_id}/given.txt" in keys(s3)
     assert f"{PREFIX}io/runs/{run_id}/gives/result" in keys(s3)
+    zone = node.serving.node.files.release_zone
+    node.wait_for(lambda: zone.holds(request_id), "the package", 60)
+    assert state_of(node, request_id) is ReleaseState.RELEASED
+    written = s3.client().list_object_versions(Bucket=RELEASES)["Versions"]
+    assert len(written) == len({found["Key"] for found in written})
+    assert f"{request_id}/files/size.txt" in {found["Key"] for found in written}
+
+
+def state_of(node: RunningNode, request_id: str) -> ReleaseState:
+    return node.serving.node.releases.show(ANALYST, request_id).request.state
 
 
 def test_a_service_that_stays_away_fails_the_step_with_what_to_do(
