@@ -11,12 +11,12 @@ import inspect
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from phems.adapters.postgres.reconnect import reconnecting
+from phems.adapters.postgres.reconnect import done_again, reconnecting
 
 Found = Callable[..., Any]
 """Called with a storage and what was to be added: what the method would have given, or None for nothing."""
@@ -72,7 +72,7 @@ def lasting(interface: type, *, adds: Mapping[str, Found], own: Collection[str] 
             method = getattr(storage, name)
             if name.startswith("_") or name in own or not _asks_database(storage, interface, name):
                 continue
-            setattr(storage, name, _adding(method, adds[name]) if name in adds else _again(method))
+            setattr(storage, name, _adding(method, adds[name]) if name in adds else done_again(method))
         return storage
 
     return decorate
@@ -83,14 +83,6 @@ def _asks_database(storage: type, interface: type, name: str) -> bool:
     member = inspect.getattr_static(storage, name)
     is_inherited = member is inspect.getattr_static(interface, name)
     return inspect.isfunction(member) and not inspect.isgeneratorfunction(member) and not is_inherited
-
-
-def _again(method: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(method)
-    def outliving(self: LastingStorage, *args: Any, **kwargs: Any) -> Any:
-        return reconnecting(partial(method, self, *args, **kwargs))
-
-    return outliving
 
 
 def _adding(method: Callable[..., Any], found: Found) -> Callable[..., Any]:

@@ -10,7 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from functools import partial, wraps
+from typing import ParamSpec, TypeVar
 
 import psycopg2
 from psycopg2 import errorcodes
@@ -20,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from phems.errors import UnavailableError
 
 _LOG = logging.getLogger("phems.postgres")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 FIRST_PAUSE = 0.05
@@ -68,6 +70,16 @@ def reconnecting(
         return persistently(work, patience=patience, stopping=stopping)
     finally:
         _AT_WORK.is_set = False
+
+
+def done_again(method: Callable[P, T]) -> Callable[P, T]:
+    """Decorates what may be done twice: it is done again while the server cannot be reached."""
+
+    @wraps(method)
+    def outliving(*args: P.args, **kwargs: P.kwargs) -> T:
+        return reconnecting(partial(method, *args, **kwargs))
+
+    return outliving
 
 
 def persistently(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -11,10 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, text
 
 from phems.adapters.postgres.failures import database_failures
+from phems.adapters.postgres.reconnect import done_again
 from phems.engine.host_connection import StepEnd
 from phems.engine.leases import NotTaken, TakenStep
 from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat, WorkerFacts
-from phems.errors import RefusedError
+from phems.errors import RefusedError, UnavailableError
 
 ENDED_CHANNEL = "phems_step_ended"
 # Postgres carries less than 8,000 bytes in a notification; who gets none of the end looks it up.
@@ -83,7 +85,11 @@ _HOLD = text(
 )
 _TAKE = text(
     f"UPDATE engine.step_attempts SET state = 'RUNNING', worker = :worker WHERE {_KEY} "  # noqa: S608
-    f"AND project = :project AND state = 'QUEUED' RETURNING {_TASK}, known_state"
+    "AND project = :project AND (state = 'QUEUED' OR (:asked AND state = 'RUNNING' AND worker = :worker)) "
+    f"RETURNING {_TASK}, known_state"
+)
+_HAD = text(
+    f"SELECT 1 FROM engine.step_attempts WHERE {_KEY} AND state = 'RUNNING' AND worker = :worker"  # noqa: S608
 )
 _END = text(
     "UPDATE engine.step_attempts "  # noqa: S608
@@ -94,11 +100,16 @@ _TELL = text("SELECT pg_notify(:channel, :payload)")
 
 
 class PostgresOrchestratorLeases:
-    """See `OrchestratorLeases`."""
+    """See `OrchestratorLeases`.
+
+    What the orchestrator asks for a run is done again while the database is away: told so, it would take the
+    run for one in trouble and end its steps. What `LeaseWatch` asks is not: it must know of every gap.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @done_again
     def offer(self, task: StepTask, known_state: str) -> None:
         """See `OrchestratorLeases`."""
         with self._engine.begin() as connection:
@@ -111,6 +122,7 @@ class PostgresOrchestratorLeases:
             rows = connection.execute(_TAKE_BACK, {"run_id": run_id, "ended": ended})
             return [_task(row) for row in rows]
 
+    @done_again
     def attempts_of(self, run_id: str) -> Mapping[str, LastAttempt]:
         """See `OrchestratorLeases`."""
         with self._engine.connect() as connection:
@@ -149,11 +161,13 @@ class PostgresOrchestratorLeases:
         with self._engine.begin() as connection:
             return _strike(connection, worker_id)
 
+    @done_again
     def forget(self, run_ids: Collection[str]) -> None:
         """See `OrchestratorLeases`."""
         with self._engine.begin() as connection:
             connection.execute(_FORGET, {"run_ids": list(run_ids)})
 
+    @done_again
     def keep_only(self, run_ids: Collection[str]) -> None:
         """See `OrchestratorLeases`."""
         with self._engine.begin() as connection:
@@ -176,6 +190,9 @@ class PostgresWorkerLeases:
     def __init__(self, engine: Engine, facts: WorkerFacts) -> None:
         self.facts = facts
         self._engine = engine
+        # Attempts that were asked for, and whether they were had was never heard: the answer was lost.
+        self._asked: set[tuple[str, str, int]] = set()
+        self._asking = threading.Lock()
 
     def register(self) -> None:
         """See `WorkerLeases`."""
@@ -189,17 +206,26 @@ class PostgresWorkerLeases:
 
     def take(self, run_id: str, step_key: str, attempt: int, limit: int) -> TakenStep | NotTaken:
         """See `WorkerLeases`."""
-        values = {
-            **self._own,
-            "project": self.facts.project,
-            "run_id": run_id,
-            "step_key": step_key,
-            "attempt": attempt,
-        }
+        key = (run_id, step_key, attempt)
+        with self._asking:  # one of those who ask for it again has it, not each
+            was_asked = key in self._asked
+            self._asked.discard(key)
+        try:
+            return self._take(key, limit, was_asked=was_asked)
+        except UnavailableError:
+            with self._asking:
+                self._asked.add(key)
+            raise
+
+    def _take(self, key: tuple[str, str, int], limit: int, *, was_asked: bool) -> TakenStep | NotTaken:
+        named = dict(zip(("run_id", "step_key", "attempt"), key, strict=True))
+        values = {**self._own, **named, "project": self.facts.project, "asked": was_asked}
         with database_failures(), self._engine.begin() as connection:
             self.check_living(connection)
             connection.execute(_ONE_AT_A_TIME, values)
-            if connection.execute(_RUNNING, values).scalar_one() >= limit:
+            # One that this worker has already, and does not know of, is among those that run.
+            had = was_asked and connection.execute(_HAD, values).first() is not None
+            if not had and connection.execute(_RUNNING, values).scalar_one() >= limit:
                 held = connection.execute(_HOLD, values).rowcount
                 return NotTaken.BUSY if held else NotTaken.GONE
             row = connection.execute(_TAKE, values).first()
