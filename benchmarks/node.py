@@ -21,7 +21,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks.graphql import GraphQLClient, GraphQLError
-from benchmarks.process_group import make_group
+from benchmarks.process_group import ProcessGroup, make_group
 from benchmarks.run_table import RunTable
 from benchmarks.side import (
     READY_SECONDS,
@@ -108,19 +108,27 @@ def make_hospital_data(folder: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def start_node(lay_out: Callable[[Path], Path], projects: Sequence[Submitted]) -> Side:
+Beside = Callable[[Path, ProcessGroup, ExitStack], None]
+"""Starts what runs beside the node in a folder; the group adopts what it starts, the stack ends it."""
+
+
+def start_node(
+    lay_out: Callable[[Path], Path], projects: Sequence[Submitted], beside: Beside | None = None
+) -> Side:
     """A node that `lay_out` writes into a folder of its own, with the projects' code approved."""
     closing = ExitStack()
     try:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="phems-bench-")))
         folder.chmod(0o755)  # Postgres runs under an account of its own when this is run as root
-        return _serve(closing, lay_out(folder), projects, folder / "logs")
+        return _serve(closing, lay_out(folder), projects, folder / "logs", beside)
     except BaseException:
         closing.close()
         raise
 
 
-def _serve(closing: ExitStack, node: Path, projects: Sequence[Submitted], logs: Path) -> Side:
+def _serve(
+    closing: ExitStack, node: Path, projects: Sequence[Submitted], logs: Path, beside: Beside | None
+) -> Side:
     port = free_port()
     _set_port(node / "node.yaml", port)
     group = make_group("node")
@@ -148,6 +156,8 @@ def _serve(closing: ExitStack, node: Path, projects: Sequence[Submitted], logs: 
         )
         client.wait_until_loaded({projects[0].name}, READY_SECONDS)
         wait_for(lambda: _hosts_ready(status) == len(projects), "the project hosts' start")
+        if beside is not None:
+            beside(node, group, closing)
         database = closing.enter_context(open_database(load_node(node), paths, start=False))
     except (GraphQLError, SideError, PhemsError) as error:
         raise SideError(f"the node does not start: {error}", log_tails(logs)) from error

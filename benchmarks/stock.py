@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,17 +63,36 @@ class CodeLocation:
     module: str
 
 
-def start_stock(locations: list[CodeLocation], *, queue: str, with_daemon: bool) -> Side:
-    """Start a stock deployment with nothing in it but these code locations; `queue` as in COORDINATORS."""
+Command = Sequence[str | Path]
+
+
+def start_stock(
+    locations: list[CodeLocation],
+    *,
+    queue: str,
+    with_daemon: bool,
+    beside: Mapping[str, Command] | None = None,
+) -> Side:
+    """Start a stock deployment with nothing in it but these code locations; `queue` as in COORDINATORS.
+
+    `beside` are programs of this environment that run with the same instance, by name.
+    """
     closing = ExitStack()
     try:
-        return _start(closing, locations, queue, with_daemon=with_daemon)
+        return _start(closing, locations, queue, beside or {}, with_daemon=with_daemon)
     except BaseException:
         closing.close()
         raise
 
 
-def _start(closing: ExitStack, locations: list[CodeLocation], queue: str, *, with_daemon: bool) -> Side:
+def _start(
+    closing: ExitStack,
+    locations: list[CodeLocation],
+    queue: str,
+    beside: Mapping[str, Command],
+    *,
+    with_daemon: bool,
+) -> Side:
     folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="phems-bench-")))
     folder.chmod(0o755)  # Postgres runs under an account of its own when this is run as root
     group = make_group("stock")
@@ -106,6 +125,8 @@ def _start(closing: ExitStack, locations: list[CodeLocation], queue: str, *, wit
         wait_for(lambda: all(socket.exists() for socket in sockets.values()), "the code servers' start")
         start("web-server", "dagster-webserver", "-h", "127.0.0.1", "-p", str(port), "-w", workspace)
         client.wait_until_loaded({location.name for location in locations}, READY_SECONDS)
+        for name, words in beside.items():
+            start(name, *words)
         if with_daemon:
             start("daemon", "dagster-daemon", "run", "-w", workspace)
             wait_for(lambda: _daemon_is_healthy(client), "the daemon's heartbeat")

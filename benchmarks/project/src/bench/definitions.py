@@ -4,9 +4,10 @@ The jobs name no executor. Stock Dagster takes the one that the run config names
 way to run a step and leaves that part of the run config aside.
 """
 
+import os
 from collections.abc import Iterator
 
-from dagster import Definitions, DynamicOut, DynamicOutput, OpExecutionContext, job, op
+from dagster import AssetObservation, Definitions, DynamicOut, DynamicOutput, OpExecutionContext, job, op
 
 
 @op
@@ -45,4 +46,56 @@ def fanout() -> None:
     total(spread().map(square).collect())
 
 
-defs = Definitions(jobs=[one_op, fanout])
+@op
+def first() -> int:
+    """The beginning of the chain."""
+    return 0
+
+
+@op
+def next_one(number: int) -> int:
+    """A link of the chain."""
+    return number + 1
+
+
+@job
+def chain() -> None:
+    """Twenty ops, each waiting for the one before."""
+    number = first()
+    for _ in range(19):
+        number = next_one(number)
+
+
+@op
+def talk(context: OpExecutionContext) -> None:
+    """A thousand events of one step."""
+    for number in range(1000):
+        context.log_event(AssetObservation("bench", metadata={"number": number}))
+
+
+@job
+def talking() -> None:
+    """One op that says much."""
+    talk()
+
+
+@op
+def large() -> bytes:
+    """200 MB that do not compress."""
+    return os.urandom(200 * 1000 * 1000)
+
+
+@op
+def measure(value: bytes) -> int:
+    """Whoever reads them."""
+    return len(value)
+
+
+@job
+def artifact() -> None:
+    """A large value from one op to the next, through the IO manager."""
+    measure(large())
+
+
+JOBS = [one_op, fanout, chain, talking, artifact]
+defs = Definitions(jobs=JOBS)
