@@ -105,9 +105,10 @@ def _start(
     workspace = folder / "workspace.yaml"
     entries = [_LOCATION.format(name=name, socket=socket) for name, socket in sockets.items()]
     workspace.write_text("load_from:\n" + "".join(entries))
-    environment = {**os.environ, "DAGSTER_HOME": str(home), "BENCH_DATABASE": address}
-    logs = folder / "logs"
     programs = Path(sys.executable).parent
+    environment = {**os.environ, "DAGSTER_HOME": str(home), "BENCH_DATABASE": address}
+    environment["PATH"] = f"{programs}:{os.environ['PATH']}"  # dagster-celery looks there for celery
+    logs = folder / "logs"
 
     def start(name: str, *words: str | Path) -> None:
         process = start_process([programs / words[0], *words[1:]], logs / f"{name}.log", environment, folder)
