@@ -15,7 +15,7 @@ from phems.bootstrap.node import Node
 from phems.contract.capability import Capability
 from phems.domain.actors import NODE, Actor
 from phems.domain.policy_versions import UNVERSIONED
-from phems.engine.capabilities import CapabilityAuthority, load_or_create_key
+from phems.engine.capabilities import CapabilityAuthority
 from phems.engine.control_plane import ControlPlane, ControlPlaneParts, Leader
 from phems.engine.sandbox import SandboxLauncher
 from phems.engine.step_queue import StepQueue
@@ -79,7 +79,7 @@ def build_control_plane(
             schedules=storages.schedules,
             desk=ServiceDesk(admission, sandboxing, priorities),
             launcher=VerifiedCode(launcher, node.code_mount, record.changed_code),
-            authority=CapabilityAuthority(load_or_create_key(paths.keys / "capability.key")),
+            authority=CapabilityAuthority(),
             plan_for=HostPlans(lambda: node.spec, paths, storage_socket, node.clock).plan,
             projects=settings,
             register_output=record.output,

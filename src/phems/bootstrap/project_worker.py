@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import shutil
 import threading
 from contextlib import ExitStack
@@ -35,7 +34,7 @@ from phems.bootstrap.database import open_database
 from phems.bootstrap.node import Node
 from phems.bootstrap.served_code import RunnableCode
 from phems.domain.actors import NODE
-from phems.engine.capabilities import KEY_BYTES, CapabilityAuthority
+from phems.engine.capabilities import CapabilityAuthority
 from phems.engine.step_queue import WorkerFacts
 from phems.engine.worker_plane import WorkerPlane, WorkerPlaneParts
 from phems.errors import PhemsError, UnavailableError
@@ -94,8 +93,7 @@ class ProjectWorker:
                 schedules=storages.schedules,
                 leases=leases,
                 launcher=VerifiedCode(launcher, node.code_mount, record.changed_code),
-                # Issued and verified in this process alone: no other takes them.
-                authority=CapabilityAuthority(secrets.token_bytes(KEY_BYTES)),
+                authority=CapabilityAuthority(),
                 plan_for=HostPlans(lambda: node.spec, paths, storage_socket, node.clock).plan,
                 limits={project: limits_of(spec.project(project))},
                 register_output=record.output,

@@ -17,7 +17,7 @@ CapabilityKind = Literal["step", "location"]
 
 @dataclass(frozen=True)
 class Capability:
-    """The claims of one capability. `expires_at` is in seconds since the epoch."""
+    """The claims of one capability. `expires_at` is in seconds of the clock of who issued it."""
 
     kind: CapabilityKind
     project: str
@@ -28,7 +28,7 @@ class Capability:
     attempt: int | None = None
 
     def is_expired(self, now: float) -> bool:
-        """Whether it has run out at `now` (seconds since the epoch)."""
+        """Whether it has run out at `now`, by the same clock."""
         return now >= self.expires_at
 
     def to_claims(self) -> dict[str, Any]:

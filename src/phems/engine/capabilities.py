@@ -1,7 +1,8 @@
 """Issuing and verifying capabilities: compact JWS, HMAC-SHA256 with a key that only the control plane has.
 
 Both ends of a capability are the control plane (the project side only carries it), so a shared key
-is enough; its algorithm is fixed here, whatever a token's header claims (RFC 8725, section 3.1).
+is enough; its algorithm is fixed here, whatever a token's header claims (RFC 8725, section 3.1). Their life
+is counted by the clock that nobody sets: one process issues and verifies them, with a key of its own.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ LOCATION_SECONDS = 900.0
 
 
 class CapabilityAuthority:
-    """Signs and checks capabilities with one key."""
+    """Signs and checks capabilities with one key; by default with one that this process alone has."""
 
-    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
-        self._key = OctKey.import_key(key)
+    def __init__(self, key: bytes | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._key = OctKey.import_key(key or secrets.token_bytes(KEY_BYTES))
         self._clock = clock
 
     def issue(self, capability: Capability) -> str:
         """The token of a capability."""
         header = {"alg": _ALGORITHM, "typ": "JWT"}
-        claims = {**capability.to_claims(), "aud": _AUDIENCE, "exp": int(capability.expires_at) + 1}
+        claims = {**capability.to_claims(), "aud": _AUDIENCE}
         return jwt.encode(header, claims, self._key, algorithms=[_ALGORITHM])
 
     def verify(self, token: str) -> Capability:
@@ -56,12 +57,16 @@ class CapabilityAuthority:
         return capability
 
     def expiry(self, seconds: float) -> float:
-        """The time of expiry of a capability issued now."""
+        """When a capability that is issued now expires, by this authority's clock."""
         return self._clock() + seconds
+
+    def seconds_left(self, capability: Capability) -> float:
+        """How long a capability lives from now on; none are left when it has expired."""
+        return capability.expires_at - self._clock()
 
 
 def load_or_create_key(path: Path) -> bytes:
-    """The node's capability key; made at the first start, readable by the node's user alone."""
+    """A secret key of the node; made when it is first asked for, readable by the node's user alone."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Whole or not at all, and never over another's: several processes may start at once.

@@ -145,19 +145,19 @@ class Orchestrator:
             self._turn(messages)
 
     def _turn(self, messages: list[_Message]) -> None:
-        now = time.time()
+        now = time.monotonic()
         again = [run_id for run_id, at in self._later.items() if at <= now]
         for run_id in again:
             del self._later[run_id]
         touched = self._handle_all([*(self._admissions[run_id] for run_id in again), *messages])
-        touched |= {run_id for run_id, at in self._moments().items() if at <= time.time()}
+        touched |= {run_id for run_id, at in self._moments().items() if at <= time.monotonic()}
         for run_id in touched:
             self._advance(run_id)
 
     def _take(self) -> list[_Message]:
         """All messages there are; waits for the first until the next moment that a run waits for."""
         moments = self._moments().values()
-        timeout = max(0.0, min(moments) - time.time()) if moments else None
+        timeout = max(0.0, min(moments) - time.monotonic()) if moments else None
         messages: list[_Message] = []
         try:
             messages.append(self._inbox.get(timeout=timeout))
@@ -269,7 +269,7 @@ class Orchestrator:
             # Most likely the storage is away; without this thread every run would stand still.
             _LOG.error("run %s is begun again later:\n%s", run_id, without_message(again))
         if run_id in self._admissions:
-            self._later[run_id] = time.time() + LATER_SECONDS
+            self._later[run_id] = time.monotonic() + LATER_SECONDS
 
     def _give_up(self, run_id: str, run: DagsterRun | None, error: Exception) -> None:
         """A run that cannot be driven must not hang and must not take others with it."""

@@ -132,7 +132,7 @@ class RunDriver:
             return
         for event in self._new_events():
             self._handle(event)
-        self._looked_at = time.time()
+        self._looked_at = time.monotonic()
         if self._end_reason is None:
             self._settle_skipped()
             for step in self._active.get_steps_to_execute():
@@ -183,11 +183,11 @@ class RunDriver:
         _LOG.warning("step %s of run %s ended without a word", step_name(step.key), self.run.run_id)
 
     def wake_at(self) -> float | None:
-        """When to look again though nothing happens: retries, pools, the deadline (epoch seconds)."""
+        """When to look again though nothing happens: retries, pools, the deadline (`time.monotonic`)."""
         if self.is_stopping or self.waits_for_pool:
             moments = [self._looked_at + LOOK_AGAIN_SECONDS]
         elif interval := self._active.sleep_interval():  # type: ignore[no-untyped-call]
-            moments = [time.time() + interval]  # below zero: the moment came meanwhile
+            moments = [time.monotonic() + interval]  # below zero: the moment came meanwhile
         else:
             moments = []
         if self._deadline is not None and not self.is_stopping:
@@ -196,7 +196,7 @@ class RunDriver:
 
     def is_overdue(self) -> bool:
         """Whether the run has used up its time and nobody has stopped it yet."""
-        is_late = self._deadline is not None and time.time() >= self._deadline
+        is_late = self._deadline is not None and time.monotonic() >= self._deadline
         return is_late and not self.is_stopping and not self.is_done
 
     @property
@@ -325,8 +325,10 @@ def _deadline(instance: DagsterInstance, run: DagsterRun) -> float | None:
     seconds = _as_int(run.tags.get(MAX_RUNTIME_SECONDS_TAG))
     if seconds <= 0:
         return None
+    # What is left is told by the clock of the wall once; a clock that is set later changes nothing of it.
     record = instance.get_run_record_by_id(run.run_id)
-    return ((record and record.start_time) or time.time()) + seconds
+    now = time.time()
+    return time.monotonic() + seconds - (now - ((record and record.start_time) or now))
 
 
 class PoolClaims(InstanceConcurrencyContext):

@@ -12,7 +12,6 @@ import logging
 import socket
 import socketserver
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -213,7 +212,7 @@ class StorageService:
         return CallerScope(self._parts, capability, self._parts.asset_prefixes(capability.project))
 
     def _answer_calls(self, peer: socket.socket, scope: CallerScope) -> None:
-        send_frame(peer, {"result": {"seconds": scope.capability.expires_at - time.time()}})
+        send_frame(peer, {"result": {"seconds": self._parts.authority.seconds_left(scope.capability)}})
         refusals = 0
         while (request := receive_frame(peer)) is not None:
             answer: dict[str, Any]
@@ -242,7 +241,7 @@ class StorageService:
     def _call(self, scope: CallerScope, request: object) -> Any:
         if not isinstance(request, dict):
             raise errors.RefusedError("A request must be an object.")
-        if scope.capability.is_expired(time.time()):
+        if self._parts.authority.seconds_left(scope.capability) <= 0:
             raise errors.RefusedError("The capability has expired.")
         self._check_alive(scope.capability)
         storage, method = str(request.get("storage")), str(request.get("method"))

@@ -48,14 +48,14 @@ class StorageClient:
             "kwargs": {key: CODEC.encode(value) for key, value in kwargs.items()},
         }
         with self._lock:
-            if time.time() >= self._renew_at:
+            if time.monotonic() >= self._renew_at:
                 self._renew()
             answer = self._exchange(request)
         return CODEC.decode(answer)
 
     def renew_if_due(self) -> None:
         """Ask for a fresh capability when the present one is past half its life."""
-        if time.time() >= self._renew_at:
+        if time.monotonic() >= self._renew_at:
             with self._lock:
                 self._renew()
 
@@ -71,7 +71,7 @@ class StorageClient:
     def _take(self, granted: dict[str, Any]) -> None:
         fresh = str(granted["capability"])
         self._capability = lambda: fresh
-        self._renew_at = time.time() + granted["seconds"] / 2
+        self._renew_at = time.monotonic() + granted["seconds"] / 2
 
     def _exchange(self, request: dict[str, Any]) -> Any:
         peer = self._connected()
@@ -94,7 +94,7 @@ class StorageClient:
         send_frame(peer, {"capability": self._capability()})
         granted = _result(receive_frame(peer))
         self._peer, self._pid = peer, os.getpid()
-        self._renew_at = time.time() + granted["seconds"] / 2
+        self._renew_at = time.monotonic() + granted["seconds"] / 2
         return peer
 
     def _drop(self) -> None:

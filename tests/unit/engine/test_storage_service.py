@@ -64,8 +64,9 @@ class Door:
         return self.instance.create_run_for_job(empty, tags={PROJECT_TAG: project}).run_id
 
     def step(self, project: str = "heart-attack", seconds: float = 60, **changes: Any) -> Capability:
+        until = time.monotonic() + seconds
         capability = Capability(
-            "step", project, time.time() + seconds, "d", run_id=self.run(project), step_key="s", attempt=1
+            "step", project, until, "d", run_id=self.run(project), step_key="s", attempt=1
         )
         capability = replace(capability, **changes)
         self.attempts.begin(capability.run_id or "", capability.step_key or "", capability.attempt or 0)
@@ -198,7 +199,7 @@ def test_a_capability_dies_with_its_attempt(door: Door) -> None:
 
 def test_a_location_s_capability_lives_with_its_host(door: Door) -> None:
     """Otherwise a revoked revision's host keeps its door open."""
-    location = Capability("location", "heart-attack", time.time() + 60, "d")
+    location = Capability("location", "heart-attack", time.monotonic() + 60, "d")
     with pytest.raises(RefusedError, match="has ended"):
         door.client(location).call("runs", "get_runs", (), {})
     door.live_hosts.add(("heart-attack", "d"))
@@ -265,7 +266,7 @@ def test_a_long_step_renews_its_capability_while_it_lives(door: Door) -> None:
     step = door.step(seconds=0.6)
     client = door.client(step)
     client.call("runs", "has_run", (step.run_id,), {})
-    client._renew_at = time.time()  # half of its life has passed
+    client._renew_at = time.monotonic()  # half of its life has passed
     client.renew_if_due()
     client.close()
     fresh = door.authority.verify(client._capability())
@@ -312,7 +313,7 @@ def test_a_step_finds_the_values_of_its_own_project_alone(door: Door) -> None:
 
 def test_values_are_no_business_of_a_code_server_and_take_no_odd_arguments(door: Door) -> None:
     door.live_hosts.add(("heart-attack", "d"))
-    location = door.client(Capability("location", "heart-attack", time.time() + 60, "d"))
+    location = door.client(Capability("location", "heart-attack", time.monotonic() + 60, "d"))
     with pytest.raises(RefusedError, match="Only a step"):
         location.call("values", "find", ("io/x",), {})
     with pytest.raises(InputError):
