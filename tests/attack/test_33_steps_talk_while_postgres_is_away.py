@@ -6,9 +6,9 @@ import os
 import random
 import signal
 
-from tests.cutting_proxy import CuttingProxy
 from tests.external_postgres import ExternalPostgres
 from tests.nodes import RunningNode, running_node, succeeded, temporary_site
+from tests.tcp_proxy import TcpProxy
 
 from phems.bootstrap.database import set_up_database
 from phems.domain.actors import LOCAL_OPERATOR
@@ -77,7 +77,7 @@ def test_33_what_steps_say_while_connections_are_cut_is_stored_once(sandbox: Non
     with (
         temporary_site() as site,
         ExternalPostgres(site.folder / "external") as server,
-        CuttingProxy(("127.0.0.1", 0), ("127.0.0.1", server.plain_port)) as proxy,
+        TcpProxy(server.plain_port) as proxy,
     ):
         site.settings["database"] = {"url": f"postgresql://127.0.0.1:{proxy.port}/talk"}
         site.add_project("talk", {"talk/__init__.py": "", "talk/definitions.py": TALK})

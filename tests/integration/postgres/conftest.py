@@ -1,4 +1,4 @@
-"""A clock that tests set, the audit log of a node with its checkpoint and key, and a way that is cut."""
+"""A clock that tests set, the audit log of a node with its checkpoint and key, and a lossy way there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.cutting_proxy import CuttingProxy
+from tests.answer_losing_proxy import AnswerLosingProxy
 
 from phems.adapters.checkpoint_file import CheckpointFile
 from phems.adapters.postgres.connections import Role
@@ -69,7 +69,7 @@ def node(database: Database, clock: SetClock, tmp_path: Path) -> AuditedNode:
 class Proxied:
     """A database by way of a proxy."""
 
-    proxy: CuttingProxy
+    proxy: AnswerLosingProxy
     database: Database
 
     def url(self, role: Role) -> str:
@@ -92,6 +92,6 @@ def proxied(database: Database, short_folder: Path) -> Iterator[Proxied]:
     at = folder / ".s.PGSQL.5432"
     to = Path(str(database.base.query["host"])) / at.name
     base = database.base.update_query_dict({"host": str(folder)})
-    with CuttingProxy(at, to) as proxy, Database(base, database.credentials) as by_proxy:
+    with AnswerLosingProxy(at, to) as proxy, Database(base, database.credentials) as by_proxy:
         yield Proxied(proxy, by_proxy)
     at.unlink()

@@ -1,7 +1,6 @@
-"""A proxy that cuts connections when a test says so: what a lost network, or a server that dies, looks like.
+"""A proxy on a Unix socket that loses the answer to a message: it was done, and the client never hears.
 
-It stands between a client and a server on Unix sockets or TCP ports, and forwards bytes until it is told to
-cut. `swallow_answer_to` loses the answer to one message: the server has done it, and the client never hears.
+What a bad network does to TCP connections at large is `tests.tcp_proxy`'s.
 """
 
 from __future__ import annotations
@@ -13,17 +12,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-Address = Path | tuple[str, int]
 CHUNK = 64 * 1024
 
 
-class CuttingProxy:
+class AnswerLosingProxy:
     """Listens on `at`, and forwards each connection to `to`, for the time of a `with` block."""
 
-    def __init__(self, at: Address, to: Address) -> None:
+    def __init__(self, at: Path, to: Path) -> None:
         self._to = to
-        self._listener = _socket_for(at)
-        self._listener.bind(str(at) if isinstance(at, Path) else at)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(at))
         self._listener.listen(128)
         self._lock = threading.Lock()
         self._open: list[tuple[socket.socket, socket.socket]] = []
@@ -33,12 +31,7 @@ class CuttingProxy:
         """Set when an answer was lost."""
         self.is_refusing = False
         """Whether new connections are closed at once."""
-        threading.Thread(target=self._accept, name="cutting-proxy", daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        """The TCP port it listens on."""
-        return int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, name="answer-losing-proxy", daemon=True).start()
 
     def cut(self) -> int:
         """Cut every connection; gives how many there were."""
@@ -71,11 +64,11 @@ class CuttingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = _socket_for(self._to)
+            server = socket.socket(socket.AF_UNIX)
             try:
                 if self.is_refusing:
                     raise ConnectionRefusedError
-                server.connect(str(self._to) if isinstance(self._to, Path) else self._to)
+                server.connect(str(self._to))
             except OSError:
                 _end(client, server)
                 continue
@@ -105,14 +98,6 @@ class CuttingProxy:
                     break
                 client.sendall(data)
         _end(client, server)
-
-
-def _socket_for(address: Address) -> socket.socket:
-    if isinstance(address, Path):
-        return socket.socket(socket.AF_UNIX)
-    made = socket.socket(socket.AF_INET)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    return made
 
 
 def _end(*sockets: socket.socket) -> None:
