@@ -15,15 +15,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from phems.adapters.files.artifact_areas import FolderArtifactAreas, Identity
 from phems.adapters.files.disk import disk_errors
-from phems.adapters.s3.bucket import Bucket, ReplacedError, Stored
+from phems.adapters.s3.bucket import Bucket, OtherBytesError, ReplacedError, Stored
 from phems.adapters.s3.parts import PART
 from phems.domain.outputs import check_output_path
-from phems.errors import InputError, RefusedError, StaleError, UnavailableError
+from phems.errors import InputError, RefusedError, UnavailableError
 
 VALUES = "io"
 _MOST_KNOWN = 10_000
@@ -52,7 +52,7 @@ class S3ArtifactAreas:
         self._lock = threading.Lock()
         # What this process has stored: the file as it lay there, and the object's ETag.
         self._known: OrderedDict[_Name, tuple[Identity, str]] = OrderedDict()
-        self._newest: dict[_Name, object] = {}
+        self._turns: dict[_Name, tuple[threading.Lock, int]] = {}
 
     def chunks(self, project: str, path: str, *, limit: int) -> Iterator[bytes]:
         """See the port: from the bucket, or the folder for what was written before there was a bucket."""
@@ -71,17 +71,35 @@ class S3ArtifactAreas:
 
     def taken(self, project: str, path: str, *, limit: int) -> Iterator[bytes]:
         """See the port: from the folder, and into the bucket as the bytes pass."""
-        name, mine = (project, path), object()
-        with self._lock:
-            self._newest[name] = mine
-        try:
-            yield from self._passing(name, mine, limit)
-        finally:
-            with self._lock:
-                if self._newest.get(name) is mine:
-                    del self._newest[name]
+        with self._turn((project, path)):
+            try:
+                yield from self._passing((project, path), limit)
+            except OtherBytesError as error:
+                raise InputError(
+                    f"The file {path!r} changed while it was stored.",
+                    why="another file took its place.",
+                    remedy="Close the file before it is registered, and do not write to it again.",
+                ) from error
 
-    def _passing(self, name: _Name, mine: object, limit: int) -> Iterator[bytes]:
+    def keep(self, project: str, path: str) -> None:
+        """Store a value that a step of the project wrote; afterwards every machine can find it.
+
+        Whatever lies there by then: of two steps that write one name at once, the last counts.
+        """
+        _check_value(path)
+        with self._turn((project, path)):
+            for _ in range(_MOST_LOOKS):
+                with suppress(OtherBytesError):
+                    for _ in self._passing((project, path), self._limit(project)):
+                        pass
+                    return
+        raise UnavailableError(
+            f"The value {path!r} cannot be stored.",
+            why="it is replaced again and again while it is read.",
+            remedy="Run the step again when the others that write it have ended",
+        )
+
+    def _passing(self, name: _Name, limit: int) -> Iterator[bytes]:
         project, path = name
         before = self._folders.identity(project, path)
         sha256 = ""
@@ -90,11 +108,6 @@ class S3ArtifactAreas:
             for chunk in self._folders.chunks(project, path, limit=limit):
                 hasher.update(chunk)
             sha256 = hasher.hexdigest()
-
-        def still_newest() -> None:
-            # A step that was lost may still be uploading when its next attempt has stored the same name.
-            if self._newest.get(name) is not mine:
-                raise StaleError(f"The file {path!r} was written again while it was stored.")
 
         def remember(etag: str) -> None:
             with self._lock:
@@ -108,15 +121,23 @@ class S3ArtifactAreas:
             self._folders.chunks(project, path, limit=limit),
             size=before.size,
             sha256=sha256,
-            still_wanted=still_newest,
             on_stored=remember,
         )
 
-    def keep(self, project: str, path: str) -> None:
-        """Store a value that a step of the project wrote; afterwards every machine can find it."""
-        _check_value(path)
-        for _ in self.taken(project, path, limit=self._limit(project)):
-            pass
+    @contextmanager
+    def _turn(self, name: _Name) -> Iterator[None]:
+        """One at a time stores a name: a lost attempt cannot put its bytes over those of the next."""
+        with self._lock:
+            mine, others = self._turns.get(name, (threading.Lock(), 0))
+            self._turns[name] = (mine, others + 1)
+        try:
+            with mine:
+                yield
+        finally:
+            with self._lock:
+                _, left = self._turns.pop(name)
+                if left > 1:
+                    self._turns[name] = (mine, left - 1)
 
     def find(self, project: str, path: str) -> str | None:
         """See that a value is at hand, as it was last kept.

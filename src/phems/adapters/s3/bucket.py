@@ -37,6 +37,10 @@ class NameTakenError(Exception):
     """An object of that name is there already."""
 
 
+class OtherBytesError(Exception):
+    """What was to be stored is not what was announced: the file was replaced meanwhile."""
+
+
 class ReplacedError(Exception):
     """The object is not the one any more that was asked for."""
 
@@ -116,20 +120,16 @@ class Bucket:
                 raise ReplacedError from error
             raise
 
-    def put(
-        self, key: str, body: bytes, *, new: bool = False, still_wanted: Callable[[], None] = lambda: None
-    ) -> str:
+    def put(self, key: str, body: bytes, *, new: bool = False) -> str:
         """Write a small object; its ETag. With `new`, raises `NameTakenError` when the name is taken."""
         kept = {"Metadata": {_SHA256: hashlib.sha256(body).hexdigest()}, **self._lock()}
 
         def send(**condition: str) -> Any:
-            def once() -> Any:
-                still_wanted()
-                return self._client.put_object(
+            return self._patiently(
+                lambda: self._client.put_object(
                     Bucket=self._name, Key=key, Body=body, ContentMD5=md5_of(body), **kept, **condition
                 )
-
-            return self._patiently(once)
+            )
 
         with self._told("The object cannot be written"):
             return str(self._conditionally(key, send, new=new)["ETag"])
@@ -142,37 +142,43 @@ class Bucket:
         size: int,
         sha256: str,
         new: bool = False,
-        still_wanted: Callable[[], None] = lambda: None,
         on_stored: Callable[[str], None] = lambda _etag: None,
     ) -> Iterator[bytes]:
         """Pass the bytes on; when the last was taken, the object is in the bucket, and its ETag is told.
 
         When the reader stops early, or anything fails, there is no object. `sha256` is what the bytes hash
-        to; empty for a size of one part, which is hashed here. `still_wanted` raises when the object is not
-        to be written any more; it is asked before each try.
+        to; empty for a size of one part, which is hashed here. Raises `OtherBytesError` when they are not of
+        this size and digest.
         """
         if size <= PART:
             body = bytearray()
             for chunk in chunks:
                 body += chunk
+                if len(body) > size:  # not all of it in memory: who writes the file may be hostile
+                    raise OtherBytesError
                 yield chunk
-            on_stored(self.put(key, bytes(body), new=new, still_wanted=still_wanted))
+            on_stored(self.put(key, bytes(body), new=new))
             return
         with self._told("The object cannot be written"):
             kept = {"Metadata": {_SHA256: sha256}, **self._lock()}
             upload = PartsUpload(self._client, self._patiently, self._name, key, size, kept)
             try:
+                hasher = hashlib.sha256()
                 for chunk in chunks:
+                    hasher.update(chunk)
                     upload.add(chunk)
                     yield chunk
                 upload.flush()
-                self._complete(key, upload, sha256, new=new, still_wanted=still_wanted)
+                _check_digest(hasher.hexdigest(), sha256)
+                self._complete(key, upload, sha256, new=new)
             except BaseException:
                 upload.abort()
                 raise
             self.lock(key)
-            done = self._patiently(lambda: self._client.head_object(Bucket=self._name, Key=key))
-        on_stored(done["ETag"])
+        # Not every service tells the ETag of an object that came in parts; another may be there meanwhile.
+        done = self.look(key)
+        if done is not None and done.sha256 == sha256:
+            on_stored(done.etag)
 
     def lock(self, key: str) -> None:
         """Lock an object that is there: some services forget the lock of an object that came in parts."""
@@ -188,12 +194,10 @@ class Bucket:
                 lambda: self._client.put_object_retention(Bucket=self._name, Key=key, Retention=retention)
             )
 
-    def _complete(
-        self, key: str, upload: PartsUpload, sha256: str, *, new: bool, still_wanted: Callable[[], None]
-    ) -> None:
+    def _complete(self, key: str, upload: PartsUpload, sha256: str, *, new: bool) -> None:
         def send(**condition: str) -> None:
             try:
-                upload.complete(still_wanted, **condition)
+                upload.complete(**condition)
             except Exception as error:
                 done = self.look(key) if is_done_already(error) else None
                 if done is None or done.sha256 != sha256:
@@ -228,6 +232,11 @@ class Bucket:
             yield
         except (BotoCoreError, ClientError) as error:
             raise failures.told(doing, self.address(), error) from error
+
+
+def _check_digest(found: str, announced: str) -> None:
+    if found != announced:
+        raise OtherBytesError
 
 
 def _stored(found: Mapping[str, Any]) -> Stored:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -43,16 +43,13 @@ class PartsUpload:
             self._send(bytes(self._rest))
             self._rest.clear()
 
-    def complete(self, still_wanted: Callable[[], None], **condition: str) -> None:
+    def complete(self, **condition: str) -> None:
         """Make it an object."""
-
-        def once() -> Any:
-            still_wanted()
-            return self._client.complete_multipart_upload(
+        self._patiently(
+            lambda: self._client.complete_multipart_upload(
                 **self._at, UploadId=self._upload, MultipartUpload={"Parts": self._parts}, **condition
             )
-
-        self._patiently(once)
+        )
 
     def abort(self) -> None:
         """Throw it away, if the service answers: else the bucket's lifecycle rule removes it."""
