@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 CHUNK = 1 << 16
@@ -41,10 +42,10 @@ class _Pair:
 
 
 class TcpProxy:
-    """Listens on a free port of this machine and hands everything to `port` there."""
+    """Listens on a free port of this machine, and hands everything to another one, or to a Unix socket."""
 
-    def __init__(self, port: int, *, host: str = "127.0.0.1") -> None:
-        self._target = (host, port)
+    def __init__(self, target: int | Path) -> None:
+        self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._listener.settimeout(ACCEPT_SECONDS)
         self.port = int(self._listener.getsockname()[1])
@@ -132,7 +133,7 @@ class TcpProxy:
         with near:
             self._flowing.wait()
             try:
-                far = socket.create_connection(self._target, timeout=10)
+                far = _connected(self._target)
             except OSError:
                 return  # nobody there: who came is told by the end of the connection
             with far:
@@ -166,3 +167,15 @@ class TcpProxy:
             target.shutdown(socket.SHUT_WR)
         except OSError:
             pair.cut()
+
+
+def _connected(target: int | Path) -> socket.socket:
+    if isinstance(target, int):
+        return socket.create_connection(("127.0.0.1", target), timeout=10)
+    made = socket.socket(socket.AF_UNIX)
+    try:
+        made.connect(str(target))
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.pool import NullPool
+from tests.fresh_databases import fresh_database
 from tests.s3_server import S3Server, s3_server
 
-from phems.adapters.postgres import provision
-from phems.adapters.postgres.database import DATABASE, Database, open_embedded
+from phems.adapters.postgres.database import Database, open_embedded
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
 
 HERE = Path(__file__).parent
@@ -65,15 +62,8 @@ def bucket(s3: S3Server) -> str:
 @pytest.fixture
 def database(postgres_server: Database) -> Iterator[Database]:
     """A fresh database with all tables, dropped at the end."""
-    name = f"test_{secrets.token_hex(6)}"
-    maintenance = create_engine(postgres_server.address("admin").set(database="postgres"), poolclass=NullPool)
-    provision.provision_database(maintenance, name, template=DATABASE)
-    fresh = postgres_server.in_database(name)
-    provision.provision_schemas(create_engine(fresh.address("admin"), poolclass=NullPool))
-    with fresh:
+    with fresh_database(postgres_server) as fresh:
         yield fresh
-    with maintenance.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
