@@ -78,6 +78,8 @@ class Leadership:
                     _LOG.warning(
                         "the lock of the leader cannot be had (%s); tried again", type(error).__name__
                     )
+            except Exception:  # noqa: BLE001 (without this thread nobody leads, or no other can)
+                _LOG.warning("to lead could not be begun or ended in order; tried again", exc_info=True)
             self._closed.wait(AGAIN_SECONDS)
 
     def _wait_and_lead(self) -> None:
