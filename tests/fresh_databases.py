@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
@@ -25,3 +26,9 @@ def fresh_database(server: Database) -> Iterator[Database]:
         yield fresh
     with maintenance.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def socket_file(database: Database) -> Path:
+    """The Unix socket that a database's server listens on."""
+    query = database.address("admin").query
+    return Path(str(query["host"])) / f".s.PGSQL.{query['port']}"

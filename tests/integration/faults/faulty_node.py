@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import text
+from tests.fresh_databases import socket_file
 from tests.nodes import RunningNode, running_node
 from tests.rabbitmq import RabbitMq
 from tests.server_nodes import ServerSite, server_site
@@ -50,10 +51,9 @@ def faulty_node(database: Database, rabbitmq: RabbitMq) -> Iterator[FaultyNode]:
     folder = Path(tempfile.mkdtemp(prefix="phems-"))
     folder.chmod(0o755)
     address = database.address("admin")
-    socket = Path(str(address.query["host"])) / f".s.PGSQL.{address.query['port']}"
     with (
         TcpProxy(rabbitmq.port) as to_broker,
-        TcpProxy(socket) as to_postgres,
+        TcpProxy(socket_file(database)) as to_postgres,
         server_site(folder, database, rabbitmq) as site,
     ):
         through = address.set(host="127.0.0.1", port=to_postgres.port, query={})
