@@ -200,7 +200,7 @@ def test_what_cannot_do_is_told_at_once_and_says_what_to_do(
     for act in (missing.check, lambda: missing.look("x"), lambda: missing.put("x", b"")):
         with pytest.raises(UnavailableError) as refused:
             act()
-        assert "404" in refused.value.why or "no such bucket" in refused.value.why
+        assert refused.value.why == "there is no such bucket."
     s3.add_user("stranger", "another-secret")
     told: dict[str, str] = {}
     for name, place in {
@@ -427,4 +427,5 @@ def test_the_doctor_tells_a_bucket_that_can_be_used_from_one_that_cannot(
         found = {row.about: row for row in look_at_buckets(patient)}
     assert found[bucket].state is State.OK
     assert found["nowhere"].state is State.FAILED
+    assert "no such bucket" in found["nowhere"].what
     assert found["nowhere"].remedy

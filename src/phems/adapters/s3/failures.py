@@ -21,10 +21,12 @@ class _Known:
     remedy: str
 
 
+_NO_BUCKET = _Known(
+    "there is no such bucket.", "Make the bucket, or name another under storage.s3 in node.yaml"
+)
 _BY_CODE: Mapping[str, _Known] = {
-    "NoSuchBucket": _Known(
-        "there is no such bucket.", "Make the bucket, or name another under storage.s3 in node.yaml"
-    ),
+    "NoSuchBucket": _NO_BUCKET,
+    "404": _NO_BUCKET,  # the answer to a HEAD has no words; that of an object is no failure
     "NoSuchKey": _Known("the object is not there.", "Find out who removed it: see the service's access log"),
     "AccessDenied": _Known("the node's user may not do that.", _RIGHTS),
     "InvalidAccessKeyId": _Known("the service does not know the access key.", _CREDENTIALS),
