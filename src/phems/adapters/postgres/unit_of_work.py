@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from phems.adapters.postgres.stores.second_factors import PostgresSecondFactorsStore
 
 T = TypeVar("T")
-WAITS_FOR_CONNECTION = 10.0
+WAITS_FOR_CONNECTION = 5.0
 """Seconds that an act waits for a database that is away, before it is told so: a person may be waiting."""
 
 
@@ -167,13 +167,14 @@ class PostgresGovernance:
         self._engine = engine
         self._clock = clock or SystemClock()
         self._checkpoints = checkpoints
+        self._was_waited_for_in_vain = False
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
         """A unit of work; the steps are in the module's docstring."""
         with (
             database_failures(),
-            reconnecting(self._engine.connect, patience=WAITS_FOR_CONNECTION) as connection,
+            self._connection() as connection,
             connection.begin() as database,
         ):
             work = PostgresTransaction(connection, self._clock)
@@ -204,6 +205,22 @@ class PostgresGovernance:
                 return use_case(work)
 
         return reconnecting(once)
+
+    def _connection(self) -> Connection:
+        """Waits a little for a database that is away, but not again after it was waited for in vain.
+
+        Else every act of an outage would wait, and those that wait would take up all threads.
+        """
+        try:
+            connection = reconnecting(
+                self._engine.connect,
+                patience=0.0 if self._was_waited_for_in_vain else WAITS_FOR_CONNECTION,
+            )
+        except UnavailableError:
+            self._was_waited_for_in_vain = True
+            raise
+        self._was_waited_for_in_vain = False
+        return connection
 
     def _commit(self, database: RootTransaction, head: Head | None) -> None:
         try:
