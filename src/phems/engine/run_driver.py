@@ -101,14 +101,19 @@ class RunDriver:
 
     def _resume(self) -> None:
         # Replayed as they were written: what had finished stays finished, what was in flight is not.
+        # The attempts before the events: one that ends in between has its end among the events. The other way
+        # round it would be in neither, and its step would be started again.
+        attempts = self._parts.steps.attempts_of(self.run.run_id)
         events = self._new_events()
         in_flight = self._active.rebuild_from_events(_effective(events))
         self._failed = [event for event in events if event.is_step_failure]
         self._attempts = Counter(str(e.step_key) for e in events if e.event_type in _BEGINS)
-        for step_key, last in self._parts.steps.attempts_of(self.run.run_id).items():
-            self._attempts[step_key] = max(self._attempts[step_key], last.attempt)
-            if last.is_open:
+        flying = {step.key for step in in_flight}
+        for step_key, last in attempts.items():
+            # One that has begun, and flies no more, ended in between.
+            if last.is_open and (step_key in flying or last.attempt > self._attempts[step_key]):
                 self._living[step_key] = last.attempt
+            self._attempts[step_key] = max(self._attempts[step_key], last.attempt)
         if self.is_stopping:
             self._in_flight, self._living = self._living, {}
             return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
@@ -139,6 +139,8 @@ class PlayedNode(IdleSteps):
     lost: set[str] = field(default_factory=set)
     known: dict[str, LastAttempt] = field(default_factory=dict)
     """What the queue knows of the run's attempts, when it outlives the driver."""
+    meanwhile: list[Callable[[], None]] = field(default_factory=list)
+    """What happens while a driver that takes over asks for the attempts."""
 
     def __post_init__(self) -> None:
         self.run = self.instance.create_run_for_job(self.job)
@@ -160,6 +162,8 @@ class PlayedNode(IdleSteps):
         self.queue.append((task, serialize_value(known_state)))
 
     def attempts_of(self, run_id: str) -> Mapping[str, LastAttempt]:
+        while self.meanwhile:
+            self.meanwhile.pop()()
         return dict(self.known)
 
     def play(self) -> Outcome:
@@ -273,6 +277,21 @@ def test_a_step_that_is_told_twice_to_have_ended_counts_once(diamond: PlayedNode
     diamond.end(task)
     diamond.end(task, status=1)
     diamond.driver.advance()
+    assert sorted(queued.step_key for queued, _ in diamond.queue) == ["n1", "n2"]
+
+
+def test_a_step_that_ends_while_another_takes_over_is_not_started_again(diamond: PlayedNode) -> None:
+    """Otherwise what it does is done twice, whenever a leader is killed at that moment."""
+    task, _ = diamond.queue.pop()
+    diamond.write(task, "STEP_START")
+
+    def ends() -> None:
+        diamond.give(task, None)
+        diamond.write(task, "STEP_SUCCESS", StepSuccessData(duration_ms=1.0))
+        diamond.known[task.step_key] = LastAttempt(task.attempt, is_open=False)
+
+    diamond.meanwhile.append(ends)
+    diamond.driver = diamond.drive()
     assert sorted(queued.step_key for queued, _ in diamond.queue) == ["n1", "n2"]
 
 
