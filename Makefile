@@ -59,8 +59,9 @@ format: $(DEV_STAMP)
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(DEV_STAMP) ## speed and memory, side by side with stock Dagster
-	@exec $(BIN)/python -m benchmarks
+bench: $(DEV_STAMP) ## speed and memory, side by side with stock Dagster; then over a broker, with dagster-celery
+	@$(BIN)/python -m benchmarks
+	@exec $(BIN)/python -m benchmarks.server
 
 docs: $(DEV_STAMP) ## the generated reference
 	@exec $(BIN)/python docs/generate.py

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 peer.close()
     console.print(_table(figures, titles, works))
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "results.md").write_text(_page(figures, titles, works, quick=options.quick))
+    (options.out / "results.md").write_text(page_of(figures, titles, works, quick=options.quick))
     document = {"figures": figures, "machine": machine.describe(), "versions": machine.versions()}
     (options.out / "results.json").write_text(json.dumps(document, indent=1) + "\n")
     return 0
@@ -94,7 +94,7 @@ def _samples(peer: Peer, work: str, *, quick: bool) -> list[float]:
     return times
 
 
-def _ratio(figures: Figures, work: str, other: str) -> float | None:
+def ratio_of(figures: Figures, work: str, other: str) -> float | None:
     """How many times better the node is than another."""
     ours, theirs = figures.get(OURS, {}).get(work), figures.get(other, {}).get(work)
     if not ours or not theirs:
@@ -106,7 +106,7 @@ def _ratio(figures: Figures, work: str, other: str) -> float | None:
 def _rows(figures: Figures, works: Sequence[str]) -> list[list[str]]:
     rows = []
     for work in works:
-        target, ratio = WORKS[work].target, _ratio(figures, work, STOCK)
+        target, ratio = WORKS[work].target, ratio_of(figures, work, STOCK)
         cells = [f"{median(found[work]):.3g}" if work in found else "-" for found in figures.values()]
         verdict = "" if target is None or ratio is None else ("met" if ratio >= target else "missed")
         unit = " (runs/min)" if work == "runs" else " (s)"
@@ -133,7 +133,8 @@ def _table(figures: Figures, titles: Mapping[str, str], works: Sequence[str]) ->
     return table
 
 
-def _page(figures: Figures, titles: Mapping[str, str], works: Sequence[str], *, quick: bool) -> str:
+def page_of(figures: Figures, titles: Mapping[str, str], works: Sequence[str], *, quick: bool) -> str:
+    """The page of results."""
     head = _head(figures, titles)
     written = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     lines = [
