@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.installed-demo
 DEV_STAMP := $(VENV)/.installed-dev
 PYTEST_ARGS ?=
-# Tests wait for real services as often as they compute: more files at a time than cores.
-WORKERS ?= 3
+# Tests wait for real services as often as they compute: two files at a time, each with nodes of its own.
+WORKERS ?= 2
 
 .PHONY: help demo test test-unit test-integration test-attack lint format bench docs requirements system-packages clean
 

@@ -76,7 +76,7 @@ def {prefix}_job():
 
 @dg.op
 def {prefix}_sleep():
-    time.sleep(600)
+    time.sleep(7200)
 
 @dg.job
 def {prefix}_endless():

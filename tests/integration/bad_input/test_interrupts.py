@@ -27,6 +27,8 @@ def interrupt(line: Sequence[str], folder: Path, seconds: float, cwd: Path) -> t
         text=True,
         cwd=cwd,
         start_new_session=True,
+        # A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as child:
         timer = threading.Timer(seconds, lambda: os.killpg(child.pid, signal.SIGINT))
         timer.start()

@@ -37,6 +37,7 @@ WELL = RunningNode(
     roles=[ROLE],
     hosts=[HOST],
     queues=[],
+    workers=[],
     runs=0,
     warnings=[],
     age_seconds=0.5,

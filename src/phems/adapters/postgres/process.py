@@ -46,7 +46,7 @@ def running_postmaster(data: Path) -> Postmaster | None:
         pid = int(lines[0])
     except (FileNotFoundError, IndexError, ValueError):
         return None
-    if not _serves(pid, data):
+    if not _is_marked(pid, mark_of(data)):
         return None
     return Postmaster(
         pid=pid,
@@ -57,7 +57,8 @@ def running_postmaster(data: Path) -> Postmaster | None:
 
 def server_processes(data: Path) -> list[int]:
     """Every process that works on this folder: a killed server's children may outlive it by a moment."""
-    return [process.pid for process in psutil.process_iter() if _serves(process.pid, data)]
+    mark = mark_of(data)
+    return [process.pid for process in psutil.process_iter() if _is_marked(process.pid, mark)]
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
@@ -83,9 +84,9 @@ def mark_of(data: Path) -> str:
     return f"phems-{hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]}"
 
 
-def _serves(pid: int, data: Path) -> bool:
+def _is_marked(pid: int, mark: str) -> bool:
     try:
         process = psutil.Process(pid)
-        return process.name() == "postgres" and any(mark_of(data) in word for word in process.cmdline())
+        return process.name() == "postgres" and any(mark in word for word in process.cmdline())
     except psutil.Error:
         return False
