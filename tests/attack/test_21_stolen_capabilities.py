@@ -53,7 +53,7 @@ def test_an_open_connection_ends_with_the_attempt_too(own_site: AttackedNode) ->
     site = own_site
     run_id = site.launch(WARD, "waiting_job")
     until(lambda: "wait_for_go" in site.started_steps(run_id), 20, "it runs")
-    authority = site.serving.control._parts.authority
+    authority = site.serving.control._parts.wall.authority
     capability = Capability("step", WARD, time.time() + 60, "0", run_id, "wait_for_go", 1)
     with socket.socket(socket.AF_UNIX) as peer:
         peer.connect(str(site.serving.control.storage_service.path))
@@ -82,7 +82,7 @@ def test_a_capability_of_the_node_s_own_making_is_worth_no_more_than_it_says(
     """Otherwise signatures alone would decide, and old ones would open doors."""
     host = site.serving.control.hosts.current(INTRUDER)
     assert host is not None
-    authority = site.serving.control._parts.authority
+    authority = site.serving.control._parts.wall.authority
     good = Capability("location", INTRUDER, time.time() + 60, host.plan.code_digest)
     assert "result" in ask(site, authority.issue(good))[0]
     bad = Capability(**{**good.to_claims(), **changes})

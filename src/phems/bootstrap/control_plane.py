@@ -8,7 +8,7 @@ from typing import Any
 
 from phems.adapters.admission_desk import ServiceDesk
 from phems.adapters.host_plans import HostPlans, run_project, settings_of
-from phems.adapters.postgres.dagster_storage import open_storages
+from phems.adapters.postgres.dagster_storage import DagsterStorages, open_storages
 from phems.adapters.sandbox import bare, bubblewrap
 from phems.adapters.sandbox.verified import VerifiedCode
 from phems.bootstrap.node import Node
@@ -20,6 +20,7 @@ from phems.engine.control_plane import ControlPlane, ControlPlaneParts, Leader
 from phems.engine.sandbox import SandboxLauncher
 from phems.engine.step_queue import StepQueue
 from phems.engine.untold import step_name
+from phems.engine.wall import Wall
 from phems.errors import InputError, UnavailableError
 from phems.nodespec import NodeSpec
 from phems.services.admission import Admission, Sandboxing
@@ -55,7 +56,7 @@ def build_control_plane(
 
     Without `steps` they run in this process; without `leader` no other process drives runs.
     """
-    spec, paths = node.spec, node.paths
+    spec = node.spec
     storages = open_storages(node.database.url("dagster"), connections=spec.database.connections.engine)
     stack.callback(storages.close)
     sandboxing = Sandboxing(launcher.is_isolating, launcher.describe())
@@ -70,31 +71,38 @@ def build_control_plane(
     )
     settings = settings_of(spec)
     priorities = {name: project.priority for name, project in settings.items()}
-    storage_socket = paths.runtime_dir / "storage.sock"
-    record = Record(node)
     control = ControlPlane(
         ControlPlaneParts(
-            runs=storages.runs,
-            events=storages.events,
-            schedules=storages.schedules,
+            wall=wall_of(node, launcher, storages, Record(node)),
             desk=ServiceDesk(admission, sandboxing, priorities),
-            launcher=VerifiedCode(launcher, node.code_mount, record.changed_code),
-            authority=CapabilityAuthority(),
-            plan_for=HostPlans(lambda: node.spec, paths, storage_socket, node.clock).plan,
             projects=settings,
-            register_output=record.output,
-            audit_refusal=record.refused_call,
-            values=node.files.shared,
-            home=paths.data_dir / "dagster",
-            logs=paths.logs,
-            storage_socket=storage_socket,
-            location_sockets=paths.runtime_dir / "locations",
             steps=steps,
             leader=leader,
         )
     )
     stack.callback(control.close)
     return control
+
+
+def wall_of(node: Node, launcher: SandboxLauncher, storages: DagsterStorages, record: Record) -> Wall:
+    """What this process's hosts and storage service stand on."""
+    paths = node.paths
+    storage_socket = paths.runtime_dir / "storage.sock"
+    return Wall(
+        runs=storages.runs,
+        events=storages.events,
+        schedules=storages.schedules,
+        launcher=VerifiedCode(launcher, node.code_mount, record.changed_code),
+        authority=CapabilityAuthority(),
+        plan_for=HostPlans(lambda: node.spec, paths, storage_socket, node.clock).plan,
+        register_output=record.output,
+        audit_refusal=record.refused_call,
+        values=node.files.shared,
+        home=paths.data_dir / "dagster",
+        logs=paths.logs,
+        storage_socket=storage_socket,
+        location_sockets=paths.runtime_dir / "locations",
+    )
 
 
 class _RunProjects:

@@ -20,21 +20,19 @@ from celery.signals import worker_shutting_down
 from phems.adapters.celery.app import make_app
 from phems.adapters.celery.consumer import StepConsumer
 from phems.adapters.celery.messages import MessageSigner
-from phems.adapters.host_plans import HostPlans, asset_prefix, limits_of
+from phems.adapters.host_plans import asset_prefix, limits_of
 from phems.adapters.open_files import allow_many
 from phems.adapters.postgres.dagster_storage import open_storages
 from phems.adapters.postgres.notifications import Notifications
 from phems.adapters.postgres.step_leases import PostgresWorkerLeases
 from phems.adapters.runtime_dir import ensure_runtime_dir
-from phems.adapters.sandbox.verified import VerifiedCode
 from phems.bootstrap.broker import broker_access, message_key
 from phems.bootstrap.channels import CODE_CHANNEL, KILL_CHANNEL, POLICY_CHANNEL
-from phems.bootstrap.control_plane import Record, choose_sandbox
+from phems.bootstrap.control_plane import Record, choose_sandbox, wall_of
 from phems.bootstrap.database import open_database
 from phems.bootstrap.node import Node
 from phems.bootstrap.served_code import RunnableCode
 from phems.domain.actors import NODE
-from phems.engine.capabilities import CapabilityAuthority
 from phems.engine.step_queue import WorkerFacts
 from phems.engine.worker_plane import WorkerPlane, WorkerPlaneParts
 from phems.errors import PhemsError, UnavailableError
@@ -82,27 +80,14 @@ class ProjectWorker:
             database.url("dagster"), leases.check_living, connections=spec.database.connections.engine
         )
         stack.callback(storages.close)
-        storage_socket = paths.runtime_dir / "storage.sock"
         self._plane = WorkerPlane(
             WorkerPlaneParts(
+                wall=wall_of(node, launcher, storages, record),
                 project=project,
                 asset_prefix=asset_prefix(project),
                 concurrency=spec.project(project).queue.concurrency,
-                runs=storages.runs,
-                events=storages.events,
-                schedules=storages.schedules,
+                limits=limits_of(spec.project(project)),
                 leases=leases,
-                launcher=VerifiedCode(launcher, node.code_mount, record.changed_code),
-                authority=CapabilityAuthority(),
-                plan_for=HostPlans(lambda: node.spec, paths, storage_socket, node.clock).plan,
-                limits={project: limits_of(spec.project(project))},
-                register_output=record.output,
-                audit_refusal=record.refused_call,
-                values=node.files.shared,
-                home=paths.data_dir / "dagster",
-                logs=paths.logs,
-                storage_socket=storage_socket,
-                location_sockets=paths.runtime_dir / "locations",
             )
         )
         stack.callback(self._plane.close)
@@ -123,8 +108,7 @@ class ProjectWorker:
         stack.callback(beating.join)
         stack.callback(self._stopping.set)
         self._plane.serve(self._digest())
-        self._closes = lambda **_: self._plane.runner.close()
-        worker_shutting_down.connect(self._closes, weak=False)
+        worker_shutting_down.connect(lambda **_: self._plane.runner.close(), weak=False)
         signer = MessageSigner(message_key(paths.keys))
         app = make_app(broker_access(spec, paths, project), signer)
         stack.callback(app.close)

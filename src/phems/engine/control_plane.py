@@ -11,36 +11,20 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from phems.contract.capability import Capability
 from phems.contract.step_order import ResourceLimits
-from phems.engine._dagster import (
-    DagsterRunStatus,
-    EventLogStorage,
-    RunStorage,
-    ScheduleStorage,
-)
+from phems.engine._dagster import DagsterRunStatus
 from phems.engine.admission_point import AdmissionDesk, AdmittingRunLauncher, StampingRunCoordinator
 from phems.engine.attempts import Attempts
-from phems.engine.capabilities import CapabilityAuthority
 from phems.engine.daemons import Daemons
 from phems.engine.data_needs import needed_sources
 from phems.engine.host_connection import StepEnd
-from phems.engine.hosts import HostPool
-from phems.engine.instance import NodeInstance
 from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
-from phems.engine.sandbox import HostPlan, SandboxLauncher
 from phems.engine.step_queue import StepQueue
-from phems.engine.storage_service import (
-    OutputRegister,
-    RefusalAudit,
-    ServiceParts,
-    StorageService,
-    ValueStore,
-)
+from phems.engine.wall import Wall
 from phems.engine.worker import Worker, WorkerParts
 from phems.engine.workspace import NodeWorkspace
 
@@ -72,25 +56,13 @@ class Leader(Protocol):
 class ControlPlaneParts:
     """The ports and settings of a control plane."""
 
-    runs: RunStorage
-    events: EventLogStorage
-    schedules: ScheduleStorage
+    wall: Wall
     desk: AdmissionDesk
-    launcher: SandboxLauncher
-    authority: CapabilityAuthority
-    plan_for: Callable[[str, str], HostPlan]
     projects: Mapping[str, ProjectSettings]
-    register_output: OutputRegister
-    audit_refusal: RefusalAudit
-    home: Path
-    logs: Path
-    storage_socket: Path
-    location_sockets: Path
     steps: StepQueue | None = None
     """Carries steps to workers elsewhere; None: they run in this process."""
     leader: Leader | None = None
     """Who drives while this process does not; None: it is always this one."""
-    values: ValueStore | None = None
     with_daemons: bool = True
 
 
@@ -104,49 +76,25 @@ class ControlPlane:
         self._ending = threading.Lock()
         self._ended_code: dict[tuple[str, str], tuple[str, Callable[[str], None]]] = {}
         self._refreshing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="phems-workspace")
-        parts.location_sockets.mkdir(parents=True, exist_ok=True)
+        prefixes = {name: settings.asset_prefix for name, settings in parts.projects.items()}
         self.attempts = Attempts()
-        self.hosts = HostPool(
-            parts.launcher, parts.authority, parts.plan_for, parts.location_sockets, self._host_changed
-        )
+        self.hosts = parts.wall.make_hosts(self._host_changed)
         self.steps = parts.steps or self._local_steps()
         self._launcher = AdmittingRunLauncher(parts.desk, self._drive, self.cancel, self._is_driven)
-        self.instance = NodeInstance(
-            run_storage=parts.runs,
-            event_storage=parts.events,
-            schedule_storage=parts.schedules,
-            run_coordinator=StampingRunCoordinator(
+        self.instance = parts.wall.make_instance(
+            StampingRunCoordinator(
                 parts.desk,
                 needed_sources,
                 self._loaded_code,
                 self._run_queued,
                 {name: settings.runs for name, settings in parts.projects.items()},
             ),
-            run_launcher=self._launcher,
-            projects_by_prefix={settings.asset_prefix: name for name, settings in parts.projects.items()},
-            home=parts.home,
-            logs=parts.logs,
+            self._launcher,
+            prefixes,
         )
         self.orchestrator = Orchestrator(self.instance, self.steps, lambda _run_id: self.wake_run_queue())
-        self.storage_service = StorageService(
-            parts.storage_socket,
-            ServiceParts(
-                instance=self.instance,
-                authority=parts.authority,
-                attempts=self.attempts,
-                asset_prefixes=lambda project: parts.projects[project].asset_prefix,
-                host_is_live=self.hosts.is_live,
-                register_output=parts.register_output,
-                audit_refusal=parts.audit_refusal,
-                values=parts.values,
-            ),
-        )
-        self.workspace = NodeWorkspace(
-            self.instance,
-            self.hosts,
-            lambda project: parts.projects[project].asset_prefix,
-            self._answer_refused,
-        )
+        self.storage_service = parts.wall.open_door(self.instance, self.hosts, self.attempts, prefixes)
+        self.workspace = NodeWorkspace(self.instance, self.hosts, prefixes.__getitem__, self._answer_refused)
         self.daemons: Daemons | None = None
 
     def start(self, revisions: Mapping[str, str]) -> None:
@@ -229,7 +177,7 @@ class ControlPlane:
         parts = self._parts
         limits = {name: settings.limits for name, settings in parts.projects.items()}
         worker = Worker(
-            WorkerParts(self.hosts, parts.authority, self.attempts, limits.__getitem__, parts.logs)
+            WorkerParts(self.hosts, parts.wall.authority, self.attempts, limits.__getitem__, parts.wall.logs)
         )
         return LocalSteps(worker, lambda project: parts.projects[project].concurrency, self.attempt_ended)
 
@@ -259,7 +207,9 @@ class ControlPlane:
     def _answer_refused(self, project: str, name: str, reason: str) -> None:
         host = self.hosts.current(project)
         digest = host.plan.code_digest if host else ""
-        self._parts.audit_refusal(Capability("location", project, 0.0, digest), f"tick of {name}", reason)
+        self._parts.wall.audit_refusal(
+            Capability("location", project, 0.0, digest), f"tick of {name}", reason
+        )
 
     def _run_queued(self) -> None:
         if self.is_leading or self._parts.leader is None:

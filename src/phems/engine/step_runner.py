@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from phems.engine._dagster import KnownExecutionState, deserialize_value
 from phems.engine.host_connection import StepEnd
@@ -27,13 +27,13 @@ class _Waiting:
     """An attempt on its way to a host that is not ready."""
 
     run_id: str
-    is_killed: bool = field(default=False)
+    is_killed: bool = False
 
 
 class StepRunner:
     """Performs attempts; `perform` is called by many threads at once, one for each message.
 
-    `run_text(run_id)` is the run as a step is told of it; `limit()` how many steps of the project may run.
+    `run_text(run_id)` is the run as a step is told of it; `limit` how many steps of the project may run.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class StepRunner:
         leases: WorkerLeases,
         worker: Worker,
         run_text: Callable[[str], str | None],
-        limit: Callable[[], int],
+        limit: int,
     ) -> None:
         self._leases = leases
         self._worker = worker
@@ -81,13 +81,12 @@ class StepRunner:
 
     def _take(self, run_id: str, step_key: str, attempt: int) -> TakenStep | NotTaken | None:
         """The attempt, or that it is nobody's to take any more; None when this worker is closing."""
-        pause = FIRST_PAUSE_SECONDS
+        pauses = _pauses()
         while not self._closing:
             try:
-                taken = self._leases.take(run_id, step_key, attempt, self._limit())
+                taken = self._leases.take(run_id, step_key, attempt, self._limit)
             except UnavailableError:
-                time.sleep(pause)  # the database is away: bounded by nothing, since nothing else can be done
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                time.sleep(next(pauses))
                 continue
             if taken is not NotTaken.BUSY:
                 return taken
@@ -127,16 +126,22 @@ class StepRunner:
 
     def _record(self, end: StepEnd) -> None:
         """Until it is on record: a step that ended and of which nobody hears would be waited for in vain."""
-        pause = FIRST_PAUSE_SECONDS
-        while True:
+        for pause in _pauses():
             try:
                 if not self._leases.end(end):
                     _LOG.warning("the end of a step of run %s is not this worker's to tell", end.run_id)
                 break
             except UnavailableError:
                 time.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         self.host_changed()  # there is room for another
+
+
+def _pauses() -> Iterator[float]:
+    """While the database is away: bounded by nothing, since nothing else can be done."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
 def _not_started(task: StepTask, note: str) -> StepEnd:

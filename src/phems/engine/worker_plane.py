@@ -6,29 +6,17 @@ offered, of runs that were admitted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 from phems.contract.step_order import ResourceLimits
-from phems.engine._dagster import DagsterRun, EventLogStorage, RunStorage, ScheduleStorage, serialize_value
+from phems.engine._dagster import DagsterRun, serialize_value
 from phems.engine.admission_point import AdmittingRunLauncher, StampingRunCoordinator, Submission
 from phems.engine.attempts import Attempts
-from phems.engine.capabilities import CapabilityAuthority
-from phems.engine.hosts import HostPool
-from phems.engine.instance import NodeInstance
 from phems.engine.leases import WorkerLeases
 from phems.engine.orchestrator import Admitted
-from phems.engine.sandbox import HostPlan, SandboxLauncher
 from phems.engine.step_runner import StepRunner
-from phems.engine.storage_service import (
-    OutputRegister,
-    RefusalAudit,
-    ServiceParts,
-    StorageService,
-    ValueStore,
-)
+from phems.engine.wall import Wall
 from phems.engine.worker import Worker, WorkerParts
 from phems.errors import RefusedError
 
@@ -37,65 +25,34 @@ from phems.errors import RefusedError
 class WorkerPlaneParts:
     """The ports and settings of a worker that serves one project."""
 
+    wall: Wall
     project: str
     asset_prefix: str
     concurrency: int
-    runs: RunStorage
-    events: EventLogStorage
-    schedules: ScheduleStorage
+    limits: ResourceLimits
     leases: WorkerLeases
-    launcher: SandboxLauncher
-    authority: CapabilityAuthority
-    plan_for: Callable[[str, str], HostPlan]
-    limits: Mapping[str, ResourceLimits]
-    register_output: OutputRegister
-    audit_refusal: RefusalAudit
-    home: Path
-    logs: Path
-    storage_socket: Path
-    location_sockets: Path
-    values: ValueStore | None = None
 
 
 class WorkerPlane:
     """One project's hosts in this process, and its steps. `close` once."""
 
     def __init__(self, parts: WorkerPlaneParts) -> None:
-        parts.location_sockets.mkdir(parents=True, exist_ok=True)
+        prefixes = {parts.project: parts.asset_prefix}
         self._project = parts.project
         attempts = Attempts()
-        self.hosts = HostPool(
-            parts.launcher, parts.authority, parts.plan_for, parts.location_sockets, self._host_changed
-        )
-        self.instance = NodeInstance(
-            run_storage=parts.runs,
-            event_storage=parts.events,
-            schedule_storage=parts.schedules,
-            run_coordinator=StampingRunCoordinator(
-                _NoDesk(), lambda *_: frozenset(), lambda _project: "", lambda: None, {}
-            ),
-            run_launcher=AdmittingRunLauncher(_NoDesk(), _refuse, _refuse, lambda _run: False),
-            projects_by_prefix={parts.asset_prefix: parts.project},
-            home=parts.home,
-            logs=parts.logs,
+        self.hosts = parts.wall.make_hosts(self._host_changed)
+        self.instance = parts.wall.make_instance(
+            StampingRunCoordinator(_NoDesk(), lambda *_: frozenset(), lambda _project: "", lambda: None, {}),
+            AdmittingRunLauncher(_NoDesk(), _refuse, _refuse, lambda _run: False),
+            prefixes,
         )
         worker = Worker(
-            WorkerParts(self.hosts, parts.authority, attempts, parts.limits.__getitem__, parts.logs)
+            WorkerParts(
+                self.hosts, parts.wall.authority, attempts, lambda _project: parts.limits, parts.wall.logs
+            )
         )
-        self.runner = StepRunner(parts.leases, worker, self._run_text, lambda: parts.concurrency)
-        self.storage_service = StorageService(
-            parts.storage_socket,
-            ServiceParts(
-                instance=self.instance,
-                authority=parts.authority,
-                attempts=attempts,
-                asset_prefixes=lambda _project: parts.asset_prefix,
-                host_is_live=self.hosts.is_live,
-                register_output=parts.register_output,
-                audit_refusal=parts.audit_refusal,
-                values=parts.values,
-            ),
-        )
+        self.runner = StepRunner(parts.leases, worker, self._run_text, parts.concurrency)
+        self.storage_service = parts.wall.open_door(self.instance, self.hosts, attempts, prefixes)
 
     def serve(self, code_digest: str | None) -> None:
         """Have a host of this code ready before its first step; None when no code is approved."""
