@@ -29,8 +29,8 @@ class WatchParts:
     """What the watch stands on."""
 
     leases: OrchestratorLeases
-    queue_lengths: Callable[[], Mapping[str, int]]
-    """How many messages wait in each project's queue; without those that cannot be reached."""
+    queue_lengths: Callable[[Collection[str]], Mapping[str, int]]
+    """How many messages wait in the queues of these projects; without those that cannot be reached."""
     send: Callable[[StepTask], None]
     driven: Callable[[], Collection[str]]
     """The runs that are driven here."""
@@ -96,7 +96,7 @@ class LeaseWatch:
         if not waiting:
             return
         now = self._clock()
-        lengths = self._parts.queue_lengths()
+        lengths = self._parts.queue_lengths(waiting.keys())
         for project, tasks in waiting.items():
             if project not in lengths or lengths[project] >= len(tasks):
                 continue

@@ -35,7 +35,9 @@ class Scene:
     sent: list[StepTask] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        parts = WatchParts(self, lambda: self.lengths, self.sent.append, lambda: ["run"], self.ends.append)
+        parts = WatchParts(
+            self, lambda _projects: self.lengths, self.sent.append, lambda: ["run"], self.ends.append
+        )
         self.watch = LeaseWatch(parts, lambda: self.now)
 
     def look(self, after: float = 0.0) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from celery import Celery
 
@@ -39,10 +39,10 @@ class MessageSender:
         """Whether its thread runs."""
         return self._thread.is_alive()
 
-    def lengths(self) -> Mapping[str, int]:
-        """How many messages wait in each project's queue; without those that cannot be reached."""
+    def lengths(self, projects: Collection[str]) -> Mapping[str, int]:
+        """How many messages wait in the queues of these projects; without those that cannot be reached."""
         found = {}
-        for project in self._priorities:
+        for project in projects:
             try:
                 found[project] = self._length(project)
             except Exception as error:  # noqa: BLE001 (of whatever library: the broker is away)
