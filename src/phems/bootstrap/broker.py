@@ -11,8 +11,8 @@ from phems.adapters.celery.app import BrokerAccess
 from phems.adapters.rabbitmq.connection import tls_options
 from phems.adapters.rabbitmq.logins import FolderBrokerLogins, amqp_url, load_login, vhost_of
 from phems.adapters.rabbitmq.management import AdminLogin, ManagementApi
+from phems.adapters.secret_keys import load_or_create_secret
 from phems.bootstrap.node import Node
-from phems.engine.capabilities import load_or_create_key
 from phems.errors import InputError
 from phems.nodespec import Broker, NodePaths, NodeSpec
 from phems.services.broker_logins import BrokerLogins
@@ -53,4 +53,4 @@ def broker_access(spec: NodeSpec, paths: NodePaths, project: str) -> BrokerAcces
 
 def message_key(keys: Path) -> bytes:
     """The key that the step queue's messages are signed with; the node's control processes share it."""
-    return load_or_create_key(keys / "messages.key")
+    return load_or_create_secret(keys / "messages.key")

@@ -212,7 +212,7 @@ class Node:
     @cached_property
     def idempotency_keys(self) -> IdempotencyKeys:
         """Keys of acts that are sent to the API."""
-        from phems.engine.capabilities import load_or_create_key as load_or_create_secret
+        from phems.adapters.secret_keys import load_or_create_secret
         from phems.services.idempotency import IdempotencyKeys
 
         secret = load_or_create_secret(self.paths.keys / "idempotency.key")

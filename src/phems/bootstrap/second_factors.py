@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from phems.adapters.sealed_totp import SealedTotp
-from phems.engine.capabilities import load_or_create_key
+from phems.adapters.secret_keys import load_or_create_secret
 from phems.nodespec import NodePaths, NodeSpec
 
 KEY_FILE = "second-factor.key"
@@ -16,6 +16,6 @@ def factor_secrets_of(spec: NodeSpec, paths: NodePaths) -> SealedTotp:
 
     @cache
     def key() -> bytes:
-        return load_or_create_key(paths.keys / KEY_FILE)
+        return load_or_create_secret(paths.keys / KEY_FILE)
 
     return SealedTotp(key, spec.node.title or spec.node.name)

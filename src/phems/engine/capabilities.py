@@ -7,12 +7,9 @@ is counted by the clock that nobody sets: one process issues and verifies them, 
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -63,17 +60,3 @@ class CapabilityAuthority:
     def seconds_left(self, capability: Capability) -> float:
         """How long a capability lives from now on; none are left when it has expired."""
         return capability.expires_at - self._clock()
-
-
-def load_or_create_key(path: Path) -> bytes:
-    """A secret key of the node; made when it is first asked for, readable by the node's user alone."""
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Whole or not at all, and never over another's: several processes may start at once.
-        made = path.with_name(f".{path.name}.{os.getpid()}")
-        made.touch(mode=0o600)
-        made.write_bytes(secrets.token_bytes(KEY_BYTES))
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(made)
-        made.unlink()
-    return path.read_bytes()

@@ -6,14 +6,12 @@ import base64
 import hashlib
 import hmac
 import json
-import stat
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from phems.contract.capability import Capability
-from phems.engine.capabilities import CapabilityAuthority, load_or_create_key
+from phems.engine.capabilities import CapabilityAuthority
 from phems.errors import RefusedError
 
 KEY = b"k" * 32
@@ -86,14 +84,3 @@ def test_claims_that_were_changed_break_the_signature() -> None:
     forged = part({**GOOD_CLAIMS, "run_id": "another"})
     with pytest.raises(RefusedError, match="not one of this node"):
         authority().verify(f"{header}.{forged}.{signature}")
-
-
-def test_the_key_is_made_once_and_closed_to_others(tmp_path: Path) -> None:
-    """Otherwise a restart makes every running step a stranger, or another account reads the key."""
-    path = tmp_path / "keys" / "capability.key"
-    key = load_or_create_key(path)
-    assert load_or_create_key(path) == key
-    assert len(key) == 32
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert load_or_create_key(tmp_path / "other") != key
