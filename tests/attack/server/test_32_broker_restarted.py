@@ -37,7 +37,7 @@ def test_32_a_run_outlives_a_broker_that_is_killed_while_its_step_runs(
     run_id = waiting(server_node)
     with rabbitmq.stopped(kill=True):
         pass
-    until_consumed(rabbitmq, vhost_of(server_node))
+    until_consumed(server_node, rabbitmq, vhost_of(server_node))
     go_on(server_node, run_id)
     ends_well(server_node, server_node_site, run_id, STEPS)
 
@@ -66,10 +66,8 @@ def waiting_messages(rabbitmq: RabbitMq, vhost: str) -> int:
     return int(rabbitmq.api("GET", f"queues/{vhost}/steps").json().get("messages_ready", -1))
 
 
-def until_consumed(rabbitmq: RabbitMq, vhost: str) -> None:
+def until_consumed(node: RunningNode, rabbitmq: RabbitMq, vhost: str) -> None:
     """Wait until a worker takes messages again."""
-    import time
-
-    deadline = time.monotonic() + 60
-    while rabbitmq.api("GET", f"queues/{vhost}/steps").json().get("consumers", 0) == 0:
-        assert time.monotonic() < deadline, "no worker came back"
+    node.wait_for(
+        lambda: rabbitmq.api("GET", f"queues/{vhost}/steps").json().get("consumers", 0), "a worker", 60
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from pathlib import Path
 
+import psutil
 import pytest
 from dagster import DagsterRunStatus
+from tests.integration.engine.processes import pids_with
 from tests.nodes import RunningNode, succeeded
 from tests.server_nodes import ServerSite
 from tests.server_stories import (
@@ -37,10 +38,10 @@ def test_a_cancelled_run_s_processes_are_gone(server_node: RunningNode) -> None:
     """Attack 35, in a worker elsewhere: otherwise a cancelled step goes on reading data."""
     run_id = waiting(server_node, "hiding")
     mark = f"sleep {server_node.artifact(f'waiting-{run_id}').read_text()}"
-    assert processes_with(mark)
+    assert pids_with(mark)
     server_node.terminate(run_id)
     assert server_node.finished(run_id).status is DagsterRunStatus.CANCELED
-    server_node.wait_for(lambda: not processes_with(mark), "the end of every process of the run")
+    server_node.wait_for(lambda: not pids_with(mark), "the end of every process of the run")
 
 
 def test_a_run_is_cancelled_while_its_step_waits_for_a_worker(
@@ -153,22 +154,4 @@ def workers_of(node: RunningNode) -> list[object]:
 
 def hosts_below(workers: list[int]) -> list[int]:
     """The sandboxes of these processes."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            status = (entry / "stat").read_text().rpartition(")")[2].split()
-            if int(status[1]) in workers:
-                found.append(int(entry.name))
-    return found
-
-
-def processes_with(mark: str) -> list[str]:
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if command.startswith(mark):
-            found.append(command)
-    return found
+    return [child.pid for worker in workers for child in psutil.Process(worker).children()]
