@@ -38,7 +38,7 @@ demo: $(DEMO_STAMP) ## the main job, from code to a released result, checked as 
 	@exec $(BIN)/phems demo
 
 test: system-packages $(DEV_STAMP) ## every test, with the services they need
-	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-unit: $(DEV_STAMP) ## the pure, fast tests
 	@exec $(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)

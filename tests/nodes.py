@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dagster import DagsterEvent, DagsterRun, DagsterRunStatus
+from tests.folders import open_folder
 
 from phems.adapters.postgres.dagster_storage import EVENT_CHANNEL
 from phems.adapters.postgres.notifications import Notifications
@@ -116,12 +116,8 @@ def git(repo: Path, *arguments: str) -> str:
 @contextmanager
 def temporary_site() -> Iterator[NodeSite]:
     """A site in a folder whose path is short enough for sockets and open to Postgres's account."""
-    folder = Path(tempfile.mkdtemp(prefix="phems-"))
-    folder.chmod(0o755)
-    try:
+    with open_folder() as folder:
         yield NodeSite(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class RunningNode:

@@ -23,6 +23,7 @@ from phems.adapters.postgres.database import Database
 
 STOP_SECONDS = 60.0
 PHEMS = Path(sys.executable).with_name("phems")
+SHAPES = Path(__file__).parent / "integration" / "engine" / "shapes"
 
 
 @dataclass

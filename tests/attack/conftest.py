@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from attacked_node import WARD, AttackedNode, until, write_node_repo
 from gateway_node import GatewayNode
+from tests.folders import open_folder
 
 from phems.adapters.sandbox import bubblewrap
 
@@ -48,23 +47,14 @@ def inherited_key() -> None:
         assert libc.syscall(add_key, b"user", b"phems-attack", b"ticket", 6, session) > 0
 
 
-@contextmanager
-def open_folder() -> Iterator[Path]:
-    """A folder that Postgres's own account may pass through, with a path short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        yield folder
-
-
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
-    """One such folder for the whole session."""
+    """One for the whole session."""
     with open_folder() as folder:
         yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(sandbox: None, short_folder: Path) -> Iterator[AttackedNode]:
     """The node of most tests: both projects approved, their hosts ready."""
     with started(short_folder / "site") as node:
@@ -103,7 +93,7 @@ def own_waiting_site(module_site: AttackedNode) -> Iterator[AttackedNode]:
     (site.data / "artifacts" / WARD / "go").unlink()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway_node(sandbox: None) -> Iterator[GatewayNode]:
     """A node with its gateway and two projects with a history each."""
     with open_folder() as folder, GatewayNode(folder / "node") as node:

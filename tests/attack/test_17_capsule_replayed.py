@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from attacked_node import ANA, WARD, WEI, WIM, AttackedNode, write_node_repo
 from sqlalchemy import text
+from tests.folders import open_folder
 
 from phems.domain.capsule_approvals import CapsuleApproval, CapsuleState
 from phems.errors import RefusedError
@@ -24,9 +23,7 @@ def ask_for_capsules(spec: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def careful(sandbox: None) -> Iterator[AttackedNode]:
     """A node whose ward has the policy `approve: capsule`."""
-    with TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+    with open_folder() as folder:
         write_node_repo(folder / "site", ask_for_capsules)
         with AttackedNode(folder / "site", approve=(WARD,)) as site:
             yield site

@@ -12,7 +12,6 @@ import logging
 import re
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ import pytest
 from attacked_node import CANARY, PROJECTS, AttackedNode, commit, git, until, write_node_repo
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from tests.folders import open_folder
 
 from phems.domain.actors import LOCAL_OPERATOR, Actor
 from phems.engine.hosts import HostState
@@ -83,9 +83,7 @@ def leaking(sandbox: None) -> Iterator[LeakingNode]:
     root.addHandler(recorder)
     root.setLevel(logging.DEBUG)
     try:
-        with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
-            folder = Path(name)
-            folder.chmod(0o755)
+        with open_folder() as folder:
             write_node(folder / "site")
             with AttackedNode(folder / "site", approve=(LEAKER,)) as site:
                 node = LeakingNode(site, recorder)

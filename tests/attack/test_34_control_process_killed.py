@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import psutil
 from attacked_node import ANA, WARD, AttackedNode, until, write_node_repo
+from tests.folders import open_folder
 
 SCRIPT = Path(__file__).parent / "serve_and_be_killed.py"
 
@@ -25,9 +25,8 @@ def sandboxes(folder: Path) -> list[psutil.Process]:
 
 def test_the_next_one_finishes_the_run(sandbox: None) -> None:
     """Otherwise a crash of the node would lose a night's work, or do part of it twice."""
-    with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
-        folder = Path(name) / "site"
-        Path(name).chmod(0o755)
+    with open_folder() as place:
+        folder = place / "site"
         write_node_repo(folder)
         with subprocess.Popen(
             [sys.executable, str(SCRIPT), str(folder)], stdout=subprocess.PIPE, text=True

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from attacked_node import ANA, ANNEX, IVO, WARD, WEI, AttackedNode, commit, until, write_node_repo
 from sqlalchemy import text
+from tests.folders import open_folder
 
 from phems.adapters.signing import signature_matches
 from phems.domain.actors import Actor
@@ -176,9 +177,7 @@ def test_no_act_while_the_outside_anchor_lacks_entries_for_too_long(sandbox: Non
     """`on_failure: refuse`: what nobody outside can vouch for does not happen."""
     share = tmp_path / "share"
     share.mkdir()
-    with tempfile.TemporaryDirectory(prefix="phems-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+    with open_folder() as folder:
         anchor = {"folder": {"path": str(share)}, "on_failure": "refuse", "minutes": 1, "every_seconds": 1}
         write_node_repo(folder / "site", lambda spec: spec.update(audit={"anchors": {"share": anchor}}))
         with AttackedNode(folder / "site", approve=()) as site:

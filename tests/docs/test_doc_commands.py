@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import doc_pages
 import pytest
 from shell_session import ShellSession
+from tests.folders import open_folder
 
 TUTORIAL = doc_pages.ROOT / "docs" / "tutorial" / "first-node.md"
 HOW_TO = sorted((doc_pages.ROOT / "docs" / "how-to").glob("*.md"))
@@ -36,12 +35,10 @@ def _free_port() -> int:
 def reader() -> Iterator[ShellSession]:
     """A reader who has followed the tutorial: how-to guides go on from there."""
     # Not pytest's folder: Postgres, run by root, needs a way in, and sockets need a short path.
-    folder = Path(tempfile.mkdtemp(prefix="phems-docs-"))
-    folder.chmod(0o755)
-    session = ShellSession(folder, _free_port())
-    session.follow(TUTORIAL)
-    yield session
-    shutil.rmtree(folder)
+    with open_folder("phems-docs-") as folder:
+        session = ShellSession(folder, _free_port())
+        session.follow(TUTORIAL)
+        yield session
 
 
 def test_the_tutorial_takes_a_reader_from_an_empty_folder_to_a_released_result(reader: ShellSession) -> None:

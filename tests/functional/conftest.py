@@ -44,7 +44,7 @@ class Hospital:
         return said
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hospital() -> Iterator[Hospital]:
     """The example hospital with approved code and a finished run in each project."""
     with tempfile.TemporaryDirectory(prefix="phems-") as folder:

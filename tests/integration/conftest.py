@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.folders import open_folder
 from tests.fresh_databases import fresh_database
 from tests.s3_server import S3Server, s3_server
 
@@ -25,16 +24,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def short_folder() -> Iterator[Path]:
     """A folder that other accounts may pass through, with a path short enough for sockets."""
-    folder = Path(tempfile.mkdtemp(prefix="phems-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with open_folder() as folder:
+        yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def postgres_server(short_folder: Path) -> Iterator[Database]:
     """A Postgres whose database `phems` is migrated and used by nobody: the others are copies of it."""
     data = short_folder / "data"
@@ -45,7 +42,7 @@ def postgres_server(short_folder: Path) -> Iterator[Database]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def s3() -> Iterator[S3Server]:
     """An S3-compatible server with a user and no buckets; its gateway runs when a test begins."""
     with s3_server() as server:

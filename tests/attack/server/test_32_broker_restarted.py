@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
-from tests.nodes import RunningNode
+import pytest
+from tests.nodes import RunningNode, succeeded
 from tests.rabbitmq import RabbitMq
 from tests.server_nodes import ServerSite
 from tests.server_stories import ends_well, go_on, until_served, waiting, worker_pids
@@ -55,6 +57,24 @@ def test_32_messages_purged_by_hand_are_sent_again(
     server_node_site.start_worker()
     until_served(server_node)
     ends_well(server_node, server_node_site, run_id, STEPS)
+
+
+def test_32_the_first_step_after_a_pause_goes_out_at_once(
+    server_node: RunningNode, rabbitmq: RabbitMq, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The broker closes what says nothing for long; who launches a run after lunch must not wait for that."""
+    server_node.run("diamond")
+    sending = [
+        each["name"]
+        for each in rabbitmq.api("GET", f"vhosts/{vhost_of(server_node)}/connections").json()
+        if each["timeout"] == 0
+    ]
+    assert sending, "the connection that sends is held to heartbeats that it cannot answer"
+    for name in sending:
+        rabbitmq.api("DELETE", f"connections/{quote(name)}")
+    assert succeeded(server_node.run("diamond"))
+    told = [record.message for record in caplog.records if record.name == "phems.steps"]
+    assert told == []
 
 
 def vhost_of(node: RunningNode) -> str:

@@ -10,6 +10,9 @@ from phems.gateway.api.document import operations
 # Nouns that are no governance, or are the engine's.
 LEFT_OUT = {
     "run": "runs are launched and followed over GraphQL, which `phems run` speaks too",
+    "broker": "who sets the broker up holds its administrator's login, on the node's machine",
+    "db": "who sets the database up holds its administrator's login, on the node's machine",
+    "render": "what it writes is made of node.yaml alone",
 }
 # Verbs that read a file of who types, with no node at all.
 OFFLINE = {"release.verify"}

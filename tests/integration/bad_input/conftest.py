@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.folders import open_folder
 from typed_commands import Phems, type_command
 
 
@@ -20,7 +19,5 @@ def phems() -> Phems:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder for a node: short enough for sockets, open to Postgres's account."""
-    place = Path(tempfile.mkdtemp(prefix="phems-"))
-    place.chmod(0o755)
-    yield place
-    shutil.rmtree(place, ignore_errors=True)
+    with open_folder() as place:
+        yield place

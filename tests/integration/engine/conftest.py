@@ -17,7 +17,7 @@ NARROW = Path(__file__).parent / "narrow"
 started_backfill: list[str] = []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shapes_site() -> Iterator[NodeSite]:
     """A Node Repo with the job shapes, and a project that may do little at once."""
     with temporary_site() as site:
@@ -32,7 +32,7 @@ def shapes_site() -> Iterator[NodeSite]:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node(shapes_site: NodeSite) -> Iterator[RunningNode]:
     """The served node, its project's code approved and loaded."""
     with running_node(shapes_site) as node:
@@ -50,7 +50,7 @@ def backfill(node: RunningNode) -> str:
     return started_backfill[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stock_repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReconstructableRepository]:
     """The same definitions for stock Dagster, with an artifact area of their own."""
     source = str(SHAPES / "src")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import text
+from tests.folders import open_folder
 from tests.fresh_databases import socket_file
 from tests.nodes import RunningNode, running_node
 from tests.rabbitmq import RabbitMq
@@ -48,10 +47,9 @@ class FaultyNode:
 @contextmanager
 def faulty_node(database: Database, rabbitmq: RabbitMq) -> Iterator[FaultyNode]:
     """It runs, with a worker, until the end of the block."""
-    folder = Path(tempfile.mkdtemp(prefix="phems-"))
-    folder.chmod(0o755)
     address = database.address("admin")
     with (
+        open_folder() as folder,
         TcpProxy(rabbitmq.port) as to_broker,
         TcpProxy(socket_file(database)) as to_postgres,
         server_site(folder, database, rabbitmq) as site,
@@ -68,4 +66,3 @@ def faulty_node(database: Database, rabbitmq: RabbitMq) -> Iterator[FaultyNode]:
             until_served(node)
             yield FaultyNode(node, site, database, rabbitmq, to_broker, to_postgres)
             site.stop_workers()
-    shutil.rmtree(folder, ignore_errors=True)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from door_site import Site, start_site
 from small_node import SmallNode, start_small_node
+from tests.folders import open_folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node() -> Iterator[SmallNode]:
     """The whole node: Postgres, sandboxed project hosts, daemons, gateway."""
-    folder = Path(tempfile.mkdtemp(prefix="phems-"))
-    try:
+    with open_folder() as folder:
         running = start_small_node(folder)
         yield running
         running.serving.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.folders import open_folder
 from tests.integration.governance.governed_site import CodeRepo
 
 from phems.adapters.signing import SigningKey
@@ -38,16 +37,14 @@ Say = Callable[..., tuple[int, str, str]]
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A Node Repo and a Code Repo in a folder whose path is short enough for sockets."""
-    place = Path(tempfile.mkdtemp(prefix="phems-"))
-    place.chmod(0o755)
-    (place / "node").mkdir()
-    (place / "node/node.yaml").write_text(NODE_YAML)
-    (place / "code").mkdir()
-    repo = CodeRepo(place / "code")
-    repo.git("init", "-q", "-b", "main")
-    repo.commit({"src/heart/definitions.py": "defs = 1\n", "requirements.txt": "numpy==2.0\n"}, "Begin")
-    yield place
-    shutil.rmtree(place)
+    with open_folder() as place:
+        (place / "node").mkdir()
+        (place / "node/node.yaml").write_text(NODE_YAML)
+        (place / "code").mkdir()
+        repo = CodeRepo(place / "code")
+        repo.git("init", "-q", "-b", "main")
+        repo.commit({"src/heart/definitions.py": "defs = 1\n", "requirements.txt": "numpy==2.0\n"}, "Begin")
+        yield place
 
 
 @pytest.fixture(scope="module")

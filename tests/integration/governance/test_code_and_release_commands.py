@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.folders import open_folder
 from tests.integration.governance.governed_site import CodeRepo
 from tests.integration.served_api import served_api
 
@@ -43,16 +42,14 @@ def where(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def folder(where: str) -> Iterator[Path]:
     """A Node Repo and a Code Repo in a folder whose path is short enough for sockets."""
-    place = Path(tempfile.mkdtemp(prefix="phems-"))
-    place.chmod(0o755)
-    (place / "node").mkdir()
-    (place / "node/node.yaml").write_text(NODE_YAML)
-    (place / "code").mkdir()
-    repo = CodeRepo(place / "code")
-    repo.git("init", "-q", "-b", "main")
-    repo.commit({"src/heart/definitions.py": "defs = 1\n"}, "Begin")
-    yield place
-    shutil.rmtree(place)
+    with open_folder() as place:
+        (place / "node").mkdir()
+        (place / "node/node.yaml").write_text(NODE_YAML)
+        (place / "code").mkdir()
+        repo = CodeRepo(place / "code")
+        repo.git("init", "-q", "-b", "main")
+        repo.commit({"src/heart/definitions.py": "defs = 1\n"}, "Begin")
+        yield place
 
 
 @pytest.fixture(scope="module")

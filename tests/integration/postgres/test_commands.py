@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.folders import open_folder
 
 from phems.cli.__main__ import main
 
@@ -41,10 +40,9 @@ Phems = Callable[..., Said]
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A node, for all the tests of this module."""
-    made = Path(tempfile.mkdtemp(prefix="phems-"))
-    (made / "node.yaml").write_text(SPEC)
-    yield made
-    shutil.rmtree(made)
+    with open_folder() as made:
+        (made / "node.yaml").write_text(SPEC)
+        yield made
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import pytest
+from tests.folders import open_folder
 from tests.nodes import RunningNode, running_node, succeeded
 from tests.rabbitmq import RabbitMq
 from tests.s3_server import S3Server
@@ -49,10 +49,9 @@ def test_a_worker_on_another_machine_goes_on_with_what_the_first_one_wrote(
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
     with (
-        tempfile.TemporaryDirectory(prefix="phems-") as folder,
-        server_site(Path(folder), database, rabbitmq) as first,
+        open_folder() as folder,
+        server_site(folder, database, rabbitmq) as first,
     ):
-        Path(folder).chmod(0o755)
         first.settings["storage"] = {"s3": {"endpoint": s3.endpoint, "bucket": bucket}}
         first.add_project(
             "sharing", SHARING, code={"repo": "../sharing-code", "module": "sharing.definitions"}

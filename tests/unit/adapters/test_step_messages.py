@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kombu import serialization
 
 from phems.adapters.celery.app import PRIORITIES, level_of
 from phems.adapters.celery.messages import ForgedMessageError, MessageSigner, attempt_named, name_of
@@ -48,6 +49,16 @@ def test_what_nobody_signed_is_refused(raw: bytes | str) -> None:
 def test_another_node_s_message_is_refused() -> None:
     with pytest.raises(ForgedMessageError, match="signature"):
         SIGNER.read(MessageSigner(b"x" * 32).write([]))
+
+
+def test_two_nodes_of_one_process_sign_with_a_key_each() -> None:
+    """Otherwise the last node that a process opens signs for the others, whose workers drop it all."""
+    other = MessageSigner(b"x" * 32)
+    SIGNER.register()
+    other.register()
+    for signer in (SIGNER, other):
+        _, _, written = serialization.dumps(["a body"], serializer=signer.serializer)
+        assert signer.read(written) == ["a body"]
 
 
 def test_a_message_longer_than_any_is_not_looked_into() -> None:

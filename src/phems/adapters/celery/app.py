@@ -9,7 +9,7 @@ from typing import Any
 from celery import Celery
 from kombu import Exchange, Queue
 
-from phems.adapters.celery.messages import SERIALIZER, MessageSigner
+from phems.adapters.celery.messages import MessageSigner
 
 QUEUE = "steps"
 PRIORITIES = 10
@@ -42,8 +42,8 @@ def make_app(access: BrokerAccess, signer: MessageSigner) -> Celery:
         broker_connection_max_retries=None,
         broker_heartbeat=HEARTBEAT_SECONDS,
         broker_transport_options={"confirm_publish": True},
-        task_serializer=SERIALIZER,
-        accept_content=[SERIALIZER],
+        task_serializer=signer.serializer,
+        accept_content=[signer.serializer],
         task_queues=[
             Queue(
                 QUEUE,

@@ -17,7 +17,6 @@ from celery.worker.consumer import Consumer
 
 from phems.adapters.celery.messages import (
     CONTENT_TYPE,
-    SERIALIZER,
     TASK,
     ForgedMessageError,
     MessageSigner,
@@ -46,7 +45,7 @@ class StepConsumer:
             if not run_step(*attempt_named(content)):
                 raise Reject("not now", requeue=True)
 
-        app.task(step, name=TASK, Strategy=self._verified, serializer=SERIALIZER, ignore_result=True)
+        app.task(step, name=TASK, Strategy=self._verified, serializer=signer.serializer, ignore_result=True)
         app.finalize()
 
     def run(self, name: str, concurrency: int) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 from kombu import serialization
 
-SERIALIZER = "phems-step"
 CONTENT_TYPE = "application/vnd.phems.step+json"
 TASK = "phems.step"
 _LONGEST = 64 * 1024
@@ -31,6 +30,9 @@ class MessageSigner:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        # Serialisers are the process's, not an application's: under one name for all, the last node that a
+        # process opens would sign for the others.
+        self.serializer = f"phems-step-{self._mac(b'')[:16]}"
 
     def write(self, body: Any) -> str:
         """A body, signed."""
@@ -52,8 +54,8 @@ class MessageSigner:
         return json.loads(text)
 
     def register(self) -> None:
-        """Make it the one way in which this process writes and reads messages."""
-        serialization.register(SERIALIZER, self.write, self.read, CONTENT_TYPE, "utf-8")
+        """Have applications find it by the name of its `serializer`."""
+        serialization.register(self.serializer, self.write, self.read, CONTENT_TYPE, "utf-8")
 
     def _mac(self, text: bytes) -> str:
         return hmac.new(self._key, _PURPOSE + text, hashlib.sha256).hexdigest()

@@ -17,6 +17,7 @@ from phems.adapters.celery.messages import TASK, name_of
 from phems.engine.step_queue import StepTask
 
 _LOG = logging.getLogger("phems.steps")
+_AT_ONCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
 
 
 class MessageSender:
@@ -70,7 +71,9 @@ class MessageSender:
             args=[name_of(*task.key)],
             queue=QUEUE,
             priority=level_of(task.priority - self._priorities[task.project]),
-            retry=False,
+            # Once more over a fresh connection: this one may have been closed while nothing was sent.
+            retry=True,
+            retry_policy=_AT_ONCE,
             ignore_result=True,
         )
 
@@ -84,7 +87,11 @@ class MessageSender:
 
     def _app(self, project: str) -> Celery:
         if project not in self._apps:
-            self._apps.setdefault(project, self._app_of(project))
+            app = self._app_of(project)
+            # Nobody reads from a connection that only sends, so that it answers no heartbeat: the broker
+            # would close it in every pause. That the broker is gone, TCP's own keep-alive notices.
+            app.conf.broker_heartbeat = 0
+            self._apps.setdefault(project, app)
         return self._apps[project]
 
     def _tell(self, project: str, error: Exception) -> None:

@@ -1,0 +1,7 @@
+"""The package's server node (see tests/server_fixtures.py)."""
+
+from __future__ import annotations
+
+from tests.server_fixtures import server_database, server_node, server_node_site
+
+__all__ = ["server_database", "server_node", "server_node_site"]
