@@ -53,7 +53,7 @@ COMMANDS: Mapping[str, Row] = {
     "demo": Row("phems.cli.demo", "The main job on a node of its own, checked as it goes.", noun=False),
     "login": Row("phems.cli.login", "Sign in at a node that is elsewhere.", noun=False),
     "logout": Row("phems.cli.logout", "Sign out there.", noun=False),
-    "project": Row("phems.cli.project", "The projects of the node."),
+    "project": Row("phems.cli.project", "The projects of the node; a Code Repo for a new one."),
     "code": Row("phems.cli.code", "Code revisions: submit, approve, reject, revoke."),
     "run": Row("phems.cli.run", "Runs: launch, follow, read their logs, cancel."),
     "capsule": Row("phems.cli.capsule", "Run capsules: what would run in full, and who approved it."),

@@ -1,13 +1,14 @@
-"""`phems project`: the projects of the node."""
+"""`phems project`: the projects of the node, and a Code Repo to begin one with."""
 
 from __future__ import annotations
 
 import typer
 
-from phems.cli import output
+from phems.cli import output, project_new
 from phems.cli.node import opened_folder
 
 app = typer.Typer(no_args_is_help=True)
+app.command("new")(project_new.new)
 
 
 @app.command("list")
