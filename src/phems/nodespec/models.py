@@ -19,6 +19,7 @@ from phems.nodespec.broker import Broker
 from phems.nodespec.database import Database
 from phems.nodespec.gateway import Gateway
 from phems.nodespec.identity import Identity
+from phems.nodespec.kubernetes import Kubernetes
 from phems.nodespec.names import Name, PathText, Person, Title
 from phems.nodespec.policies import Policy
 from phems.nodespec.projects import Project
@@ -82,7 +83,11 @@ class NodeSpec(Section):
     gateway: Gateway = Field(default=Gateway(), description="Where people reach the node.")
     database: Database = Field(default=Database(), description="Where metadata lives.")
     broker: Broker | None = Field(
-        default=None, description="The RabbitMQ that carries steps to workers; profile server needs it."
+        default=None,
+        description="The RabbitMQ that carries steps to workers; profiles server and kubernetes need it.",
+    )
+    kubernetes: Kubernetes | None = Field(
+        default=None, description="The cluster that steps run on; profile kubernetes needs it."
     )
     storage: Storage = Field(
         default=Storage(), description="Where files lie that all machines of the node share."

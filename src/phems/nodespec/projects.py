@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from phems.nodespec.base import Section
+from phems.nodespec.kubernetes import ProjectKubernetes
 from phems.nodespec.names import (
     Branch,
     Day,
@@ -125,3 +126,6 @@ class Project(Section):
     queue: Queue = Field(default=Queue(), description="Its share of the node.")
     resources: Resources = Field(default=Resources(), description="Limits on each of its steps.")
     environment: Environment = Field(default=Environment(), description="What its code finds around it.")
+    kubernetes: ProjectKubernetes = Field(
+        default=ProjectKubernetes(), description="Its own on the cluster, in profile kubernetes."
+    )

@@ -14,6 +14,11 @@ from pathlib import PurePosixPath
 from phems.nodespec.document import Loc
 from phems.nodespec.findings import Finding
 from phems.nodespec.gateway_rules import public_address_is_served, remote_gateway_is_meant
+from phems.nodespec.kubernetes_rules import (
+    clusters_are_described,
+    clusters_have_a_namespace_for_each_project,
+    clusters_have_the_sizes_that_steps_name,
+)
 from phems.nodespec.models import DEFAULT_POLICY, NodeSpec
 from phems.nodespec.policies import Policy
 from phems.nodespec.profile_rules import servers_have_a_broker
@@ -298,4 +303,7 @@ RULES: Sequence[Callable[[NodeSpec], Iterator[Finding]]] = (
     groups_come_from_a_provider,
     database_fits,
     servers_have_a_broker,
+    clusters_are_described,
+    clusters_have_a_namespace_for_each_project,
+    clusters_have_the_sizes_that_steps_name,
 )

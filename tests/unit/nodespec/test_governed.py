@@ -41,10 +41,12 @@ OPERATORS_OWN = {
     "identity",
     # Where files lie, as data_dir and release_zone.
     "storage",
+    # Which machines steps run on, and how large: as environment.python and resources are.
+    "kubernetes",
 }
 GOVERNED = {"roles", "organisations", "policies", "data_sources", "projects"}
 OF_A_PROJECT = {"policy", "members", "data_grants", "code"}
-OPERATORS_OWN_OF_A_PROJECT = {"title", "queue", "resources", "environment"}
+OPERATORS_OWN_OF_A_PROJECT = {"title", "queue", "resources", "environment", "kubernetes"}
 
 
 def spec(**changes: Any) -> NodeSpec:
