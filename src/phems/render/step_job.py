@@ -1,0 +1,278 @@
+"""The Kubernetes Job of one step attempt, and the Secret with its capability: pure, from the node spec.
+
+What a pod is comes from node.yaml alone; of the attempt it has its name, its code's digest and the size that
+node.yaml gives its step. The pod keeps to the Pod Security Standard "restricted", has no token of the
+cluster, no name service, and no secret but its capability: a file of one Secret, which goes with the Job.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from phems.errors import InputError
+from phems.nodespec import NodeSpec
+from phems.nodespec.kubernetes import JobSize, Kubernetes
+from phems.nodespec.kubernetes_names import LABEL_VALUE
+
+CONTAINER = "step"
+CODE = "/code"
+ARTIFACTS = "/artifacts"
+DATA = "/data"
+CAPABILITY = "/run/phems"
+TMP = "/tmp"  # noqa: S108 (the pod's own)
+GRACE_SECONDS = 10
+"""Between SIGTERM and SIGKILL: a step that is cancelled may tidy up."""
+
+LABELS: Mapping[str, str] = {
+    "app.kubernetes.io/name": "phems-step",
+    "app.kubernetes.io/managed-by": "phems",
+}
+NODE_LABEL, PROJECT_LABEL, RUN_LABEL, ATTEMPT_LABEL = (
+    "phems/node",
+    "phems/project",
+    "phems/run",
+    "phems/attempt",
+)
+STEP_ANNOTATION = "phems/step"
+MANIFEST_ANNOTATION = "phems/manifest"
+POD_ANNOTATIONS: Mapping[str, str] = {
+    # A machine that is only half used is not emptied under a step that has run for a day.
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+}
+# A pod that fails is not replaced: whether an attempt is followed by another is the node's to say.
+FAILURE_RULES: Sequence[Mapping[str, Any]] = (
+    {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    {"action": "FailJob", "onExitCodes": {"containerName": CONTAINER, "operator": "NotIn", "values": [0]}},
+)
+# Nobody's name is looked up: the storage service is reached by its address, and nothing else is.
+NO_NAMES: Mapping[str, Any] = {
+    "dnsPolicy": "None",
+    "dnsConfig": {"nameservers": ["127.0.0.1"], "options": [{"name": "attempts", "value": "1"}]},
+}
+ENVIRONMENT: Mapping[str, str] = {
+    "HOME": TMP,
+    "LANG": "C.UTF-8",
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": f"{TMP}/matplotlib",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+}
+_SLUG = 30
+_DIGEST = 26
+
+
+@dataclass(frozen=True)
+class StepAttempt:
+    """Which attempt of which step, of which code."""
+
+    project: str
+    code_digest: str
+    run_id: str
+    step_key: str
+    attempt: int
+
+
+def job_name(run_id: str, step_key: str, attempt: int) -> str:
+    """The one name that the Job of an attempt has: a second one cannot be created.
+
+    It shows the op's name, and not the key of a dynamic output: that is made of data.
+    """
+    op = step_key.partition("[")[0]
+    slug = re.sub(r"[^a-z0-9]+", "-", op.lower())[:_SLUG].strip("-")
+    digest = hashlib.sha256(json.dumps([run_id, step_key, attempt]).encode()).hexdigest()[:_DIGEST]
+    return "-".join(filter(None, ("step", slug, digest)))
+
+
+def step_job(spec: NodeSpec, attempt: StepAttempt, command: Sequence[str]) -> dict[str, Any]:
+    """The Job: `command` is what the image is to execute."""
+    cluster = _cluster(spec)
+    labels = labels_of(spec, attempt)
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": job_name(attempt.run_id, attempt.step_key, attempt.attempt),
+            "namespace": cluster.namespace_of(attempt.project),
+            "labels": labels,
+            "annotations": {STEP_ANNOTATION: attempt.step_key.partition("[")[0]},
+        },
+        "spec": {
+            "parallelism": 1,
+            "completions": 1,
+            "backoffLimit": 0,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {"rules": copy.deepcopy(list(FAILURE_RULES))},
+            "activeDeadlineSeconds": cluster.active_deadline_seconds,
+            "ttlSecondsAfterFinished": cluster.ttl_seconds,
+            "template": {
+                "metadata": {"labels": dict(labels), "annotations": dict(POD_ANNOTATIONS)},
+                "spec": _pod(spec, cluster, attempt, command),
+            },
+        },
+    }
+    job["metadata"]["annotations"][MANIFEST_ANNOTATION] = _digest_of(job)  # type: ignore[index]
+    return job
+
+
+def step_secret(
+    spec: NodeSpec, attempt: StepAttempt, job_uid: str, files: Mapping[str, str]
+) -> dict[str, Any]:
+    """The Secret that the pod waits for; the cluster deletes it with the Job."""
+    name = job_name(attempt.run_id, attempt.step_key, attempt.attempt)
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": name,
+            "namespace": _cluster(spec).namespace_of(attempt.project),
+            "labels": labels_of(spec, attempt),
+            "ownerReferences": [
+                {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job_uid, "controller": True}
+            ],
+        },
+        "type": "Opaque",
+        "immutable": True,
+        "data": {key: base64.b64encode(text.encode()).decode() for key, text in files.items()},
+    }
+
+
+def labels_of(spec: NodeSpec, attempt: StepAttempt) -> dict[str, str]:
+    """The labels of an attempt's objects."""
+    return {
+        **node_labels(spec),
+        PROJECT_LABEL: label_value(attempt.project),
+        RUN_LABEL: label_value(attempt.run_id),
+        ATTEMPT_LABEL: str(attempt.attempt),
+    }
+
+
+def node_labels(spec: NodeSpec) -> dict[str, str]:
+    """The labels that every object of the node's steps has."""
+    return {**LABELS, NODE_LABEL: label_value(spec.node.name)}
+
+
+def label_value(text: str) -> str:
+    """A text as the value of a label: itself where a cluster takes it, else its digest."""
+    if text and re.fullmatch(LABEL_VALUE, text, re.ASCII) is not None:
+        return text
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
+
+
+def _cluster(spec: NodeSpec) -> Kubernetes:
+    if spec.kubernetes is None:
+        raise InputError(
+            "The node spec describes no cluster.",
+            why="There is no section kubernetes in node.yaml.",
+            remedy="Write it; phems check says what is missing.",
+        )
+    return spec.kubernetes
+
+
+def _digest_of(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:_DIGEST]
+
+
+def _pod(spec: NodeSpec, cluster: Kubernetes, attempt: StepAttempt, command: Sequence[str]) -> dict[str, Any]:
+    project = spec.project(attempt.project)
+    size = cluster.sizes[project.kubernetes.size_of(attempt.step_key)]
+    secret = job_name(attempt.run_id, attempt.step_key, attempt.attempt)
+    volumes, mounts = _volumes(cluster, attempt, size, secret)
+    variables = {**project.environment.variables, **ENVIRONMENT}
+    container = {
+        "name": CONTAINER,
+        "image": project.kubernetes.image or cluster.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [_literal(word) for word in command],
+        "workingDir": CODE,
+        "env": [{"name": name, "value": _literal(value)} for name, value in sorted(variables.items())],
+        "resources": {"requests": _amounts(size.requests), "limits": _amounts(size.limits)},
+        "volumeMounts": mounts,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "privileged": False,
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        **copy.deepcopy(dict(NO_NAMES)),
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": cluster.user,
+            "runAsGroup": cluster.user,
+            "fsGroup": cluster.user,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        **_placed(cluster),
+        "containers": [container],
+        "volumes": volumes,
+    }
+
+
+def _placed(cluster: Kubernetes) -> dict[str, Any]:
+    """Where the pod may run; what node.yaml leaves open is the cluster's to say."""
+    tolerations = [
+        toleration.model_dump(exclude={"value"} if toleration.operator == "Exists" else None)
+        for toleration in cluster.tolerations
+    ]
+    secret = cluster.image_pull_secret
+    placed = {
+        "nodeSelector": dict(cluster.node_selector),
+        "tolerations": tolerations,
+        "priorityClassName": cluster.priority_class,
+        "runtimeClassName": cluster.runtime_class,
+        "imagePullSecrets": [{"name": secret}] if secret is not None else [],
+    }
+    return {key: value for key, value in placed.items() if value}
+
+
+def _volumes(
+    cluster: Kubernetes, attempt: StepAttempt, size: JobSize, secret: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The pod's volumes, and where it sees them."""
+    claims = cluster.claims
+    volumes: list[dict[str, Any]] = [
+        {"name": "code", "persistentVolumeClaim": {"claimName": claims.code, "readOnly": True}},
+        {"name": "artifacts", "persistentVolumeClaim": {"claimName": claims.artifacts}},
+        {
+            "name": "capability",
+            "projected": {"defaultMode": 0o440, "sources": [{"secret": {"name": secret}}]},
+        },
+        {"name": "tmp", "emptyDir": {"sizeLimit": size.tmp}},
+    ]
+    mounts: list[dict[str, Any]] = [
+        {"name": "code", "mountPath": CODE, "subPath": attempt.code_digest, "readOnly": True},
+        {"name": "artifacts", "mountPath": ARTIFACTS},
+        {"name": "capability", "mountPath": CAPABILITY, "readOnly": True},
+        {"name": "tmp", "mountPath": TMP},
+    ]
+    if claims.data is not None:
+        volumes.append(
+            {"name": "data", "persistentVolumeClaim": {"claimName": claims.data, "readOnly": True}}
+        )
+        mounts.append({"name": "data", "mountPath": DATA, "readOnly": True})
+    return volumes, mounts
+
+
+def _amounts(amounts: Any) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in amounts}
+
+
+def _literal(text: str) -> str:
+    """Kubernetes puts variables in the place of `$(NAME)`; what is written in node.yaml is meant as it is."""
+    return text.replace("$", "$$")
