@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 3.0
 class StepEnd:
     """How one attempt's process ended.
 
-    `is_lost` means that its host went away under it; `note` says why it never started.
+    `is_lost` means that its host went away under it; `note` says why it never started, or why it was ended.
     """
 
     project: str

@@ -155,7 +155,10 @@ class Kubernetes(Section):
         description="How long an attempt may wait for a machine or for its image before the step fails.",
     )
     ttl_seconds: StrictInt = Field(
-        default=3600, ge=0, le=30 * _DAY, description="How long a Job is kept after its end, to be looked at."
+        default=3600,
+        ge=60,
+        le=30 * _DAY,
+        description="How long a Job is kept after its end, to be looked at.",
     )
     misses: StrictInt = Field(
         default=10,

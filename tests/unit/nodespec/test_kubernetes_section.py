@@ -34,7 +34,7 @@ kubernetes:
     - {{key: steps, value: only, effect: NoExecute}}
   priority_class: steps
   runtime_class: gvisor
-  ttl_seconds: 0
+  ttl_seconds: 60
 """
 FULL_SIZES = "    kubernetes: {sizes: {heart_attack/model: large}}\n"
 
@@ -95,8 +95,8 @@ def test_a_cluster_is_described_without_a_word_of_code(clustered: str) -> None:
         ("value: only", "value: only one", "kubernetes.tolerations[1].value", "is not the value of a label"),
         ("operator: Exists", "operator: Exists, value: x", "kubernetes.tolerations[0]", "compares no value"),
         ("priority_class: steps", "priority_class: Steps!", "kubernetes.priority_class", "RFC 1123"),
-        ("ttl_seconds: 0", "user: 0", "kubernetes.user", "1"),
-        ("ttl_seconds: 0", "privileged: true", "kubernetes.privileged", "is not a key"),
+        ("ttl_seconds: 60", "user: 0", "kubernetes.user", "1"),
+        ("ttl_seconds: 60", "privileged: true", "kubernetes.privileged", "is not a key"),
     ],
 )
 def test_a_mistake_about_the_cluster_is_named(
