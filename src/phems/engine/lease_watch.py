@@ -98,11 +98,12 @@ class LeaseWatch:
         now = self._clock()
         lengths = self._parts.queue_lengths(waiting.keys())
         for project, tasks in waiting.items():
-            if project not in lengths or lengths[project] >= len(tasks):
-                continue
+            missing = len(tasks) - lengths.get(project, len(tasks))
             due = [task for task in tasks if now - self._sent.get(task.key, -LOST_SECONDS) >= LOST_SECONDS]
-            if due:
-                _LOG.warning("%d messages of %s are missing from its queue: sent again", len(due), project)
-            for task in due:
+            # No more than are missing: those that a busy worker holds, and has not begun, are among them.
+            again = due[: max(0, missing)]
+            if again:
+                _LOG.warning("%d messages of %s are missing from its queue: sent again", len(again), project)
+            for task in again:
                 self._sent[task.key] = now
                 self._parts.send(task)

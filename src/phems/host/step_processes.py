@@ -111,6 +111,9 @@ class StepProcesses:
         now = time.monotonic()
         for process in self._processes.values():
             if process.deadline is not None and process.deadline <= now:
+                if process.task_id is None:
+                    # A step handed to it now, before it has gone, would die with it.
+                    self._hang_up(process)
                 process_tree.end(process.pid, signal.SIGKILL)
                 process.deadline = now + POLITE_SECONDS
 

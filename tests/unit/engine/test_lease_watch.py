@@ -148,6 +148,14 @@ def test_nothing_is_sent_twice_without_need(scene: Scene, lengths: dict[str, int
     assert scene.sent == []
 
 
+def test_no_more_is_sent_again_than_is_missing(scene: Scene) -> None:
+    """Otherwise the few that a busy worker holds have the whole queue sent again, which makes it busier."""
+    scene.waiting_tasks = [StepTask("p", "digest", "run", f"step{number}", 1) for number in range(43)]
+    scene.lengths = {"p": 39}
+    scene.look()
+    assert scene.sent == scene.waiting_tasks[:4]
+
+
 def test_an_end_that_nobody_heard_of_is_told(scene: Scene) -> None:
     """Otherwise a notification that is lost with its connection stops a run."""
     end = StepEnd("p", "run", "step", 1, 1, is_lost=False)

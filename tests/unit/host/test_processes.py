@@ -171,3 +171,34 @@ def test_more_than_the_limit_is_an_error_in_the_code_that_asks_for_it(act: str, 
         "finally:\n    Path('/tmp/phems-too-large').unlink(missing_ok=True)\n",
     )
     assert found == error
+
+
+def test_a_process_that_waited_too_long_is_given_no_other_step() -> None:
+    """Otherwise, on a busy machine, a branch of a fan-out is handed to a process that is being killed."""
+    found = in_a_process(
+        """
+        from phems.host import step_processes
+        processes = step_processes.StepProcesses(lambda order: os.close(order) is None, set())
+
+        def start(task):
+            fds = [os.memfd_create("order"), os.dup(1), os.dup(2)]
+            pid = processes.start(task, "a fan-out", fds, lambda: None)
+            for fd in fds:
+                os.close(fd)
+            return pid
+
+        def until_it_waits():
+            processes.heard(next(processes.channels()))
+
+        first = start(1)
+        until_it_waits()
+        second = start(2)
+        until_it_waits()
+        until(lambda: processes.until_next_deadline() == 0)
+        step_processes.process_tree.end = lambda *_: None  # told to end, and not gone yet
+        processes.kill_overdue()
+        third = start(3)
+        print(json.dumps([second == first, third == first]))
+        """
+    )
+    assert found == [True, False]
