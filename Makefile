@@ -70,6 +70,7 @@ requirements: $(BIN)/uv ## compile the pinned requirements anew
 	@compile() { $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --universal --python-version 3.11 "$$@"; }; \
 	compile requirements/bootstrap.in -o requirements/bootstrap.txt; \
 	compile requirements/crate-validator.in -o requirements/crate-validator.txt; \
+	for peer in prefect luigi; do compile requirements/peers-$$peer.in -o requirements/peers-$$peer.txt; done; \
 	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra examples --extra dev -o requirements/dev.txt; \
 	compile pyproject.toml --extra node --extra examples --constraint requirements/dev.txt -o requirements/demo.txt; \
 	compile pyproject.toml --constraint requirements/dev.txt -o requirements/base.txt

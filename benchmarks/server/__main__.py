@@ -19,6 +19,7 @@ from tests.rabbitmq import RabbitMq, running_rabbitmq
 from benchmarks import machine
 from benchmarks.server.celery_floor import CeleryFloor
 from benchmarks.server.dagster_sides import start_dagster_celery, start_server_node
+from benchmarks.server.prefect_peer import PrefectPeer
 from benchmarks.server.works import WORKS, Peer
 
 HERE = Path(__file__).parent
@@ -27,6 +28,7 @@ PEERS: Mapping[str, Callable[[RabbitMq], Peer]] = {
     OURS: start_server_node,
     STOCK: start_dagster_celery,
     FLOOR: CeleryFloor,
+    "prefect": PrefectPeer,
 }
 RUNS = 100
 Figures = dict[str, dict[str, list[float]]]
