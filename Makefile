@@ -59,7 +59,7 @@ format: $(DEV_STAMP)
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(DEV_STAMP) ## speed and memory, side by side with stock Dagster; then over a broker, with dagster-celery
+bench: $(DEV_STAMP) ## speed and memory, side by side with stock Dagster; then over a broker, beside its peers
 	@$(BIN)/python -m benchmarks
 	@exec $(BIN)/python -m benchmarks.server
 

@@ -1,157 +1,128 @@
-"""`python -m benchmarks.server`: the server profile beside its peers, each with the machine to itself."""
+"""`python -m benchmarks.server`: the server profile beside its peers, each with the machine to itself.
+
+Peers with an environment of their own are installed on their first turn. One that cannot be had, or fails,
+is in the report with its reason, and the rest goes on; exit code 1 when it is the node that failed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import signal
+import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 
+import httpx
+import psycopg2
 from rich.console import Console
 from rich.table import Table
 from tests.rabbitmq import RabbitMq, running_rabbitmq
 
 from benchmarks import machine
+from benchmarks.graphql import GraphQLError
 from benchmarks.server.celery_floor import CeleryFloor
-from benchmarks.server.dagster_sides import start_dagster_celery, start_server_node
+from benchmarks.server.comparison import FLOOR, OURS, STOCK, Comparison, Measured, head_of, page_of, rows_of
+from benchmarks.server.dagster_sides import start_dagster_celery, start_multiprocess, start_server_node
+from benchmarks.server.installed import NotMeasuredError
+from benchmarks.server.luigi_peer import LuigiPeer
+from benchmarks.server.measuring import measure
+from benchmarks.server.plot import draw
 from benchmarks.server.prefect_peer import PrefectPeer
 from benchmarks.server.works import WORKS, Peer
+from benchmarks.side import SideError
+from phems.errors import PhemsError
 
 HERE = Path(__file__).parent
-OURS, STOCK, FLOOR = "node", "dagster-celery", "celery"
 PEERS: Mapping[str, Callable[[RabbitMq], Peer]] = {
     OURS: start_server_node,
     STOCK: start_dagster_celery,
-    FLOOR: CeleryFloor,
+    "multiprocess": start_multiprocess,
     "prefect": PrefectPeer,
+    "luigi": LuigiPeer,
+    FLOOR: CeleryFloor,
 }
-RUNS = 100
-Figures = dict[str, dict[str, list[float]]]
-"""Seconds by peer and work; runs a minute for `runs`."""
+FAILURES = (
+    GraphQLError,
+    NotMeasuredError,
+    OSError,
+    PhemsError,
+    SideError,
+    httpx.HTTPError,
+    psycopg2.Error,
+    subprocess.SubprocessError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and report; gives the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.server", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one sample of each, 20 runs at once")
     parser.add_argument("--only", default=",".join(WORKS), metavar="WORK,...", help=", ".join(WORKS))
     parser.add_argument("--peers", default=",".join(PEERS), metavar="PEER,...", help=", ".join(PEERS))
-    parser.add_argument("--out", type=Path, default=HERE, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the results are written")
     options = parser.parse_args(arguments)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     # SIGTERM ends what was started, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     works = [name for name in WORKS if name in options.only.split(",")]
-    figures: Figures = {}
-    titles: dict[str, str] = {}
+    peers = [name for name in PEERS if name in options.peers.split(",")]
+    is_whole = not options.quick and len(works) == len(WORKS) and len(peers) == len(PEERS)
+    comparison: dict[str, Measured] = {}
     with running_rabbitmq() as rabbitmq:
-        for name in (name for name in PEERS if name in options.peers.split(",")):
+        for name in peers:
             console.print(f"starting     {name}")
-            peer = PEERS[name](rabbitmq)
-            titles[name] = peer.title
-            try:
-                figures[name] = _measure(peer, works, quick=options.quick, tell=console.print)
-            finally:
-                peer.close()
-    console.print(_table(figures, titles, works))
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "results.md").write_text(page_of(figures, titles, works, quick=options.quick))
-    document = {"figures": figures, "machine": machine.describe(), "versions": machine.versions()}
-    (options.out / "results.json").write_text(json.dumps(document, indent=1) + "\n")
-    return 0
+            comparison[name] = Measured(name)
+            _turn(name, comparison[name], rabbitmq, works, quick=options.quick, tell=console.print)
+    _show(console, comparison, works)
+    # A partial one never takes the place of a whole one.
+    folder = options.out or (HERE if is_whole else HERE.parent / "partial" / "server")
+    _write(folder, comparison, works, "" if is_whole else " (in part)")
+    console.print(f"Written: {folder / 'results.md'}, results.json and results.svg")
+    return 1 if OURS in comparison and comparison[OURS].problem else 0
 
 
-def _measure(
-    peer: Peer, works: Sequence[str], *, quick: bool, tell: Callable[[str], None]
-) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
-    peer.do("one_op")
-    for work in works:
+def _turn(
+    name: str,
+    measured: Measured,
+    rabbitmq: RabbitMq,
+    works: Sequence[str],
+    *,
+    quick: bool,
+    tell: Callable[[str], None],
+) -> None:
+    try:
+        peer = PEERS[name](rabbitmq)
+        measured.title = peer.title
         try:
-            found[work] = _samples(peer, work, quick=quick)
-        except NotImplementedError:
-            continue
-        unit = "runs/min" if work == "runs" else "s"
-        tell(f"{work:<12} {peer.title}: {median(found[work]):.3g} {unit}")
-    return found
+            measure(peer, measured, works, quick=quick, tell=tell)
+        finally:
+            peer.close()
+    except FAILURES as error:
+        measured.problem = str(error)
+        tell(f"not measured: {name}: {error}\n{getattr(error, 'details', '')}")
 
 
-def _samples(peer: Peer, work: str, *, quick: bool) -> list[float]:
-    if work == "runs":
-        count = 20 if quick else RUNS
-        began = time.monotonic()
-        peer.do_many(count)
-        return [count / (time.monotonic() - began) * 60]
-    rounds = 1 if quick or work == "artifact" else 5 if work == "one_op" else 3
-    times = []
-    for _ in range(rounds):
-        began = time.monotonic()
-        peer.do(work)
-        times.append(time.monotonic() - began)
-    return times
-
-
-def ratio_of(figures: Figures, work: str, other: str) -> float | None:
-    """How many times better the node is than another."""
-    ours, theirs = figures.get(OURS, {}).get(work), figures.get(other, {}).get(work)
-    if not ours or not theirs:
-        return None
-    better, worse = (ours, theirs) if work == "runs" else (theirs, ours)
-    return median(better) / median(worse)
-
-
-def _rows(figures: Figures, works: Sequence[str]) -> list[list[str]]:
-    rows = []
-    for work in works:
-        target, ratio = WORKS[work].target, ratio_of(figures, work, STOCK)
-        cells = [f"{median(found[work]):.3g}" if work in found else "-" for found in figures.values()]
-        verdict = "" if target is None or ratio is None else ("met" if ratio >= target else "missed")
-        unit = " (runs/min)" if work == "runs" else " (s)"
-        rows.append(
-            [
-                WORKS[work].title + unit,
-                *cells,
-                "-" if ratio is None else f"{ratio:.1f}x",
-                "-" if target is None else f">= {target:.0f}x",
-                verdict,
-            ]
-        )
-    return rows
-
-
-def _head(figures: Figures, titles: Mapping[str, str]) -> list[str]:
-    return ["work", *(titles[name] for name in figures), "node against dagster-celery", "target", ""]
-
-
-def _table(figures: Figures, titles: Mapping[str, str], works: Sequence[str]) -> Table:
-    table = Table(*_head(figures, titles), title="The server profile beside its peers; medians")
-    for row in _rows(figures, works):
+def _show(console: Console, comparison: Comparison, works: Sequence[str]) -> None:
+    table = Table(*head_of(comparison), title="The server profile beside its peers; medians")
+    for row in rows_of(comparison, works):
         table.add_row(*row)
-    return table
+    console.print(table)
 
 
-def page_of(figures: Figures, titles: Mapping[str, str], works: Sequence[str], *, quick: bool) -> str:
-    """The page of results."""
-    head = _head(figures, titles)
-    written = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    lines = [
-        "# The server profile beside its peers",
-        "",
-        f"Written by `python -m benchmarks.server{' --quick' if quick else ''}` on {written}.",
-        "",
-        "Medians. Four steps at once on each side, one RabbitMQ for all, each with the machine to itself.",
-        "",
-        "| " + " | ".join(head) + " |",
-        "|" + " --- |" * len(head),
-        *("| " + " | ".join(row) + " |" for row in _rows(figures, works)),
-        "",
-    ]
-    return "\n".join(lines)
+def _write(folder: Path, comparison: Comparison, works: Sequence[str], part: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"machine": machine.describe(), "versions": machine.versions()}
+    document = {"peers": {name: asdict(each) for name, each in comparison.items()}, **about}
+    (folder / "results.json").write_text(json.dumps(document, indent=1) + "\n")
+    draw(comparison, works, folder / "results.svg")
+    written = f"Written by `python -m benchmarks.server`{part} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+    lines = [f"{key}: {value}" for part_of in about.values() for key, value in part_of.items()]
+    page = page_of(comparison, works, written=written, about=lines, plot="results.svg")
+    (folder / "results.md").write_text(page)
 
 
 if __name__ == "__main__":

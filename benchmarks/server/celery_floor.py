@@ -30,6 +30,7 @@ class CeleryFloor:
     """See `works.Peer`."""
 
     title = "plain Celery, the floor"
+    notes = ("no runs, no events, no record of anything: what the broker and four processes cost alone",)
 
     def __init__(self, rabbitmq: RabbitMq) -> None:
         vhost = f"floor-{secrets.token_hex(3)}"

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -46,6 +46,7 @@ class DagsterPeer:
     title: str
     side: Side
     execution: Mapping[str, Any] | None = None
+    notes: Sequence[str] = ()
 
     def do(self, work: str) -> None:
         """One run."""
@@ -122,7 +123,10 @@ def start_server_node(rabbitmq: RabbitMq) -> DagsterPeer:
         closing.close()
         raise
     side.closing.callback(closing.close)
-    return DagsterPeer("PHEMS node, profile server", side)
+    notes = (
+        "sign-in, admission, audit log, approved code, sandbox, signed step messages, everything switched on",
+    )
+    return DagsterPeer("PHEMS node, profile server", side, notes=notes)
 
 
 def start_dagster_celery(rabbitmq: RabbitMq) -> DagsterPeer:
@@ -139,4 +143,16 @@ def start_dagster_celery(rabbitmq: RabbitMq) -> DagsterPeer:
     bench = CodeLocation("bench", HERE / "project" / "src", "bench.with_celery")
     side = start_stock([bench], queue="none", with_daemon=False, beside={"celery-worker": worker})
     side.closing.callback(shutil.rmtree, config.parent, ignore_errors=True)
-    return DagsterPeer("stock dagster-celery", side, {"broker": broker, "backend": "rpc://"})
+    notes = ("no run queue, no sign-in, no sandbox: a process for each run, and one for each step",)
+    return DagsterPeer("stock dagster-celery", side, {"broker": broker, "backend": "rpc://"}, notes)
+
+
+def start_multiprocess(_: RabbitMq) -> DagsterPeer:
+    """Stock Dagster with its own executor: a process for each run, and from it one for each step."""
+    bench = CodeLocation("bench", HERE / "project" / "src", "bench.definitions")
+    side = start_stock([bench], queue="none", with_daemon=False)
+    notes = (
+        "no broker, no run queue: each run has its own four steps at once, and 100 runs are 100 processes",
+    )
+    execution = {"multiprocess": {"max_concurrent": STEPS_AT_ONCE}}
+    return DagsterPeer("stock multiprocess", side, execution, notes)

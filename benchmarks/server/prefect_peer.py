@@ -38,6 +38,14 @@ STATUSES = Statuses(
 class PrefectPeer:
     """See `works.Peer`."""
 
+    notes = (
+        "its server's database is Debian's Postgres with the same settings: the node's has no pg_trgm",
+        "a process worker with at most four runs at once; it looks for runs every second, not every ten",
+        "the tasks of a run are threads of one process, not processes of their own; no sign-in, no sandbox",
+        "the events are log records, counted until all of them are in the server's database",
+        "the 200 MB are pickled to its result store and read from there by the next task",
+    )
+
     def __init__(self, _: RabbitMq) -> None:
         programs = programs_of("prefect")
         self.title = f"Prefect {version_of(programs, 'prefect')}"

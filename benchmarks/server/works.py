@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +36,11 @@ class Peer(Protocol):
     @property
     def title(self) -> str:
         """What it is called in the tables."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What of it is not comparable, or set otherwise than it comes."""
         ...
 
     def do(self, work: str) -> None:
