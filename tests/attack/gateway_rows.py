@@ -15,9 +15,18 @@ _MOVING = frozenset(
         "governance.user_sessions",
     }
 )
-# Of some tables what moves by itself is left out: of schedules and sensors, all but that one was switched.
-_COLUMNS = {"dagster.jobs": "(t.selector_id, t.status)"}
+# Of some tables what moves by itself is left out: of schedules and sensors, all but that one was switched;
+# of assets, that Dagster's daemon notes within half a minute how fresh each is, and keeps a row for it.
+_BY_SOMEBODY = "dagster_event_type IS DISTINCT FROM 'FRESHNESS_STATE_CHANGE'"
+_COLUMNS = {
+    "dagster.asset_keys": "(t.asset_key, t.last_materialization, t.last_run_id, t.wipe_timestamp, t.tags)",
+    "dagster.jobs": "(t.selector_id, t.status)",
+}
 _PARTS = {
+    "dagster.asset_keys": (
+        f"WHERE asset_key IN (SELECT asset_key FROM dagster.event_logs WHERE {_BY_SOMEBODY})"  # noqa: S608
+    ),
+    "dagster.event_logs": f"WHERE {_BY_SOMEBODY}",
     "dagster.jobs": "WHERE status <> 'DECLARED_IN_CODE'",
     "dagster.kvs": "WHERE key NOT LIKE 'EVENT_LOG_CONSUMER_CURSOR-%'",
 }
