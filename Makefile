@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 # Tests wait for real services as often as they compute: two files at a time, each with nodes of its own.
 WORKERS ?= 2
 
-.PHONY: help demo test test-unit test-integration test-attack lint format bench docs requirements system-packages clean
+.PHONY: help demo test test-unit test-integration test-cluster test-attack lint format bench docs requirements system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1|/' | column -t -s '|'
@@ -45,6 +45,9 @@ test-unit: $(DEV_STAMP) ## the pure, fast tests
 
 test-integration: $(DEV_STAMP)
 	@exec $(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+
+test-cluster: $(DEV_STAMP) ## steps as Kubernetes Jobs; on the cluster of KUBECONFIG (with PHEMS_TEST_IMAGE), where it is set
+	@exec $(BIN)/python -m pytest -m cluster tests/integration/cluster $(PYTEST_ARGS)
 
 test-attack: $(DEV_STAMP)
 	@exec $(BIN)/python -m pytest tests/attack $(PYTEST_ARGS)
