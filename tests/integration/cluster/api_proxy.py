@@ -22,9 +22,11 @@ HOP = {"connection", "transfer-encoding", "content-length", "content-encoding"}
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests of this kind. `path` is a pattern, with the query.
+    """What happens to the next `times` requests of this kind. `path` is a pattern, with the query;
+    without a method it is any.
 
-    status: answer with it, and forward nothing. lost: forward, and hang up. gone: a watch that is too old.
+    status: answer with it, and `body`, and forward nothing. lost: forward, and hang up. gone: a watch that is
+    too old.
     """
 
     method: str
@@ -33,6 +35,7 @@ class Fault:
     times: int = 1
     status: int = 500
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
 
 
 class ApiProxy:
@@ -70,6 +73,11 @@ class ApiProxy:
         with self._lock:
             self._faults.clear()
 
+    def times_left(self) -> int:
+        """How many requests are still to meet a fault."""
+        with self._lock:
+            return sum(fault.times for fault in self._faults)
+
     def all_met(self) -> bool:
         """Whether every fault has been met as often as it was for."""
         return not self._faults
@@ -86,7 +94,7 @@ class ApiProxy:
         """The fault that this request meets."""
         with self._lock:
             for fault in self._faults:
-                if fault.method == method and re.search(fault.path, path):
+                if fault.method in {"", method} and re.search(fault.path, path):
                     fault.times -= 1
                     if not fault.times:
                         self._faults.remove(fault)
@@ -126,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.of.fault_for(self.command, self.path)
         if fault is not None and fault.act == "status":
             status = {"kind": "Status", "code": fault.status, "message": f"no: {fault.status}"}
-            self._send(fault.status, {**fault.headers}, [json.dumps(status).encode()])
+            self._send(fault.status, {**fault.headers}, [fault.body or json.dumps(status).encode()])
             return
         if fault is not None and fault.act == "gone":
             event = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}

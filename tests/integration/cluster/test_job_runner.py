@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from typing import Any
 
 import pytest
@@ -148,6 +149,11 @@ def test_an_api_server_that_has_a_bad_day_fails_no_run(cluster: ClusterSite) -> 
         Fault("GET", r"/jobs\?labelSelector=[^&]*$", "status", times=2, status=500),
         Fault("GET", r"/pods\?labelSelector=[^&]*$", "status", status=429, headers={"Retry-After": "0"}),
         Fault("GET", "watch=true", "lost"),
+        Fault("GET", "watch=true", "status", times=2, status=200, body=b'{"type": "MODIFIED"}\n'),
+        Fault("GET", "watch=true", "status", status=200, body=b'{"type": "MODIFIED", "object": {}}\n'),
+        Fault("GET", r"/jobs\?labelSelector=[^&]*$", "status", status=404),
+        Fault("GET", r"/jobs\?labelSelector=[^&]*$", "status", status=200, body=b"[]"),
+        Fault("GET", r"/jobs\?labelSelector=[^&]*$", "status", status=200, body=b"{}"),
         Fault("POST", "/jobs$", "status", times=2, status=503),
         Fault("POST", "/jobs$", "status", status=429, headers={"Retry-After": "0"}),
         Fault("POST", "/secrets$", "status", status=504),
@@ -221,3 +227,18 @@ def test_a_worker_that_stops_leaves_no_job(cluster: ClusterSite) -> None:
     runner.close()
     assert ends.next().is_lost
     assert not cluster.objects("jobs")
+
+
+def test_a_worker_that_stops_while_the_cluster_is_away_loses_its_step_and_fails_it_not(
+    cluster: ClusterSite,
+) -> None:
+    """Another worker takes the step; and this one ends, however long the cluster stays away."""
+    cluster.proxy.add(Fault("", "", "status", times=10_000, status=503))
+    runner, task, ends = cluster.runner(WORKS, misses=1000), cluster.task(), Ends()
+    starting = threading.Thread(target=runner.start, args=(task, ends))
+    starting.start()
+    until(lambda: cluster.proxy.times_left() < 9_990)
+    runner.close()
+    starting.join(60)
+    assert not starting.is_alive()
+    assert ends.next().is_lost

@@ -22,7 +22,8 @@ from phems.errors import InputError
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
-WATCH_SECONDS = 300
+# A connection that is dead without a word is noticed after this.
+WATCH_SECONDS = 60
 READ_BYTES = 1 << 16
 PATHS: Mapping[str, str] = {
     "jobs": "/apis/batch/v1/namespaces/{}/jobs",
@@ -73,7 +74,10 @@ class ClusterApi:
     def list(self, kind: str, namespace: str, selector: str) -> tuple[list[Object], str]:
         """The objects with these labels, and from where to watch them on."""
         found = self._ask("GET", PATHS[kind].format(namespace), {"labelSelector": selector})
-        return found.get("items") or [], found["metadata"]["resourceVersion"]
+        try:
+            return found.get("items") or [], str(found["metadata"]["resourceVersion"])
+        except (KeyError, TypeError) as error:
+            raise ClusterAwayError(f"The answer to a list of {kind} is not one.", why=repr(error)) from error
 
     @contextmanager
     def watch(self, kind: str, namespace: str, selector: str, version: str) -> Iterator[Watch]:
@@ -101,9 +105,11 @@ class ClusterApi:
     ) -> Object:
         response = self._send(method, path, query, body)
         try:
-            answer: Object = json.loads(response.data)
+            answer = json.loads(response.data)
         except ValueError as error:
             raise ClusterAwayError(f"{method} {path}: the answer is not JSON.", why=str(error)) from error
+        if not isinstance(answer, dict):
+            raise ClusterAwayError(f"{method} {path}: the answer is not an object.")
         return answer
 
     def _send(
@@ -154,7 +160,7 @@ class Watch:
                     if line.strip():
                         event = json.loads(line)
                         yield event["type"], event["object"]
-        except (HTTPError, OSError, ValueError) as error:
+        except (HTTPError, OSError, ValueError, KeyError, TypeError) as error:
             raise ClusterAwayError("A watch was cut.", why=type(error).__name__) from error
 
     def cut(self) -> None:

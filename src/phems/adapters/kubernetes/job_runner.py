@@ -29,6 +29,7 @@ _LOG = logging.getLogger("phems.kubernetes")
 JOB_OF_POD = "batch.kubernetes.io/job-name"
 UNSEEN_SECONDS = 15.0
 KILLED = JobEnd(-15)
+STOPPED = JobEnd(1, "The step's worker was stopped.", is_lost=True)
 
 OnEnd = Callable[[StepEnd], None]
 
@@ -92,16 +93,21 @@ class JobRunner:
         except PhemsError as error:
             if not isinstance(error, ConflictError):  # what is another's stays
                 self._delete(name)
-            self._finish(name, JobEnd(1, f"The step could not be started on the cluster. {_told(error)}"))
+            told = JobEnd(1, f"The step could not be started on the cluster. {_told(error)}")
+            self._finish(name, STOPPED if self._closing.is_set() else told)
             return True
         with self._changed:
+            was_ended = self._running.get(name) is not running or self._closing.is_set()
             running.uid = uid
             for pod in list(self._pods.objects.values()):  # of a Job that was there already
                 if _job_of(pod) == name:
                     running.pods.setdefault(pod["metadata"]["name"], pod)
             self._changed.notify_all()
-        if running.is_killed:
-            self._acts.submit(self._delete, name, wait_for_pods=True)
+        if was_ended:  # the cluster was given up, or this worker is stopping
+            self._delete(name)
+            self._finish(name, STOPPED)
+        elif running.is_killed:
+            self._submit(self._delete, name, wait_for_pods=True)
         self._look(name)
         return True
 
@@ -112,8 +118,7 @@ class JobRunner:
             for name in found:
                 self._running[name].is_killed = True
         for name in found:
-            with suppress(RuntimeError):  # it is closing
-                self._acts.submit(self._delete, name, wait_for_pods=True)
+            self._submit(self._delete, name, wait_for_pods=True)
 
     def sweep(self, live: Callable[[], Collection[str]]) -> list[str]:
         """Delete the Jobs that nobody answers for; gives their names. `live` are those of held attempts.
@@ -139,9 +144,11 @@ class JobRunner:
         with self._changed:
             self._changed.notify_all()
             left = list(self._running)
+        answers = True
         for name in left:
-            self._delete(name)
-            self._finish(name, JobEnd(1, "The step's worker was stopped.", is_lost=True))
+            # A cluster that is away is not waited for: what stays is swept by the next worker.
+            answers = answers and self._delete(name)
+            self._finish(name, STOPPED)
         self._jobs.close()
         self._pods.close()
         self._tending.join()
@@ -180,8 +187,7 @@ class JobRunner:
             running.was_seen = True
             if end_of(job, ()) is not None and not running.is_judged:
                 running.is_judged = True
-                with suppress(RuntimeError):  # it is closing
-                    self._acts.submit(self._judge, name, job, running.pods)
+                self._submit(self._judge, name, job, running.pods)
                 return
             self._look_at_pods(name, running)
 
@@ -206,8 +212,7 @@ class JobRunner:
     def _do_not_wait(self, name: str, running: _Running) -> None:
         hindrance = running.hindrance
         told = hindrance.note if hindrance is not None else "The step's pod did not start."
-        with suppress(RuntimeError):
-            self._acts.submit(self._delete, name)
+        self._submit(self._delete, name)
         late = f" It was waited for {self._cluster.pending_seconds} s (kubernetes.pending_seconds)."
         self._finish(name, JobEnd(1, told + ("" if hindrance is not None and hindrance.is_final else late)))
 
@@ -235,12 +240,18 @@ class JobRunner:
             )
         )
 
-    def _delete(self, name: str, *, wait_for_pods: bool = False) -> None:
-        # Once: a Job that stays is asked for again with its run, or swept.
+    def _submit(self, act: Callable[..., object], *arguments: object, **named: object) -> None:
+        with suppress(RuntimeError):  # it is closing
+            self._acts.submit(act, *arguments, **named)
+
+    def _delete(self, name: str, *, wait_for_pods: bool = False) -> bool:
+        """Once: a Job that stays is asked for again with its run, or swept. Whether it was done."""
         try:
             self._creation.delete_job(name, wait_for_pods=wait_for_pods)
         except PhemsError as error:
             _LOG.warning("the Job %s could not be deleted: %s", name, error.what)
+            return False
+        return True
 
     def _tend(self) -> None:
         """See to attempts of which the cluster says nothing."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from phems.adapters.kubernetes.answers import ClusterAwayError, ClusterRefusedError, TooOldError
+from phems.adapters.kubernetes.answers import ClusterAwayError, TooOldError
 from phems.adapters.kubernetes.api import ClusterApi, Object, Watch
 from phems.errors import PhemsError
 
@@ -78,8 +78,12 @@ class ListWatch:
             except TooOldError:
                 self._version = None
                 pause = FIRST_PAUSE_SECONDS
-            except (ClusterAwayError, ClusterRefusedError) as error:
+            except PhemsError as error:
                 pause = self._missed(error)
+            except Exception as error:  # noqa: BLE001 (whatever it was: a watch that ends is a run that hangs)
+                _LOG.error("a watch failed (%s); it begins anew", type(error).__name__)
+                self._version = None
+                pause = self._missed(ClusterAwayError("A watch failed.", why=type(error).__name__))
             self._closed.wait(pause)
 
     def _look(self) -> None:
@@ -120,7 +124,7 @@ class ListWatch:
             self.objects[name] = found
         self._on_change(found)
 
-    def _missed(self, error: ClusterAwayError | ClusterRefusedError) -> float:
+    def _missed(self, error: PhemsError) -> float:
         """Count it; gives how long to wait."""
         if self._closed.is_set():
             return 0.0
