@@ -95,21 +95,27 @@ class HostConnection:
         return len(self._tasks)
 
     def start_step(self, step: StepProcess) -> None:
-        """Start one attempt; raises `UnavailableError` when the host is gone."""
+        """Start one attempt; raises `UnavailableError` when the host is gone.
+
+        Raises `OSError` when there is no place for what the step will say.
+        """
+        step.stdout.parent.mkdir(parents=True, exist_ok=True)
+        with step.stdout.open("ab") as stdout, step.stderr.open("ab") as stderr:
+            self._start(step, stdout.fileno(), stderr.fileno())
+
+    def _start(self, step: StepProcess, stdout: int, stderr: int) -> None:
         task_id = next(self._ids)
         with self._lock:
             if self._is_gone:
                 raise UnavailableError(f"The host of project {step.project} has gone.")
             self._tasks[task_id] = step
-        step.stdout.parent.mkdir(parents=True, exist_ok=True)
         order_fd = os.memfd_create("order", os.MFD_CLOEXEC)
         try:
             # A file in memory, so that a large order cannot block who sends it.
             os.write(order_fd, step.order.to_json().encode())
             os.lseek(order_fd, 0, os.SEEK_SET)
-            with step.stdout.open("ab") as stdout, step.stderr.open("ab") as stderr:
-                fds = [order_fd, stdout.fileno(), stderr.fileno()]
-                socket.send_fds(self._process.control, [pack(StartStep(task_id, family_of(step)))], fds)
+            fds = [order_fd, stdout, stderr]
+            socket.send_fds(self._process.control, [pack(StartStep(task_id, family_of(step)))], fds)
         except OSError as error:
             with self._lock:
                 known = self._tasks.pop(task_id, None)

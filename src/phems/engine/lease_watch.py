@@ -30,7 +30,7 @@ class WatchParts:
 
     leases: OrchestratorLeases
     queue_lengths: Callable[[Collection[str]], Mapping[str, int]]
-    """How many messages wait in the queues of these projects; without those that cannot be reached."""
+    """How many messages of these projects wait, sent or not; without those that cannot be reached."""
     send: Callable[[StepTask], None]
     driven: Callable[[], Collection[str]]
     """The runs that are driven here."""
@@ -90,18 +90,19 @@ class LeaseWatch:
         self._beats = seen
 
     def _send_again(self) -> None:
-        waiting = self._parts.leases.waiting(UNSENT_SECONDS)
-        still = {task.key for tasks in waiting.values() for task in tasks}
-        self._sent = {key: at for key, at in self._sent.items() if key in still}
-        if not waiting:
-            return
         now = self._clock()
-        lengths = self._parts.queue_lengths(waiting.keys())
-        for project, tasks in waiting.items():
-            missing = len(tasks) - lengths.get(project, len(tasks))
-            due = [task for task in tasks if now - self._sent.get(task.key, -LOST_SECONDS) >= LOST_SECONDS]
+        self._sent = {key: at for key, at in self._sent.items() if now - at < LOST_SECONDS}
+        # Counted first: of ten thousand that wait as they should, none needs to be read.
+        waiting = self._parts.leases.count_waiting(UNSENT_SECONDS)
+        lengths = self._parts.queue_lengths(waiting.keys()) if waiting else {}
+        for project, count in waiting.items():
+            missing = count - lengths.get(project, count)
+            if missing <= 0:
+                continue
+            tasks = self._parts.leases.waiting(project, UNSENT_SECONDS)
+            due = [task for task in tasks if task.key not in self._sent]
             # No more than are missing: those that a busy worker holds, and has not begun, are among them.
-            again = due[: max(0, missing)]
+            again = due[:missing]
             if again:
                 _LOG.warning("%d messages of %s are missing from its queue: sent again", len(again), project)
             for task in again:

@@ -53,8 +53,12 @@ class OrchestratorLeases(Protocol):
         """How attempts of these runs have ended lately: for who may have missed being told."""
         ...
 
-    def waiting(self, older_than_seconds: float) -> Mapping[str, Sequence[StepTask]]:
-        """By project, the attempts that have waited for so long and no worker holds: oldest first."""
+    def waiting(self, project: str, older_than_seconds: float) -> Sequence[StepTask]:
+        """A project's attempts that have waited for so long and no worker holds: oldest first."""
+        ...
+
+    def count_waiting(self, older_than_seconds: float) -> Mapping[str, int]:
+        """By project, how many those are; without projects that have none."""
         ...
 
     def workers(self) -> Sequence[WorkerBeat]:

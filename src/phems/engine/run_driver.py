@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dagster import DagsterInstance
@@ -17,20 +18,19 @@ from dagster import DagsterInstance
 from phems.engine import run_events
 from phems.engine._dagster import (
     MAX_RUNTIME_SECONDS_TAG,
-    ActiveExecution,
     DagsterEvent,
     DagsterEventType,
     DagsterRun,
     DagsterRunStatus,
     ExecutionPlan,
     ExecutionStep,
-    InstanceConcurrencyContext,
     RetryMode,
     serialize_value,
 )
 from phems.engine.host_connection import StepEnd
+from phems.engine.steady_clock import PoolClaims, SteadyExecution
 from phems.engine.step_queue import StepQueue, StepTask
-from phems.engine.step_state import state_for
+from phems.engine.step_state import StepStates
 from phems.engine.untold import step_name
 from phems.errors import IntegrityError
 
@@ -38,6 +38,8 @@ _LOG = logging.getLogger("phems.orchestrator")
 PRIORITY_TAG = "dagster/priority"
 MAX_LOST_STARTS = 2
 LOOK_AGAIN_SECONDS = 1.0
+# So many steps a run starts before it is the turn of others: one of ten thousand must not hold them up.
+AT_ONCE = 50
 PAGE = 1000
 # What the state machine needs to know; everything else in a run's log passes it by.
 _BEGINS = {DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED}
@@ -74,7 +76,7 @@ class RunDriver:
         plan = _stored_plan(parts.instance, run)
         self._pools = PoolClaims(parts.instance, run)
         self._pools.__enter__()
-        self._active = ActiveExecution(
+        self._active = SteadyExecution(
             plan, retry_mode=RetryMode.ENABLED, instance_concurrency_context=self._pools
         )
         self._active.__enter__()
@@ -84,6 +86,7 @@ class RunDriver:
         self._lost: Counter[str] = Counter()
         self._in_flight: dict[str, int] = {}
         self._living: dict[str, int] = {}
+        self._ready: deque[ExecutionStep] = deque()
         self._failed: list[DagsterEvent] = []
         self._deadline = _deadline(parts.instance, run)
         self._looked_at = 0.0
@@ -122,7 +125,8 @@ class RunDriver:
         )
         for step in in_flight:
             if not self._adopt(step):
-                self._publish_anew(step)
+                self._forget_dynamic_outputs(step)
+                self._ready.append(step)
 
     def _adopt(self, step: ExecutionStep) -> bool:
         """Take up an attempt that waits or runs in a worker, as its own; False when there is none."""
@@ -140,9 +144,9 @@ class RunDriver:
         self._looked_at = time.monotonic()
         if self._end_reason is None:
             self._settle_skipped()
-            for step in self._active.get_steps_to_execute():
-                if not self._adopt(step):
-                    self._publish(step)
+            steps = self._active.get_steps_to_execute()
+            self._ready.extend(step for step in steps if not self._adopt(step))
+            self._publish([self._ready.popleft() for _ in range(min(AT_ONCE, len(self._ready)))])
             self._tell_blocked()
             if self._active.is_complete:
                 self._finish()
@@ -181,7 +185,8 @@ class RunDriver:
             self._parts.instance.report_engine_event(
                 "The step's host was lost under it; the step is started again.", self.run, step_key=step.key
             )
-            self._publish_anew(step)
+            self._forget_dynamic_outputs(step)
+            self._publish([step])
             return
         # It stays in flight until this failure is read back from the log, like any other.
         run_events.report_lost_step(self._parts.instance, self.run, step, end)
@@ -189,9 +194,11 @@ class RunDriver:
 
     def wake_at(self) -> float | None:
         """When to look again though nothing happens: retries, pools, the deadline (`time.monotonic`)."""
+        if self._ready and not self.is_stopping:
+            return time.monotonic()
         if self.is_stopping or self.waits_for_pool:
             moments = [self._looked_at + LOOK_AGAIN_SECONDS]
-        elif interval := self._active.sleep_interval():  # type: ignore[no-untyped-call]
+        elif interval := self._active.sleep_interval():
             moments = [time.monotonic() + interval]  # below zero: the moment came meanwhile
         else:
             moments = []
@@ -265,25 +272,28 @@ class RunDriver:
         for _event in self._active.concurrency_event_iterator(self._context):  # type: ignore[arg-type]
             pass
 
-    def _publish_anew(self, step: ExecutionStep) -> None:
-        """Start a step again that was lost: dynamic outputs that it gave before do not count twice."""
+    def _forget_dynamic_outputs(self, step: ExecutionStep) -> None:
+        """A step that was lost starts again: dynamic outputs that it gave before do not count twice."""
         self._active._prep_for_dynamic_outputs(step)  # noqa: SLF001 - Dagster's own does it at each start
-        self._publish(step)
 
-    def _publish(self, step: ExecutionStep) -> None:
-        self._attempts[step.key] += 1
-        attempt = self._attempts[step.key]
-        self._in_flight[step.key] = attempt
-        task = StepTask(
-            project=self.project,
-            code_digest=self.code_digest,
-            run_id=self.run.run_id,
-            step_key=step.key,
-            attempt=attempt,
-            priority=self._priority + _as_int(step.tags.get(PRIORITY_TAG)),
-        )
-        known_state = state_for(step, self._active.get_known_state())
-        self._parts.steps.publish(task, self._run_text, known_state)
+    def _publish(self, steps: Sequence[ExecutionStep]) -> None:
+        if not steps:
+            return
+        # Asked once for all of them: it is as long as what the run has given so far.
+        states = StepStates(self._active.get_known_state())
+        for step in steps:
+            self._attempts[step.key] += 1
+            attempt = self._attempts[step.key]
+            self._in_flight[step.key] = attempt
+            task = StepTask(
+                project=self.project,
+                code_digest=self.code_digest,
+                run_id=self.run.run_id,
+                step_key=step.key,
+                attempt=attempt,
+                priority=self._priority + _as_int(step.tags.get(PRIORITY_TAG)),
+            )
+            self._parts.steps.publish(task, self._run_text, states.of(step))
 
     def _finish(self) -> None:
         self.is_done = True
@@ -334,14 +344,6 @@ def _deadline(instance: DagsterInstance, run: DagsterRun) -> float | None:
     record = instance.get_run_record_by_id(run.run_id)
     now = time.time()
     return time.monotonic() + seconds - (now - ((record and record.start_time) or now))
-
-
-class PoolClaims(InstanceConcurrencyContext):
-    """A run's claims of places in pools; they can be tried again before their pause is over."""
-
-    def claim_again(self) -> None:
-        """Try every claim again at the next look."""
-        self._pending_timeouts.update(dict.fromkeys(self._pending_timeouts, 0.0))
 
 
 def _as_int(value: str | None) -> int:

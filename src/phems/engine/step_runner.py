@@ -12,6 +12,7 @@ from phems.engine._dagster import KnownExecutionState, deserialize_value
 from phems.engine.host_connection import StepEnd
 from phems.engine.leases import NotTaken, TakenStep, WorkerLeases
 from phems.engine.step_queue import StepTask
+from phems.engine.untold import without_message
 from phems.engine.worker import Worker
 from phems.errors import UnavailableError
 
@@ -57,7 +58,7 @@ class StepRunner:
         if taken is None:
             return False
         if isinstance(taken, TakenStep):
-            self._record(self._run(taken))
+            self._record(self._end_of(taken))
         return True
 
     def kill_run(self, run_id: str) -> None:
@@ -93,6 +94,15 @@ class StepRunner:
             with self._changed:
                 self._changed.wait(LOOK_AGAIN_SECONDS)
         return None
+
+    def _end_of(self, taken: TakenStep) -> StepEnd:
+        """Whatever goes wrong here ends the attempt: it is this worker's, and nobody else would."""
+        try:
+            return self._run(taken)
+        except Exception as error:  # noqa: BLE001
+            what = without_message(error)
+            _LOG.error("a step of run %s could not be started:\n%s", taken.task.run_id, what)
+            return _not_started(taken.task, f"Its worker could not start it ({type(error).__name__}).")
 
     def _run(self, taken: TakenStep) -> StepEnd:
         task = taken.task

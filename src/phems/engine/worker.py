@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from phems.engine.hosts import HostPool, HostState
 from phems.engine.step_queue import StepTask
 from phems.errors import UnavailableError
 
+_LOG = logging.getLogger("phems.worker")
+_NO_PLACE = (
+    "The step was not started: what it prints could not be kept in {folder} ({why}). "
+    "The node's operator makes room (df -h) or the folder writable; then run it again."
+)
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
@@ -78,6 +84,10 @@ class Worker:
         except UnavailableError:
             self._parts.attempts.end(*key)
             return False
+        except OSError as error:
+            self._parts.attempts.end(*key)
+            self._forget(task)
+            on_end(_never_started(task, _NO_PLACE.format(folder=folder, why=error.strerror or error)))
         return True
 
     def kill_run(self, run_id: str) -> None:
@@ -109,7 +119,10 @@ class Worker:
     def _ended(self, task: StepTask, marker: Path, end: StepEnd, on_end: Callable[[StepEnd], None]) -> None:
         self._parts.attempts.end(task.run_id, task.step_key, task.attempt)
         self._forget(task)
-        marker.touch()
+        try:
+            marker.touch()
+        except OSError as error:  # what the step said is less than how it ended
+            _LOG.warning("%s could not be made (%s)", marker, error.strerror)
         on_end(end)
         self._parts.hosts.step_ended(end)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -96,7 +95,7 @@ class RateLimiter:
             return None
         self.refused[kind.row] += 1
         reset = self._strategy.get_window_stats(item, kind.row, whom).reset_time
-        seconds = max(1, math.ceil(reset - time.time()))
+        seconds = max(1, math.ceil(reset - self._storage.now()))
         error = RefusedError(
             f"Too many requests: {'you' if caller is not None else 'people at your address'} may {kind.what} "
             f"{item.amount} times in a {item.GRANULARITY.name}.",

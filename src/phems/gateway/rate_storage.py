@@ -2,6 +2,7 @@
 
 The storage of `limits` that holds a moving window in memory sweeps it with timer threads and lets it grow
 with whoever asks. This one forgets as it goes along, and when there is no room those who asked longest ago.
+Its times are of the clock that nobody sets: one that was set back would keep everybody out for so long.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class BoundedWindows(Storage, MovingWindowSupport):
         *,
         most_keys: int = MOST_KEYS,
         most_times: int = MOST_TIMES,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(uri)
         self._windows: OrderedDict[str, deque[float]] = OrderedDict()
@@ -35,6 +36,10 @@ class BoundedWindows(Storage, MovingWindowSupport):
         self._most_keys = most_keys
         self._most_times = most_times
         self._clock = clock
+
+    def now(self) -> float:
+        """What its clock says."""
+        return self._clock()
 
     @property
     def size(self) -> tuple[int, int]:

@@ -31,6 +31,7 @@ class Scene:
     late: list[StepEnd] = field(default_factory=list)
     now: float = 1000.0
     is_away: bool = False
+    read: int = 0
     ends: list[StepEnd] = field(default_factory=list)
     sent: list[StepTask] = field(default_factory=list)
 
@@ -56,8 +57,12 @@ class Scene:
         del self.beats[worker_id]
         return [lost(task) for task in self.held.pop(worker_id, [])]
 
-    def waiting(self, older_than_seconds: float) -> Mapping[str, Sequence[StepTask]]:
-        return {"p": self.waiting_tasks} if self.waiting_tasks else {}
+    def waiting(self, project: str, older_than_seconds: float) -> Sequence[StepTask]:
+        self.read += 1
+        return self.waiting_tasks
+
+    def count_waiting(self, older_than_seconds: float) -> Mapping[str, int]:
+        return {"p": len(self.waiting_tasks)} if self.waiting_tasks else {}
 
     def ended(self, run_ids: Collection[str], within_seconds: float) -> Sequence[StepEnd]:
         return [end for end in self.late if end.run_id in run_ids]
@@ -145,7 +150,9 @@ def test_nothing_is_sent_twice_without_need(scene: Scene, lengths: dict[str, int
     """Otherwise 10,000 steps in a queue become 20,000."""
     scene.waiting_tasks, scene.lengths = [TASK], lengths
     scene.look()
-    assert scene.sent == []
+    assert (scene.sent, scene.read) == ([], 0), (
+        "who only waits is not read, once a second, ten thousand times"
+    )
 
 
 def test_no_more_is_sent_again_than_is_missing(scene: Scene) -> None:

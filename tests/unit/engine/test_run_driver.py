@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.engine.idle_steps import IdleSteps
 
+from phems.engine import run_driver
 from phems.engine._dagster import (
     ActiveExecution,
     DagsterEvent,
@@ -242,11 +243,16 @@ def retry_at_once() -> Any:
 
 
 @settings(max_examples=25, deadline=None)
-@given(graphs(), st.integers(0, 2**32), st.booleans())
-def test_a_random_run_ends_as_under_stock_dagster(nodes: list[Node], seed: int, mishaps: bool) -> None:
+@given(graphs(), st.integers(0, 2**32), st.booleans(), st.sampled_from([1, run_driver.AT_ONCE]))
+def test_a_random_run_ends_as_under_stock_dagster(
+    nodes: list[Node], seed: int, mishaps: bool, at_once: int
+) -> None:
     """Otherwise some graph that nobody thought of hangs, or skips what must run."""
     job = job_of(nodes)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with (
+        patch.object(run_driver, "AT_ONCE", at_once),
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
         node = PlayedNode(nodes, job, instance, random.Random(seed), mishaps)  # noqa: S311
         assert node.play() == on_stock(job)
         assert max(node.finished.values(), default=1) == 1, "a finished step ran again"
@@ -261,6 +267,21 @@ def test_a_step_is_skipped_when_the_last_that_it_waited_for_is_given_up() -> Non
             node.step(task, state)
             node.driver.advance()
         assert node.driver.is_done
+
+
+def test_a_wide_run_starts_its_steps_in_portions() -> None:
+    """Otherwise every other run of the node stands still until the last of ten thousand is queued."""
+    width = 2 * run_driver.AT_ONCE + 1
+    with dg.DagsterInstance.ephemeral() as instance:
+        nodes = [Node("works", ()) for _ in range(width)]
+        node = PlayedNode(nodes, job_of(nodes), instance, random.Random(1), mishaps=False)  # noqa: S311
+        portions = [len(node.queue)]
+        while len(node.queue) < width:
+            assert node.driver.wake_at() is not None, "nobody comes back for the rest"
+            node.driver.advance()
+            portions.append(len(node.queue))
+        assert portions == [run_driver.AT_ONCE, 2 * run_driver.AT_ONCE, width]
+        assert node.driver.wake_at() is None
 
 
 @pytest.fixture

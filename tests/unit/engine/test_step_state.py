@@ -10,7 +10,7 @@ from dagster._core.execution.api import create_execution_plan
 from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.execution.plan.state import KnownExecutionState
 
-from phems.engine.step_state import state_for
+from phems.engine.step_state import StepStates
 
 KEYS = ["a", "b", "c"]
 
@@ -52,7 +52,7 @@ def step(key: str, state: KnownExecutionState) -> Any:
 
 def test_a_branch_is_told_of_itself_alone(state: KnownExecutionState) -> None:
     """Otherwise each of n branches resolves and carries all n, and a wide fan-out crawls."""
-    told = state_for(step("work[b]", state), state)
+    told = StepStates(state).of(step("work[b]", state))
     assert told.dynamic_mappings == {"fan": {"result": ["b"]}}
     assert told.ready_outputs == {StepOutputHandle("fan", "result", "b")}
     assert told.previous_retry_attempts == {}
@@ -60,18 +60,18 @@ def test_a_branch_is_told_of_itself_alone(state: KnownExecutionState) -> None:
 
 def test_a_step_keeps_its_own_attempts(state: KnownExecutionState) -> None:
     """Otherwise a retry policy would begin anew at each attempt, for ever."""
-    assert state_for(step("work[a]", state), state).previous_retry_attempts == {"work[a]": 1}
+    assert StepStates(state).of(step("work[a]", state)).previous_retry_attempts == {"work[a]": 1}
 
 
 def test_who_collects_the_branches_is_told_of_all(state: KnownExecutionState) -> None:
     """Otherwise a step that collects would get a part of its inputs."""
-    told = state_for(step("total", state), state)
+    told = StepStates(state).of(step("total", state))
     assert told.dynamic_mappings == {"fan": {"result": KEYS}}
     assert {StepOutputHandle(f"work[{each}]", "result") for each in KEYS} <= told.ready_outputs
 
 
 def test_the_plan_of_a_branch_can_be_built_from_what_it_is_told(state: KnownExecutionState) -> None:
     """Otherwise the step's process could not start."""
-    told = state_for(step("work[c]", state), state)
+    told = StepStates(state).of(step("work[c]", state))
     plan = create_execution_plan(fanned, step_keys_to_execute=["work[c]"], known_state=told)
     assert [each.key for each in plan.get_steps_to_execute_in_topo_order()] == ["work[c]"]

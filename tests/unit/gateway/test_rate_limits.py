@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -65,6 +66,17 @@ def test_one_persons_haste_is_not_anothers() -> None:
     assert limiter.request(connection(), BEN) is None
     assert limiter.request(connection("/graphql", "POST"), ANA) is None
     assert limiter.refused["reads"] == 1
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise everybody who asked at that moment waits an hour for their next page."""
+    limiter = RateLimiter(RateLimits(reads="1/minute"))
+    wall = time.time()
+    assert limiter.request(connection(), ANA) is None
+    monkeypatch.setattr(time, "time", lambda: wall - 3600.0)
+    refused = limiter.request(connection(), ANA)
+    assert refused is not None
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
 
 
 def test_who_is_not_signed_in_is_counted_by_address() -> None:

@@ -1,12 +1,12 @@
 """Sends the messages of the step queue, in a thread of its own: who drives runs never waits for a broker.
 
 What cannot be sent is not lost: the attempt is on record, and who looks after the leases sends it again.
+What is not sent yet is counted with what waits in a queue: it is not missing.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Collection, Mapping
 
@@ -14,10 +14,12 @@ from celery import Celery
 
 from phems.adapters.celery.app import QUEUE, level_of
 from phems.adapters.celery.messages import TASK, name_of
+from phems.adapters.celery.outbox import Outbox
 from phems.engine.step_queue import StepTask
 
 _LOG = logging.getLogger("phems.steps")
 _AT_ONCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+CLOSE_SECONDS = 2.0
 
 
 class MessageSender:
@@ -27,38 +29,46 @@ class MessageSender:
         self._app_of = app_of
         self._priorities = priorities
         self._apps: dict[str, Celery] = {}
-        self._inbox: queue.SimpleQueue[StepTask | None] = queue.SimpleQueue()
+        self._outbox = Outbox()
         self._unreachable: set[str] = set()
         self._thread = threading.Thread(target=self._send_all, name="phems-step-sender", daemon=True)
         self._thread.start()
 
     def send(self, task: StepTask) -> None:
         """Send an attempt's message soon."""
-        self._inbox.put(task)
+        self._outbox.put(task)
+
+    def drop(self, run_id: str) -> None:
+        """Send nothing more of a run that is to end: nobody would take it."""
+        self._outbox.drop(run_id)
 
     def is_alive(self) -> bool:
         """Whether its thread runs."""
         return self._thread.is_alive()
 
     def lengths(self, projects: Collection[str]) -> Mapping[str, int]:
-        """How many messages wait in the queues of these projects; without those that cannot be reached."""
+        """How many messages of these projects wait, here or in their queues; without those that cannot be
+        reached."""
         found = {}
         for project in projects:
             try:
-                found[project] = self._length(project)
+                # In this order: what is sent in between counts twice, and not never.
+                found[project] = self._outbox.unsent(project) + self._length(project)
             except Exception as error:  # noqa: BLE001 (of whatever library: the broker is away)
                 self._tell(project, error)
         return found
 
     def close(self) -> None:
-        """Send what waits, as far as it goes, and end."""
-        self._inbox.put(None)
+        """Send what can be sent in a moment, and end; whoever leads next sends the rest."""
+        self._outbox.close()
+        self._thread.join(CLOSE_SECONDS)
+        self._outbox.clear()
         self._thread.join()
         for app in self._apps.values():
             app.close()
 
     def _send_all(self) -> None:
-        while (task := self._inbox.get()) is not None:
+        while (task := self._outbox.take()) is not None:
             try:
                 self._send(task)
                 self._unreachable.discard(task.project)

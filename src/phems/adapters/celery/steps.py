@@ -30,8 +30,10 @@ class CelerySteps:
         self.sender.send(task)
 
     def cancel_run(self, run_id: str) -> list[StepTask]:
-        """See `StepQueue`; the messages of what is taken back are dropped by who gets them."""
-        return self.leases.take_back(run_id)
+        """See `StepQueue`; messages that are sent already are dropped by who gets them."""
+        taken = self.leases.take_back(run_id)
+        self.sender.drop(run_id)
+        return taken
 
     def kill_run(self, run_id: str) -> None:
         """See `StepQueue`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -41,10 +40,13 @@ _ENDED = text(
     "SELECT project, run_id, step_key, attempt, ended FROM engine.step_attempts "
     "WHERE run_id = ANY(:run_ids) AND state = 'ENDED' AND ended_at > now() - make_interval(secs => :within)"
 )
+_UNHELD = "state = 'QUEUED' AND worker IS NULL AND offered_at < now() - make_interval(secs => :age)"
 _WAITING = text(
     f"SELECT {_TASK} FROM engine.step_attempts "  # noqa: S608
-    "WHERE state = 'QUEUED' AND worker IS NULL AND offered_at < now() - make_interval(secs => :age) "
-    "ORDER BY offered_at"
+    f"WHERE project = :project AND {_UNHELD} ORDER BY offered_at"
+)
+_COUNT_WAITING = text(
+    f"SELECT project, count(*) AS number FROM engine.step_attempts WHERE {_UNHELD} GROUP BY project"  # noqa: S608
 )
 _WORKERS = text(
     "SELECT w.id, w.pool, w.project, w.host, w.pid, w.concurrency, w.beats, "
@@ -135,13 +137,17 @@ class PostgresOrchestratorLeases:
         with self._engine.connect() as connection:
             return [_end(row) for row in connection.execute(_ENDED, values)]
 
-    def waiting(self, older_than_seconds: float) -> Mapping[str, Sequence[StepTask]]:
+    def waiting(self, project: str, older_than_seconds: float) -> Sequence[StepTask]:
         """See `OrchestratorLeases`."""
-        found: dict[str, list[StepTask]] = defaultdict(list)
+        values = {"project": project, "age": older_than_seconds}
         with self._engine.connect() as connection:
-            for row in connection.execute(_WAITING, {"age": older_than_seconds}):
-                found[row.project].append(_task(row))
-        return found
+            return [_task(row) for row in connection.execute(_WAITING, values)]
+
+    def count_waiting(self, older_than_seconds: float) -> Mapping[str, int]:
+        """See `OrchestratorLeases`."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(_COUNT_WAITING, {"age": older_than_seconds})
+            return {row.project: row.number for row in rows}
 
     def workers(self) -> Sequence[WorkerBeat]:
         """See `OrchestratorLeases`."""

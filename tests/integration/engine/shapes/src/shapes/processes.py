@@ -96,6 +96,19 @@ def waiting_in_retry() -> None:
     counted_after(fails_then_waits())
 
 
+@dg.op(retry_policy=dg.RetryPolicy(max_retries=1, delay=3))
+def works_in_a_while(context: dg.OpExecutionContext) -> int:
+    count(context)
+    if context.retry_number == 0:
+        raise ValueError("not yet")
+    return 1
+
+
+@dg.job
+def retrying_in_a_while() -> None:
+    counted_after(works_in_a_while())
+
+
 @dg.op
 def hides(context: dg.OpExecutionContext) -> None:
     """Start processes that leave the session and the parent and will not end when asked."""
@@ -266,7 +279,27 @@ def mendable_dynamic() -> None:
     collected(counted_parts().map(breaks_on_two).collect())
 
 
+@dg.op
+def fills(context: dg.OpExecutionContext) -> bytes:
+    """Give three megabytes to keep."""
+    count(context)
+    return os.urandom(3 << 20)
+
+
+@dg.op
+def weighs(context: dg.OpExecutionContext, x: bytes) -> None:
+    count(context)
+    (artifacts() / f"weighed-{context.run_id}").write_text(str(len(x)))
+
+
+@dg.job
+def filling() -> None:
+    weighs(fills())
+
+
 jobs = [
+    filling,
+    retrying_in_a_while,
     waiting,
     waiting_dynamic,
     waiting_in_retry,
