@@ -28,6 +28,9 @@ RestartSec RestrictAddressFamilies RestrictNamespaces RestrictRealtime RestrictS
 StartLimitIntervalSec SystemCallArchitectures SystemCallErrorNumber SystemCallFilter TasksMax
 TimeoutStopSec Type UMask User WorkingDirectory
 """
+SECURITY = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
+# Of ten; what is left is the network, /tmp, and the namespaces and mounts of the sandbox.
+MOST_EXPOSED = 3.5
 HARDENED = {
     "NoNewPrivileges": "yes",
     "CapabilityBoundingSet": "",
@@ -182,3 +185,22 @@ def test_systemd_finds_nothing_wrong_with_them(tmp_path: Path, folder: str) -> N
     )
     about_ours = [line for line in done.stderr.splitlines() if "phems" in line]
     assert (done.returncode, about_ours) == (0, []), done.stderr
+
+
+def test_systemd_holds_them_for_well_shut_in(tmp_path: Path) -> None:
+    """Otherwise one setting that is dropped one day opens what all the others shut."""
+    if shutil.which("systemd-analyze") is None:
+        return  # `HARDENED` above is what it goes by
+    for name, text in systemd_files(*node(), INSTALLED).items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "phems-worker@default.service").symlink_to("phems-worker@.service")
+    for unit in ("phems-control.service", "phems-worker@default.service"):
+        done = subprocess.run(
+            [*SECURITY, f"--threshold={10 * MOST_EXPOSED:.0f}", tmp_path / unit],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told = done.stdout.splitlines()
+        assert done.returncode == 0, [line for line in told if line.startswith(("✗", "→"))] + [done.stderr]
+        assert "Overall exposure level" in done.stdout
