@@ -62,9 +62,10 @@ format: $(DEV_STAMP)
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(DEV_STAMP) ## speed and memory, side by side with stock Dagster; then over a broker, beside its peers
+bench: $(DEV_STAMP) ## speed and memory, side by side with stock Dagster; then over a broker, beside its peers; then growth
 	@$(BIN)/python -m benchmarks
-	@exec $(BIN)/python -m benchmarks.server
+	@$(BIN)/python -m benchmarks.server
+	@exec $(BIN)/python -m benchmarks.growth
 
 docs: $(DEV_STAMP) ## the generated reference
 	@exec $(BIN)/python docs/generate.py
@@ -73,7 +74,7 @@ requirements: $(BIN)/uv ## compile the pinned requirements anew
 	@compile() { $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --universal --python-version 3.11 "$$@"; }; \
 	compile requirements/bootstrap.in -o requirements/bootstrap.txt; \
 	compile requirements/crate-validator.in -o requirements/crate-validator.txt; \
-	for peer in prefect luigi; do compile requirements/peers-$$peer.in -o requirements/peers-$$peer.txt; done; \
+	for peer in airflow luigi prefect; do compile requirements/peers-$$peer.in -o requirements/peers-$$peer.txt; done; \
 	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra examples --extra dev -o requirements/dev.txt; \
 	compile pyproject.toml --extra node --extra examples --constraint requirements/dev.txt -o requirements/demo.txt; \
 	compile pyproject.toml --constraint requirements/dev.txt -o requirements/base.txt

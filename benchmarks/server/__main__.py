@@ -24,6 +24,7 @@ from tests.rabbitmq import RabbitMq, running_rabbitmq
 
 from benchmarks import machine
 from benchmarks.graphql import GraphQLError
+from benchmarks.server.airflow_peer import AirflowPeer
 from benchmarks.server.celery_floor import CeleryFloor
 from benchmarks.server.comparison import FLOOR, OURS, STOCK, Comparison, Measured, head_of, page_of, rows_of
 from benchmarks.server.dagster_sides import start_dagster_celery, start_multiprocess, start_server_node
@@ -42,6 +43,7 @@ PEERS: Mapping[str, Callable[[RabbitMq], Peer]] = {
     STOCK: start_dagster_celery,
     "multiprocess": start_multiprocess,
     "prefect": PrefectPeer,
+    "airflow": AirflowPeer,
     "luigi": LuigiPeer,
     FLOOR: CeleryFloor,
 }

@@ -47,10 +47,15 @@ class DagsterPeer:
     side: Side
     execution: Mapping[str, Any] | None = None
     notes: Sequence[str] = ()
+    fanout_widths: Sequence[int] = ()
 
     def do(self, work: str) -> None:
         """One run."""
         self._wait([self._launch(work)])
+
+    def fan_out(self, width: int) -> None:
+        """A fan-out of another width."""
+        self._wait([self._launch("fanout", width)])
 
     def do_many(self, count: int) -> None:
         """So many runs, submitted by eight clients."""
@@ -62,10 +67,10 @@ class DagsterPeer:
         """End it."""
         self.side.close()
 
-    def _launch(self, work: str) -> str:
+    def _launch(self, work: str, width: int = FANOUT) -> str:
         run_config: dict[str, Any] = {}
         if work == "fanout":
-            run_config["ops"] = {"spread": {"config": {"width": FANOUT}}}
+            run_config["ops"] = {"spread": {"config": {"width": width}}}
         if self.execution is not None:
             run_config["execution"] = {"config": dict(self.execution)}
         return self.side.client.launch(self.side.location, JOBS[work], run_config)
@@ -155,4 +160,4 @@ def start_multiprocess(_: RabbitMq) -> DagsterPeer:
         "no broker, no run queue: each run has its own four steps at once, and 100 runs are 100 processes",
     )
     execution = {"multiprocess": {"max_concurrent": STEPS_AT_ONCE}}
-    return DagsterPeer("stock multiprocess", side, execution, notes)
+    return DagsterPeer("stock multiprocess", side, execution, notes, fanout_widths=(4, 16))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 FANOUT = 100
 CHAIN = 20
@@ -53,4 +53,18 @@ class Peer(Protocol):
 
     def close(self) -> None:
         """End every process of it."""
+        ...
+
+
+@runtime_checkable
+class WithFanoutWidths(Protocol):
+    """A peer whose fan-out can be of any width, and is drawn from narrower ones where it takes minutes."""
+
+    @property
+    def fanout_widths(self) -> Sequence[int]:
+        """What it is drawn from; empty: it is measured."""
+        ...
+
+    def fan_out(self, width: int) -> None:
+        """Do a fan-out of one of these widths."""
         ...

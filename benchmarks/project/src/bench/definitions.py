@@ -5,6 +5,7 @@ way to run a step and leaves that part of the run config aside.
 """
 
 import os
+import time
 from collections.abc import Iterator
 
 from dagster import AssetObservation, Definitions, DynamicOut, DynamicOutput, OpExecutionContext, job, op
@@ -97,5 +98,17 @@ def artifact() -> None:
     measure(large())
 
 
-JOBS = [one_op, fanout, chain, talking, artifact]
+@op
+def stay() -> None:
+    """Takes an hour: what waits behind it waits."""
+    time.sleep(3600)
+
+
+@job
+def staying() -> None:
+    """A run that stays in progress."""
+    stay()
+
+
+JOBS = [one_op, fanout, chain, talking, artifact, staying]
 defs = Definitions(jobs=JOBS)

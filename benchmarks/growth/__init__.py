@@ -1,0 +1,1 @@
+"""What a node's work costs as the node grows: `python -m benchmarks.growth`."""
