@@ -17,6 +17,7 @@ from rich.table import Table
 from benchmarks import machine
 from benchmarks.growth import measures
 from benchmarks.growth.curves import Curve, page_of, rows_of
+from benchmarks.growth.described import CURVES
 from benchmarks.growth.plot import draw
 
 HERE = Path(__file__).parent
@@ -26,7 +27,7 @@ HERE = Path(__file__).parent
 class Growth:
     """One curve: how it is measured, and at which sizes."""
 
-    measure: Callable[[Sequence[int], Callable[[str], None]], Curve]
+    measure: Callable[[Curve, Sequence[int], Callable[[str], None]], None]
     sizes: Sequence[int]
     quick: Sequence[int]
 
@@ -58,13 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.sizes and len(chosen) == 1:
             sizes = [int(size) for size in options.sizes.split(",")]
         console.print(f"growing      {name}")
-        curves[name] = growth.measure(sizes, console.print)
+        curves[name] = CURVES[name]()
+        try:
+            growth.measure(curves[name], sizes, console.print)
+        except Exception as error:  # noqa: BLE001 (whatever ends a curve belongs in the report)
+            curves[name].problem = f"{type(error).__name__}: {error}"
+            console.print(f"broken off   {name}: {error}\n{getattr(error, 'details', '')}", markup=False)
         _show(console, curves[name])
     is_whole = len(curves) == len(GROWTHS) and not options.quick
     folder = options.out or (HERE if is_whole else HERE.parent / "partial" / "growth")
     _write(folder, curves, "" if is_whole else " (in part)")
     console.print(f"Written: {folder / 'results.md'}, results.json and growth.svg")
-    return 0
+    return 1 if any(curve.problem for curve in curves.values()) else 0
 
 
 def _show(console: Console, curve: Curve) -> None:

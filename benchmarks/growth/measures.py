@@ -11,7 +11,7 @@ import psycopg2
 
 from benchmarks import memory
 from benchmarks.growth.copies import copy_run
-from benchmarks.growth.curves import Curve, Line
+from benchmarks.growth.curves import Curve
 from benchmarks.growth.nodes import imports_mb, names, start_grown
 from benchmarks.growth.runs import drain, one_more, wait
 from benchmarks.side import Side, wait_for
@@ -19,30 +19,11 @@ from benchmarks.side import Side, wait_for
 Tell = Callable[[str], None]
 TIMES = 5
 REST_SECONDS = 5.0
-_RUN_LINES = (
-    Line("submission", "s", flat=True),
-    Line("one more run", "s", flat=True),
-    Line("CPU of it", "s", flat=True),
-    Line("its page", "s", flat=True),
-)
 HOST = "project host and its code server"
 
 
-def drained(sizes: Sequence[int], tell: Tell) -> Curve:
+def drained(curve: Curve, sizes: Sequence[int], tell: Tell) -> None:
     """Runs that are really queued and really run."""
-    curve = Curve(
-        "Runs queued at once",
-        "runs at once",
-        "Each run is submitted by one of eight clients over the gateway and runs to its end; ten of the "
-        "project at once. From one run to many the time per run falls, as four steps work at once: what is "
-        "asked is that the CPU time of all the node's processes per run stays flat.",
-        (
-            Line("submission, per run", "s"),
-            Line("until the last has started, per run", "s"),
-            Line("until the last has ended, per run", "s"),
-            Line("CPU, per run", "s", flat=True),
-        ),
-    )
     grown = start_grown(1)
     try:
         one_more(grown.side, 1)
@@ -50,19 +31,10 @@ def drained(sizes: Sequence[int], tell: Tell) -> Curve:
             _add(curve, size, drain(grown.side, size), tell)
     finally:
         grown.side.close()
-    return curve
 
 
-def waiting(sizes: Sequence[int], tell: Tell) -> Curve:
+def waiting(curve: Curve, sizes: Sequence[int], tell: Tell) -> None:
     """Runs that wait for their project's turn, while another project works."""
-    curve = Curve(
-        "Runs of another project that wait in the queue",
-        "queued runs",
-        "The second project may have one run in progress, and has one that lasts; its queued runs are "
-        "copies, made with SQL in Dagster's tables, of a run that was really submitted. One more run is one "
-        "of the first project, submitted over the gateway.",
-        (*_RUN_LINES, Line("CPU at rest, per minute", "s")),
-    )
     grown = start_grown(2, runs=1)
     side = grown.side
     try:
@@ -84,18 +56,10 @@ def waiting(sizes: Sequence[int], tell: Tell) -> Curve:
             assert _status(cursor, queued) == "QUEUED", "what was to wait has not waited"
     finally:
         side.close()
-    return curve
 
 
-def events(sizes: Sequence[int], tell: Tell) -> Curve:
+def events(curve: Curve, sizes: Sequence[int], tell: Tell) -> None:
     """A long history."""
-    curve = Curve(
-        "Events in the event log",
-        "events",
-        "The history is copies, made with SQL in Dagster's tables, of one run that the node has done, with "
-        "its tags and its events.",
-        _RUN_LINES,
-    )
     grown = start_grown(1)
     side = grown.side
     try:
@@ -112,25 +76,10 @@ def events(sizes: Sequence[int], tell: Tell) -> Curve:
                 _add(curve, size, one_more(side, TIMES), tell)
     finally:
         side.close()
-    return curve
 
 
-def projects(sizes: Sequence[int], tell: Tell) -> Curve:
+def projects(curve: Curve, sizes: Sequence[int], tell: Tell) -> None:
     """Many projects, none of which does anything."""
-    curve = Curve(
-        "Projects at rest",
-        "projects",
-        "A node for each size, its projects' code approved before it starts. The memory of a project is the "
-        "proportional set size of its host and code server, with all they import. Its own imports are what a "
-        "Python takes that imports the project's definitions, and with them Dagster, and does nothing else.",
-        (
-            Line("from start to all ready, per project", "s"),
-            Line("memory of a project's processes", "MB"),
-            Line("memory of the whole node", "MB"),
-            Line("memory of one project more", "MB"),
-            Line("of that, beyond its own imports", "MB", at_most=80.0),
-        ),
-    )
     first: tuple[int, float] | None = None
     for size in sizes:
         grown = start_grown(size)
@@ -153,7 +102,6 @@ def projects(sizes: Sequence[int], tell: Tell) -> Curve:
             found["of that, beyond its own imports"] = more - imports
         first = first or (size, total)
         _add(curve, size, found, tell)
-    return curve
 
 
 def _add(curve: Curve, size: int, found: dict[str, float], tell: Tell) -> None:
