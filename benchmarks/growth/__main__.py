@@ -45,7 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes: a minute or two")
     parser.add_argument("--only", default=",".join(GROWTHS), metavar="CURVE,...", help=", ".join(GROWTHS))
-    parser.add_argument("--sizes", metavar="N,...", help="other sizes, for a single curve: 1,10000")
+    parser.add_argument(
+        "--sizes",
+        type=sizes_of,
+        action="append",
+        default=[],
+        metavar="CURVE=N,...",
+        help="other sizes of a curve: projects=1,10,25",
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the results are written")
     options = parser.parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -55,9 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     curves: dict[str, Curve] = {}
     for name in chosen:
         growth = GROWTHS[name]
-        sizes = growth.quick if options.quick else growth.sizes
-        if options.sizes and len(chosen) == 1:
-            sizes = [int(size) for size in options.sizes.split(",")]
+        sizes = dict(options.sizes).get(name, growth.quick if options.quick else growth.sizes)
         console.print(f"growing      {name}")
         curves[name] = CURVES[name]()
         try:
@@ -71,6 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write(folder, curves, "" if is_whole else " (in part)")
     console.print(f"Written: {folder / 'results.md'}, results.json and growth.svg")
     return 1 if any(curve.problem for curve in curves.values()) else 0
+
+
+def sizes_of(text: str) -> tuple[str, list[int]]:
+    """A curve's name and its sizes, the smallest first."""
+    name, _, sizes = text.partition("=")
+    if name not in GROWTHS or not sizes:
+        raise argparse.ArgumentTypeError(f"no such curve: {text}. There are {', '.join(GROWTHS)}")
+    return name, sorted(int(size) for size in sizes.split(","))
 
 
 def _show(console: Console, curve: Curve) -> None:

@@ -121,6 +121,7 @@ def _cursor(side: Side) -> Iterator[Any]:
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 0")  # a million rows take a minute or two
             yield cursor
     finally:
         connection.close()

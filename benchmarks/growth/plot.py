@@ -1,4 +1,4 @@
-"""The curves as a picture: one panel a line, sizes and figures on logarithmic scales."""
+"""The curves as a picture: one panel a figure, the sizes on a logarithmic scale."""
 
 from __future__ import annotations
 

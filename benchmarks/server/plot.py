@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.server.comparison import OURS, Comparison, figure_of, title_of
 
@@ -37,6 +38,8 @@ def draw(comparison: Comparison, works: Sequence[str], target: Path) -> None:
                 color=[OWN_COLOUR if name == OURS else OTHER_COLOUR for name, _ in bars],
             )
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlim(min(value for _, value in bars) / 3, max(value for _, value in bars) * 4)
             axes.bar_label(drawn, [f"{value:.3g}" for _, value in bars], padding=3, fontsize=8)
             axes.tick_params(labelsize=8)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from pathlib import Path
 
+import pytest
+from benchmarks.growth.__main__ import sizes_of
 from benchmarks.growth.curves import Curve, Line, growth_of, page_of, rows_of
 from benchmarks.growth.plot import draw
 
@@ -54,3 +57,10 @@ def test_the_picture_has_a_panel_for_each_figure(tmp_path: Path) -> None:
     svg = (tmp_path / "growth.svg").read_text()
     for text in ("run (s)", "page (s)", "more (MB)"):
         assert f">{text}</text>" in svg
+
+
+def test_sizes_are_measured_from_small_to_large() -> None:
+    """A node only grows: a size below one that it has had already would not be that size."""
+    assert sizes_of("events=1000000,1000") == ("events", [1_000, 1_000_000])
+    with pytest.raises(ArgumentTypeError, match="no such curve"):
+        sizes_of("weather=1")
