@@ -60,7 +60,7 @@ def run_project(spec: NodeSpec, paths: NodePaths, project: str, policy_version: 
             name: Source(f"{source.format}:{source.path}", paths.resolve(source.path), source.version)
             for name, source in granted.items()
         },
-        interpreter=found.environment.python,
+        interpreter=found.environment.described,
         variables=found.environment.variables,
     )
 
@@ -106,6 +106,7 @@ class HostPlans:
             limits=limits_of(found),
             variables=dict(found.environment.variables),
             fetched_dir=fetched,
+            requirements=found.environment.requirements,
         )
 
     def _sources(self, spec: NodeSpec, project: Project) -> dict[str, tuple[Path, str]]:

@@ -10,7 +10,9 @@ from phems.adapters.admission_desk import ServiceDesk
 from phems.adapters.host_plans import HostPlans, run_project, settings_of
 from phems.adapters.postgres.dagster_storage import DagsterStorages, open_storages
 from phems.adapters.sandbox import bare, bubblewrap
+from phems.adapters.sandbox.own_environment import OwnEnvironment
 from phems.adapters.sandbox.verified import VerifiedCode
+from phems.bootstrap.environments import environments_of
 from phems.bootstrap.node import Node
 from phems.contract.capability import Capability
 from phems.domain.actors import NODE, Actor
@@ -92,7 +94,11 @@ def wall_of(node: Node, launcher: SandboxLauncher, storages: DagsterStorages, re
         runs=storages.runs,
         events=storages.events,
         schedules=storages.schedules,
-        launcher=VerifiedCode(launcher, node.code_mount, record.changed_code),
+        launcher=VerifiedCode(
+            OwnEnvironment(launcher, environments_of(lambda: node.spec, paths)),
+            node.code_mount,
+            record.changed_code,
+        ),
         authority=CapabilityAuthority(),
         plan_for=HostPlans(lambda: node.spec, paths, storage_socket, node.clock).plan,
         register_output=record.output,

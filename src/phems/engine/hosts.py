@@ -75,6 +75,16 @@ class Host:
         self._timer: threading.Timer | None = None
         self.retiring = False
 
+    def prepare(self) -> bool:
+        """Have made what it needs on this machine; False, and the host has failed, when that cannot be."""
+        try:
+            self._pool.launcher.prepare(self.plan)
+        except (PhemsError, OSError) as error:
+            if self.state is not HostState.ENDED:
+                self._fail(str(error))
+            return False
+        return True
+
     def start(self) -> None:
         """Start the process; runs in the pool's one spawning thread."""
         if self.state is HostState.ENDED:
@@ -278,7 +288,20 @@ class HostPool:
             return host
 
     def spawn(self, host: Host) -> None:
-        """Start a host's process, in the spawning thread."""
+        """Start a host's process, in the spawning thread; what it needs first is made in one of its own."""
+        if host.plan.requirements is not None:
+            preparing = threading.Thread(
+                target=self._prepare, args=(host,), name="phems-prepare", daemon=True
+            )
+            preparing.start()
+        else:
+            self._spawn(host)
+
+    def _prepare(self, host: Host) -> None:
+        if host.prepare():
+            self._spawn(host)
+
+    def _spawn(self, host: Host) -> None:
         with contextlib.suppress(RuntimeError):  # the pool is closing
             self._spawner.submit(host.start)
 

@@ -40,6 +40,8 @@ class HostPlan:
     limits: ResourceLimits
     variables: Mapping[str, str] = field(default_factory=dict)
     fetched_dir: Path | None = None
+    requirements: str | None = None
+    """The lock file that the project's environment is built from; None when none is built."""
 
 
 class HostProcess(Protocol):
@@ -66,6 +68,10 @@ class HostProcess(Protocol):
 
 class SandboxLauncher(Protocol):
     """Starts project hosts."""
+
+    def prepare(self, plan: HostPlan) -> None:
+        """Make what a host of this plan needs on this machine. May take minutes. Idempotent."""
+        ...
 
     def start(self, plan: HostPlan) -> HostProcess:
         """Start one host; raises `UnavailableError` when it cannot be started."""

@@ -17,6 +17,7 @@ from phems.nodespec.audit import Audit
 from phems.nodespec.base import Section
 from phems.nodespec.broker import Broker
 from phems.nodespec.database import Database
+from phems.nodespec.environments import Environments
 from phems.nodespec.gateway import Gateway
 from phems.nodespec.identity import Identity
 from phems.nodespec.kubernetes import Kubernetes
@@ -91,6 +92,10 @@ class NodeSpec(Section):
     )
     storage: Storage = Field(
         default=Storage(), description="Where files lie that all machines of the node share."
+    )
+    environments: Environments = Field(
+        default=Environments(),
+        description="Where packages come from for projects with Python environments of their own.",
     )
     identity: Identity = Field(default=Identity(), description="Who people are, and how they sign in.")
     audit: Audit = Field(default=Audit(), description="The audit log, and who keeps its checkpoints.")

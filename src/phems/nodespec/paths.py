@@ -93,6 +93,11 @@ class NodePaths:
         """A project's Code Mount: a folder for each approved code revision, named by its digest."""
         return self.data_dir / "code" / project
 
+    @property
+    def environments(self) -> Path:
+        """Python environments that were built for code revisions, by environment digest."""
+        return self.data_dir / "environments"
+
     def resolve(self, path: str) -> Path:
         """A path of the node spec, made absolute."""
         return _absolute(self.folder, path)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phems.nodespec.base import Section
+from phems.nodespec.environments import RequirementsFile
 from phems.nodespec.kubernetes import ProjectKubernetes
 from phems.nodespec.names import (
     Branch,
@@ -20,6 +21,7 @@ from phems.nodespec.names import (
     StrictInt,
     Title,
     VariableName,
+    refuse,
 )
 from phems.nodespec.sizes import Size
 
@@ -105,12 +107,32 @@ class Environment(Section):
 
     python: PathText | None = Field(
         default=None,
-        description="The Python interpreter of the project's own environment; unset: the node's own.",
+        description="The Python interpreter of an environment that an operator made; unset: the node's own.",
+    )
+    requirements: RequirementsFile | None = Field(
+        default=None,
+        description="The lock file at the top of the Code Repo, such as requirements.txt, that the node "
+        "builds the project's environment from; unset: none is built.",
     )
     variables: dict[VariableName, Annotated[str, Field(max_length=32_768)]] = Field(
         default={},
         description="Environment variables for project code. No secrets: project code can print them.",
     )
+
+    @model_validator(mode="after")
+    def _one_python(self) -> Self:
+        if self.python is not None and self.requirements is not None:
+            raise refuse(
+                "has two Pythons",
+                why="python names one that is there, requirements has the node build another",
+                remedy="take one of the two out",
+            )
+        return self
+
+    @property
+    def described(self) -> str | None:
+        """The Python as run capsules name it; None for the node's own."""
+        return self.python if self.requirements is None else f"built from {self.requirements}"
 
 
 class Project(Section):

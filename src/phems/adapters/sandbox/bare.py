@@ -22,6 +22,9 @@ class BareProcess:
         """One line for people."""
         return "NO SANDBOX: bubblewrap is missing; project code can read the node's files and use the network"
 
+    def prepare(self, plan: HostPlan) -> None:
+        """Nothing: a sandbox is made when it is started."""
+
     def start(self, plan: HostPlan) -> HostProcess:
         """Start one host as a process."""
         python = interpreter(plan.python)

@@ -64,6 +64,9 @@ class BubblewrapSandbox:
             words.append("fewer system calls")
         return f"bubblewrap: {', '.join(words)}"
 
+    def prepare(self, plan: HostPlan) -> None:
+        """Nothing: a sandbox is made when it is started."""
+
     def start(self, plan: HostPlan) -> HostProcess:
         """Start one host in a sandbox of its own."""
         python = interpreter(plan.python)

@@ -50,6 +50,8 @@ def python_folders(python: Path) -> list[Path]:
             key, _, value = line.partition("=")
             if key.strip() == "home":
                 folders.append(Path(value.strip()).resolve().parent)
+            elif key.strip() == "phems-wall":  # an environment that the node built: what the node brings
+                folders.append((prefix / value.strip()).resolve())
     else:
         folders = [python.resolve().parent.parent]
     folders.append(python.resolve().parent.parent)

@@ -22,14 +22,22 @@ class VerifiedCode:
         self._mount = mount
         self._on_mismatch = on_mismatch
 
+    def prepare(self, plan: HostPlan) -> None:
+        """As the launcher does, once the code has been verified."""
+        self._verify(plan)
+        self._launcher.prepare(plan)
+
     def start(self, plan: HostPlan) -> HostProcess:
         """Start a host; raises `IntegrityError` when its code is not what its digest names."""
+        self._verify(plan)
+        return self._launcher.start(plan)
+
+    def _verify(self, plan: HostPlan) -> None:
         try:
             self._mount.verify(plan.project, plan.code_digest)
         except IntegrityError as error:
             self._on_mismatch(plan.project, plan.code_digest, str(error))
             raise
-        return self._launcher.start(plan)
 
     def describe(self) -> str:
         """As the launcher says."""

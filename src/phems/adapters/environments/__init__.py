@@ -1,0 +1,1 @@
+"""Environments of projects: Python packages that a code revision locks, unpacked by the node."""
