@@ -266,6 +266,12 @@ def test_an_interpreter_must_be_there_and_run(world: World, node: Path) -> None:
     assert "cannot be executed" in only(world(python="python")).what
 
 
+def test_a_wheelhouse_must_be_a_folder(world: World) -> None:
+    """Otherwise the first that anybody hears of it is a host that does not load."""
+    problem = only(world(environments="{wheelhouse: no-wheels}"))
+    assert (problem.key, "is not a folder" in problem.what) == ("environments.wheelhouse", True)
+
+
 def test_a_folder_that_cannot_be_made_is_named(world: World, node: Path) -> None:
     (node / "blocked").write_text("")
     problem = only(world(data_dir="blocked/data"))

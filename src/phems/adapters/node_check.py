@@ -47,6 +47,7 @@ def _faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]:
     if not is_running(paths):
         yield from port_faults(spec)
     yield from _tls_faults(spec, paths)
+    yield from _wheelhouse_faults(spec, paths)
     for name, source in spec.data_sources.items():
         file = paths.resolve(source.path)
         fault = source_fault(file, source.format)
@@ -123,6 +124,13 @@ def _tls_faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]
     found = tls_fault(paths.resolve(tls.certificate), paths.resolve(tls.key), dt.datetime.now(dt.UTC))
     if found is not None:
         yield ("gateway", "tls", found[0]), found[1:]
+
+
+def _wheelhouse_faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]:
+    written = spec.environments.wheelhouse
+    if written is not None and not (folder := paths.resolve(written)).is_dir():
+        why = "the packages of projects come from it"
+        yield ("environments", "wheelhouse"), (f"{folder} is not a folder", why, f"mkdir {folder}")
 
 
 def _interpreter_faults(loc: Loc, python: Path) -> Iterator[tuple[Loc, Fault]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phems.cli import code_diff, output, session
+from phems.cli import code_diff, code_sync, output, session
 from phems.cli.node import opened
 from phems.errors import InputError, PhemsError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from phems.services.code_approvals import SignedStatement
 
 app = typer.Typer(no_args_is_help=True)
+app.command("sync")(code_sync.sync)
 
 _COLUMNS = ["commit", "state", "subject", "submitter", "submitted_at", "digest"]
 _FIELDS = [

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import typer
 
-from phems.cli import output, project_new
+from phems.cli import output, project_new, session
 from phems.cli.node import opened_folder
 
 app = typer.Typer(no_args_is_help=True)
 app.command("new")(project_new.new)
+
+
+@app.command("constraints")
+def constraints() -> None:
+    """Print the packages that the node brings into every environment, as constraints for uv and pip.
+
+    A project that locks one of them locks this version: uv pip compile --constraint FILE ...
+    """
+    from phems.adapters.environments.wall_packages import wall_versions
+
+    if session.current().json:
+        output.print_json(dict(wall_versions()))
+        return
+    for name, version in wall_versions().items():
+        output.say(f"{name}=={version}")
 
 
 @app.command("list")

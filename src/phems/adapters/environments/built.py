@@ -54,15 +54,15 @@ class BuiltEnvironments:
         locked = _locked(code_dir, requirements)
         place = self._place(code_dir, requirements)
         with disk_errors("The environment could not be built", self._root), self._alone(place.parent.name):
-            wall = self._wall()
             if place.exists():
+                self._wall()
                 _verify(place)
                 return False
             place.parent.mkdir(parents=True, exist_ok=True)
             staging = Path(mkdtemp(prefix=".tmp-", dir=place.parent))
             try:
                 unpack(locked, staging / PACKAGES, self._sources())
-                _make_python(staging, Path(os.path.relpath(wall, place)))
+                _make_python(staging, Path(os.path.relpath(self._wall(), place)))
                 _write_manifest(staging, place.parent.name, locked)
                 staging.chmod(0o755)
                 staging.rename(place)

@@ -1,5 +1,6 @@
 """The Code Mount as a folder: `<root>/<project>/<content digest>/`, read-only files: port `CodeMount`.
 
+`<root>/<project>/current` is a link to the digest that was approved when `phems code sync` ran last.
 A tree is written beside its place, hashed again from the disk, and put in place by one rename, so
 that what lies under a digest is always the whole tree that the digest names.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from phems.domain.digests import DIGEST, EXECUTABLE, FILE, TreeEntry, check_tree
 from phems.errors import InputError, IntegrityError
 from phems.services.ports.code_repos import TreeFile
 
+POINTER = "current"
 _ON_DISK = {FILE: 0o444, EXECUTABLE: 0o555}
 
 
@@ -54,6 +57,36 @@ class FolderCodeMount:
             finally:
                 remove_tree(staging)
         return place
+
+    def current(self, project: str) -> str | None:
+        """See the port."""
+        pointer = self._root / project / POINTER
+        return pointer.readlink().name if pointer.is_symlink() else None
+
+    def point(self, project: str, digest: str | None) -> None:
+        """See the port."""
+        pointer = self._root / project / POINTER
+        with disk_errors("The pointer of the Code Mount could not be moved", self._root):
+            if digest is None:
+                pointer.unlink(missing_ok=True)
+                return
+            fresh = pointer.with_name(f".{POINTER}.{secrets.token_hex(8)}")
+            fresh.symlink_to(self.path(project, digest).name)
+            fresh.rename(pointer)
+            sync_folder(pointer.parent)
+
+    def keep_only(self, project: str, digests: frozenset[str], *, dry_run: bool = False) -> list[str]:
+        """See the port."""
+        folder = self._root / project
+        with disk_errors("A code revision could not be removed", self._root):
+            there = sorted(place.name for place in folder.iterdir()) if folder.is_dir() else []
+            gone = [name for name in there if DIGEST.match(name) and name not in digests]
+            for name in () if dry_run else gone:
+                # Out of the way first: half a tree must not lie under its digest.
+                leaving = folder / f".gone-{name[:12]}-{secrets.token_hex(4)}"
+                (folder / name).rename(leaving)
+                remove_tree(leaving)
+        return gone
 
     def verify(self, project: str, digest: str) -> None:
         """See the port."""

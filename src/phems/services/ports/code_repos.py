@@ -60,6 +60,18 @@ class CodeMount(Protocol):
         """
         ...
 
+    def current(self, project: str) -> str | None:
+        """The content digest that the project's pointer names; None when there is none."""
+        ...
+
+    def point(self, project: str, digest: str | None) -> None:
+        """Move the pointer, at once for whoever reads it; None takes it away."""
+        ...
+
+    def keep_only(self, project: str, digests: frozenset[str], *, dry_run: bool = False) -> list[str]:
+        """Remove the trees of all other digests; gives their digests. With `dry_run` nothing is removed."""
+        ...
+
     def path(self, project: str, digest: str) -> Path:
         """Where the tree of `digest` lies or would lie."""
         ...

@@ -1,0 +1,76 @@
+"""`phems code sync`: the Code Mount and the environments, brought in step with what is approved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from phems.cli import output, session
+from phems.errors import InputError
+
+if TYPE_CHECKING:
+    from phems.bootstrap import Node
+    from phems.services.code_sync import SyncedProject
+
+_COLUMNS = ["project", "commit", "code", "environment", "pointer", "removed", "error"]
+
+
+def sync(
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", help="One project; without it, all of them.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: again after every change of a code revision.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+) -> None:
+    """Bring the Code Mount in step with what is approved: fetch, verify, build environments, clean up.
+
+    Acts on the node's folder. Only revisions whose approvals verify now are fetched.
+    """
+    from phems.bootstrap import open_node
+    from phems.bootstrap.code_sync import code_changes
+
+    if session.node_url() is not None:
+        raise InputError(
+            "The Code Mount of a node elsewhere cannot be brought in step from here.",
+            why="it is a folder on the node's own machine.",
+            remedy="phems code sync --node DIR, there",
+        )
+    with open_node(session.node_folder()) as node:
+        if not watch:
+            _once(node, project, dry_run=dry_run)
+            return
+        with code_changes(node) as changes:
+            for _ in changes:
+                node.follow_policies()
+                _show(_rows(node, project, dry_run=dry_run))
+
+
+def _once(node: Node, project: str | None, *, dry_run: bool) -> None:
+    from phems.services.code_sync import raise_for
+
+    rows = _rows(node, project, dry_run=dry_run)
+    _show(rows)
+    raise_for(rows)
+
+
+def _rows(node: Node, project: str | None, *, dry_run: bool) -> Sequence[SyncedProject]:
+    from phems.bootstrap.code_sync import code_sync_of
+
+    if project is not None:
+        node.spec.project(project)  # NotFoundError says which there are
+    everything = sorted(node.spec.projects)
+    syncing = code_sync_of(node)
+    rows = syncing.sync(everything if project is None else [project], dry_run=dry_run)
+    if not dry_run and project is None and not any(row.error for row in rows):
+        syncing.collect_environments(everything)
+    return rows
+
+
+def _show(rows: Sequence[SyncedProject]) -> None:
+    output.show_rows(rows, _COLUMNS, empty="No projects in node.yaml yet.")
