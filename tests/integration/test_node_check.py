@@ -43,6 +43,7 @@ projects:
     members: {{output_checker: [a, b], information_asset_owner: [c]}}
     environment:
       python: {python}
+environments: {{wheelhouse: {wheelhouse}}}
 """
 
 
@@ -91,6 +92,7 @@ def world(node: Path, free_port: int) -> World:
             "root": "src",
             "module": "heart.definitions",
             "python": sys.executable,
+            "wheelhouse": "",
         }
         text = SPEC.format(**{**values, **changes})
         (node / "node.yaml").write_text(text)
@@ -268,7 +270,7 @@ def test_an_interpreter_must_be_there_and_run(world: World, node: Path) -> None:
 
 def test_a_wheelhouse_must_be_a_folder(world: World) -> None:
     """Otherwise the first that anybody hears of it is a host that does not load."""
-    problem = only(world(environments="{wheelhouse: no-wheels}"))
+    problem = only(world(wheelhouse="no-wheels"))
     assert (problem.key, "is not a folder" in problem.what) == ("environments.wheelhouse", True)
 
 

@@ -25,6 +25,7 @@ from phems.services.ports.code_repos import Commit, TreeFile
 
 _COMMIT_NAME = re.compile(r"[0-9a-f]{7,64}\Z")
 _SECONDS = 60
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _TREE_REMEDY = "Remove it in the Code Repo, commit, and submit the new commit."
 
 _ENVIRONMENT = {
@@ -134,6 +135,12 @@ class GitRepos:
             total += len(content)
             if total > self._limits.total_size:
                 raise _too_large("The code revision", total, self._limits.total_size)
+            if content.startswith(_LFS_POINTER):
+                raise InputError(
+                    f"{path!r} in the code revision is a pointer of Git LFS.",
+                    why="what it points to lies elsewhere: nobody would review it, no step would find it.",
+                    remedy=_TREE_REMEDY,
+                )
             yield TreeFile(path, mode, content)
 
     def _blob(self, repo: Path, process: subprocess.Popen[bytes], path: str, name: str) -> bytes:

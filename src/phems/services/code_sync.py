@@ -164,7 +164,9 @@ class CodeSync:
             "removed": list(found.removed),
         }
         with self._governance.transaction() as work:
-            work.audit.append(NODE, "code.sync", found.commit or found.project, project=found.project, details=details)
+            work.audit.append(
+                NODE, "code.sync", found.commit or found.project, project=found.project, details=details
+            )
 
 
 def raise_for(rows: Sequence[SyncedProject]) -> None:
