@@ -6,18 +6,22 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from dagster import DagsterRun, DagsterRunStatus
 from tests.nodes import NodeSite, RunningNode, running_node, succeeded, temporary_site
 from tests.wheels import make_wheel
 
 from phems.adapters.environments.built import BuiltEnvironments
 from phems.adapters.environments.wheels import WheelSources
+from phems.adapters.postgres.code_in_use import PostgresCodeInUse
 from phems.engine.hosts import HostState
+from phems.engine.tags import CODE_TAG, PROJECT_TAG
 from phems.errors import InputError, IntegrityError, UnavailableError
 
 pytestmark = pytest.mark.integration
@@ -101,8 +105,21 @@ def test_two_projects_run_with_different_versions_of_one_package(locked: Locked)
     assert not list(environments.glob("*/*/packages/bin"))
 
 
-def test_a_lock_file_that_cannot_be_used_is_told_and_the_old_code_serves_on(locked: Locked) -> None:
-    """Somebody approved a typing mistake: the project goes on, and status says what is wrong."""
+def test_the_code_of_runs_on_their_way_is_known(locked: Locked) -> None:
+    """Otherwise phems code sync takes away what a run still imports from."""
+    node = locked.node
+    in_use = PostgresCodeInUse(node.serving.node.database.engine("dagster"))
+    for status, commit in ((DagsterRunStatus.STARTED, "a" * 12), (DagsterRunStatus.SUCCESS, "b" * 12)):
+        tags = {PROJECT_TAG: "resting", CODE_TAG: commit}
+        node.instance.run_storage.add_run(
+            DagsterRun("job", run_id=str(uuid.uuid4()), status=status, tags=tags)
+        )
+    assert in_use.commits("resting") == {"a" * 12}
+    assert in_use.commits("older") == set()
+
+
+def test_a_lock_file_that_cannot_be_used_is_told(locked: Locked) -> None:
+    """Somebody approved a typing mistake: status says what is wrong, and what to do."""
     locked.site.commit("newer", {"requirements.txt": f"absent==9.9 --hash=sha256:{'a' * 64}\n"})
     digest = locked.node.approve("newer")
     failed = locked.node.wait_for(
