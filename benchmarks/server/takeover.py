@@ -18,10 +18,9 @@ from pathlib import Path
 from statistics import median
 
 from sqlalchemy import text
-from tests.conftest import SHAPES
 from tests.nodes import RunningNode, running_node, succeeded
 from tests.rabbitmq import free_ports, running_rabbitmq
-from tests.server_nodes import ServerSite, server_site
+from tests.server_nodes import SHAPES, ServerSite, server_site
 from tests.server_stories import go_on, until_waiting
 
 from phems.adapters.postgres.database import Database, open_embedded

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from dagster import DagsterInstance
@@ -86,6 +86,8 @@ class RunDriver:
         self._lost: Counter[str] = Counter()
         self._in_flight: dict[str, int] = {}
         self._living: dict[str, int] = {}
+        # Taken up in the belief that they have not begun; they may be those that asked for a retry just then.
+        self._doubtful: set[str] = set()
         self._ready: deque[ExecutionStep] = deque()
         self._failed: list[DagsterEvent] = []
         self._deadline = _deadline(parts.instance, run)
@@ -108,13 +110,18 @@ class RunDriver:
         # round it would be in neither, and its step would be started again.
         attempts = self._parts.steps.attempts_of(self.run.run_id)
         events = self._new_events()
-        in_flight = self._active.rebuild_from_events(_effective(events))
-        self._failed = [event for event in events if event.is_step_failure]
         self._attempts = Counter(str(e.step_key) for e in events if e.event_type in _BEGINS)
+        unbegun = {
+            key for key, last in attempts.items() if last.is_open and last.attempt > self._attempts[key]
+        }
+        newest = {str(event.step_key): event for event in events}
+        self._doubtful = {key for key in unbegun if key in newest and newest[key].is_step_up_for_retry}
+        in_flight = self._active.rebuild_from_events(_effective(events, unbegun))
+        self._failed = [event for event in events if event.is_step_failure]
         flying = {step.key for step in in_flight}
         for step_key, last in attempts.items():
             # One that has begun, and flies no more, ended in between.
-            if last.is_open and (step_key in flying or last.attempt > self._attempts[step_key]):
+            if last.is_open and (step_key in flying or step_key in unbegun):
                 self._living[step_key] = last.attempt
             self._attempts[step_key] = max(self._attempts[step_key], last.attempt)
         if self.is_stopping:
@@ -188,6 +195,10 @@ class RunDriver:
             self._forget_dynamic_outputs(step)
             self._publish([step])
             return
+        if end.step_key in self._doubtful:
+            self._doubtful.discard(end.step_key)
+            self._publish([step])
+            return
         # It stays in flight until this failure is read back from the log, like any other.
         run_events.report_lost_step(self._parts.instance, self.run, step, end)
         _LOG.warning("step %s of run %s ended without a word", step_name(step.key), self.run.run_id)
@@ -241,9 +252,12 @@ class RunDriver:
                 return events
 
     def _handle(self, event: DagsterEvent) -> None:
-        if event.is_step_skipped or event.event_type in _BEGINS:
-            return  # skips are ours; starts matter to a resume alone
         step_key = str(event.step_key)
+        if event.event_type in _BEGINS:
+            self._doubtful.discard(step_key)  # more than that, starts matter to a resume alone
+            return
+        if event.is_step_skipped:
+            return  # these are ours
         ends_step = event.is_step_success or event.is_step_failure or event.is_step_up_for_retry
         if ends_step and not self._is_in_flight(step_key):
             return
@@ -317,23 +331,37 @@ def _stored_plan(instance: DagsterInstance, run: DagsterRun) -> ExecutionPlan:
     return ExecutionPlan.rebuild_from_snapshot(run.job_name, snapshot)
 
 
-def _effective(events: list[DagsterEvent]) -> list[DagsterEvent]:
+def _effective(events: list[DagsterEvent], unbegun: Collection[str]) -> list[DagsterEvent]:
     """The events that moved the state machine.
 
-    Without those that it makes itself, and without what a lost attempt gave before another began.
+    Without those that it makes itself, without what a lost attempt gave before another began, and without
+    pauses before a retry that are over: the next attempt has begun, or is `unbegun` and on its way.
     """
     kept: dict[int, DagsterEvent] = {}
     given: dict[str, list[int]] = defaultdict(list)
+    pausing: dict[str, int] = {}
     for number, event in enumerate(events):
         step_key = str(event.step_key)
         if event.event_type in _BEGINS:
             for earlier in given.pop(step_key, ()):
                 del kept[earlier]
+            if step_key in pausing:
+                _end_pause(kept, pausing.pop(step_key))
         elif not event.is_step_skipped:
             kept[number] = event
             if event.is_successful_output:
                 given[step_key].append(number)
+            elif event.is_step_up_for_retry:
+                pausing[step_key] = number
+    for step_key in pausing.keys() & unbegun:
+        _end_pause(kept, pausing[step_key])
     return list(kept.values())
+
+
+def _end_pause(kept: dict[int, DagsterEvent], number: int) -> None:
+    # Dagster's state machine would begin the pause anew, and take no event of the step until it is over.
+    at_once = kept[number].step_retry_data._replace(seconds_to_wait=None)
+    kept[number] = kept[number]._replace(event_specific_data=at_once)
 
 
 def _deadline(instance: DagsterInstance, run: DagsterRun) -> float | None:

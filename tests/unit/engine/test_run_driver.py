@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -238,8 +239,12 @@ class PlayedNode(IdleSteps):
 
 
 def retry_at_once() -> Any:
+    return retry_in(0)
+
+
+def retry_in(seconds: float) -> Any:
     error = SerializableErrorInfo("not yet", [], "ValueError")
-    return StepRetryData(error=error, seconds_to_wait=0)  # type: ignore[no-untyped-call]
+    return StepRetryData(error=error, seconds_to_wait=seconds)  # type: ignore[no-untyped-call]
 
 
 @settings(max_examples=25, deadline=None)
@@ -314,6 +319,94 @@ def test_a_step_that_ends_while_another_takes_over_is_not_started_again(diamond:
     diamond.meanwhile.append(ends)
     diamond.driver = diamond.drive()
     assert sorted(queued.step_key for queued, _ in diamond.queue) == ["n1", "n2"]
+
+
+@pytest.fixture
+def patient() -> Iterator[PlayedNode]:
+    """A step that is to be tried again in an hour, and one that comes after it."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        nodes = [Node("works later", ()), Node("works", (0,))]
+        node = PlayedNode(nodes, job_of(nodes), instance, random.Random(1), mishaps=False)  # noqa: S311
+        task, _ = node.queue.pop()
+        node.write(task, "STEP_START")
+        node.write(task, "STEP_UP_FOR_RETRY", retry_in(3600))
+        node.end(task)
+        node.driver.advance()
+        assert node.queue == []
+        yield node
+
+
+def again(node: PlayedNode, attempt: int) -> StepTask:
+    """The next attempt of the step, as the queue knows it."""
+    task = StepTask("p", "digest", node.run.run_id, "n0", attempt)
+    node.known["n0"] = LastAttempt(attempt, is_open=True)
+    return task
+
+
+def succeeds(node: PlayedNode, task: StepTask) -> None:
+    node.give(task, None)
+    node.write(task, "STEP_SUCCESS", StepSuccessData(duration_ms=1.0))
+    node.end(task)
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_an_attempt_after_a_pause_is_taken_up_by_who_leads_next(patient: PlayedNode, has_begun: bool) -> None:
+    """Otherwise it is done a second time when the pause has passed once more, or its end is not heard."""
+    task = again(patient, 2)
+    if has_begun:
+        patient.write(task, "STEP_RESTARTED")
+    patient.driver = patient.drive()
+    assert patient.queue == []
+    if not has_begun:
+        patient.write(task, "STEP_RESTARTED")
+    succeeds(patient, task)
+    patient.driver.advance()
+    assert [queued.step_key for queued, _ in patient.queue] == ["n1"]
+
+
+def test_a_run_with_a_pause_behind_it_is_driven_on_by_who_leads_next(patient: PlayedNode) -> None:
+    """Otherwise every run in which a step was tried again is given up when its leader goes."""
+    task = again(patient, 2)
+    patient.write(task, "STEP_RESTARTED")
+    succeeds(patient, task)
+    patient.driver = patient.drive()
+    assert [queued.step_key for queued, _ in patient.queue] == ["n1"]
+    patient.step(*patient.queue.pop())
+    patient.driver.advance()
+    assert patient.driver.is_done
+
+
+def test_a_pause_that_is_not_over_is_kept_by_who_leads_next(patient: PlayedNode) -> None:
+    """Otherwise what asked for an hour of peace has none, whenever a leader goes."""
+    patient.driver = patient.drive()
+    assert patient.queue == []
+    at = patient.driver.wake_at()
+    assert at is not None
+    assert at > time.monotonic() + 3000
+
+
+def test_an_attempt_that_asked_for_a_retry_as_its_leader_went_is_not_its_last() -> None:
+    """Otherwise a step whose first attempt never began is failed in place of being tried again."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        nodes = [Node("works later", ())]
+        node = PlayedNode(nodes, job_of(nodes), instance, random.Random(1), mishaps=False)  # noqa: S311
+        first, _ = node.queue.pop()
+        node.end(first, is_lost=True)  # before it began: its number is in no event
+        second, _ = node.queue.pop()
+        node.write(second, "STEP_START")
+        node.write(second, "STEP_UP_FOR_RETRY", retry_at_once())
+        node.driver = node.drive()  # the second has not ended yet for all that is known
+        node.end(second)
+        node.driver.advance()
+        ((third, state),) = node.queue
+        assert third.attempt == 3
+        node.queue.clear()
+        node.step(third, state)
+        node.driver.advance()
+        assert node.driver.is_done
+        run = instance.get_run_by_id(node.run.run_id)
+        assert run is not None
+        assert run.status is DagsterRunStatus.SUCCESS
 
 
 def test_events_of_a_step_that_does_not_run_move_nothing(diamond: PlayedNode) -> None:
