@@ -27,7 +27,10 @@ from phems.adapters.postgres.database import Database, open_embedded
 
 LEADS = "This process drives the runs"
 SECONDS = 120.0
-_WAITING = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+_WAITING = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+    "AND objid::bigint = hashtext('phems leader')::bigint & 4294967295"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
