@@ -78,6 +78,15 @@ def compose(
     _give({"compose.yaml": compose_text(spec, wanted)}, out)
 
 
+@app.command()
+def manifests(out: Out = None) -> None:
+    """The namespace of each project on a cluster: walls, limits, and what the node's workers may do there."""
+    from phems.render.project_objects import project_files
+
+    spec, _ = session.load_node()
+    _give(project_files(spec), out)
+
+
 def _this_program() -> Path:
     found = shutil.which(sys.argv[0])
     return Path(found).absolute() if found else Path(sys.executable).with_name("phems")

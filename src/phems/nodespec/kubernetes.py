@@ -118,6 +118,9 @@ class Kubernetes(Section):
     namespace: NamespacePattern = Field(
         default=f"phems-{PROJECT}", description="The namespace of a project; {project} is its name."
     )
+    control_namespace: ObjectName = Field(
+        default="phems", description="The namespace of the node's own processes, which no project has."
+    )
     image: ImageByDigest = Field(
         description="The image that steps run in, by digest; a project may name its own."
     )

@@ -55,6 +55,14 @@ def clusters_have_a_namespace_for_each_project(spec: NodeSpec) -> Iterator[Findi
                 "shorten kubernetes.namespace, or rename the project",
                 (("kubernetes", "namespace"),),
             )
+        if namespace == spec.kubernetes.control_namespace:
+            yield Finding(
+                ("projects", name),
+                f"would have the namespace {namespace}, the node's own",
+                "project code would run among the processes that hold the node's credentials",
+                "choose another kubernetes.control_namespace, or rename the project",
+                (("kubernetes", "namespace"), ("kubernetes", "control_namespace")),
+            )
 
 
 def clusters_have_the_sizes_that_steps_name(spec: NodeSpec) -> Iterator[Finding]:

@@ -45,6 +45,8 @@ class ApiProxy:
         self._upstream = upstream
         self._faults: list[Fault] = []
         self._watches: set[Any] = set()
+        self.asked: set[tuple[str, str]] = set()
+        """What was asked for: verbs and resources, as rights are written."""
         self._lock = threading.Lock()
         proxy = self
 
@@ -103,6 +105,7 @@ class ApiProxy:
 
     def forward(self, method: str, path: str, body: bytes) -> Any:
         """The API server's own answer, not yet read."""
+        self.asked.add(_right(method, path))
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if token := self._upstream._configuration.get_api_key_with_prefix("authorization"):
             headers["Authorization"] = token
@@ -124,6 +127,15 @@ class ApiProxy:
         finally:
             with self._lock:
                 self._watches.discard(answer)
+
+
+def _right(method: str, path: str) -> tuple[str, str]:
+    """The verb and the resource of a request."""
+    address, _, query = path.partition("?")
+    resource, _, name = address.partition("/namespaces/")[2].partition("/")[2].partition("/")
+    if method == "GET":
+        return ("watch" if "watch=true" in query else "get" if name else "list"), resource
+    return {"POST": "create", "DELETE": "delete"}[method], resource
 
 
 class _Handler(BaseHTTPRequestHandler):

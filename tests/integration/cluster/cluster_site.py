@@ -24,18 +24,28 @@ from stub_api import serving
 from stub_machine import Machine
 from stub_store import Store
 
-from phems.adapters.kubernetes.answers import ObjectGoneError
+from phems.adapters.kubernetes.answers import NameTakenError, ObjectGoneError
 from phems.adapters.kubernetes.api import ClusterApi
 from phems.adapters.kubernetes.job_runner import JobRunner, StepManifests
 from phems.engine.host_connection import StepEnd
 from phems.engine.step_queue import StepTask
 from phems.nodespec import NodeSpec
+from phems.render.project_objects import project_objects
 from phems.render.step_job import StepAttempt, job_name, node_labels, step_job, step_secret
 
 STUB_IMAGE = "registry.example/phems/project@sha256:" + "0" * 64
 DIGEST = "ab" * 32
 CODE = "print('approved')\n"
 CAPABILITY = "a-capability"
+COLLECTIONS = {
+    "Namespace": "/api/v1/namespaces",
+    "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
+    "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
+    "LimitRange": "/api/v1/namespaces/{}/limitranges",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
+}
 SIZES = {
     "default": {"requests": {"cpu": "10m", "memory": "32Mi", "ephemeral_storage": "10Mi"}},
     "small": {
@@ -157,15 +167,8 @@ def cluster_site(folder: Path) -> Iterator[ClusterSite]:
         near = folder / "near"
         near.write_text(json.dumps(_kubeconfig(proxy.address)))
         site = ClusterSite(f"phems-{uuid.uuid4().hex[:8]}", image, direct, proxy, near, patience)
-        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-        made = {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": site.namespace, "labels": labels},
-        }
-        direct._ask("POST", "/api/v1/namespaces", body=made)
         try:
-            _close_network(site)
+            _make_namespace(site)
             _fill(site)
             yield site
         finally:
@@ -200,16 +203,11 @@ def _kubeconfig(address: str) -> dict[str, Any]:
     }
 
 
-def _close_network(site: ClusterSite) -> None:
-    policy = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "nothing"},
-        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
-    }
-    site.direct._ask(
-        "POST", f"/apis/networking.k8s.io/v1/namespaces/{site.namespace}/networkpolicies", body=policy
-    )
+def _make_namespace(site: ClusterSite) -> None:
+    """As `phems render manifests` has it: what is closed there, and limited, is so in these tests."""
+    for found in project_objects(site.spec(), site.namespace):
+        with suppress(NameTakenError):  # the account, which a cluster makes by itself
+            site.direct._ask("POST", COLLECTIONS[found["kind"]].format(site.namespace), body=found)
 
 
 def _fill(site: ClusterSite) -> None:

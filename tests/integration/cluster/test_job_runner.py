@@ -11,6 +11,7 @@ from api_proxy import Fault
 from cluster_site import CAPABILITY, CODE, ClusterSite, Ends, name_of, until
 
 from phems.adapters.kubernetes.job_runner import StepManifests
+from phems.render.project_objects import WORKER_RIGHTS
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster]
 
@@ -242,3 +243,21 @@ def test_a_worker_that_stops_while_the_cluster_is_away_loses_its_step_and_fails_
     starting.join(60)
     assert not starting.is_alive()
     assert ends.next().is_lost
+
+
+def test_a_worker_needs_no_right_that_its_role_does_not_give(cluster: ClusterSite) -> None:
+    """With one too few no step starts on a cluster that asks for rights; and none is given too many."""
+    cluster.proxy.asked.clear()
+    _, task, _ = start(cluster, WAITS)
+    secret = cluster.direct.get("secrets", cluster.namespace, name_of(task))
+    cluster.direct.delete("secrets", cluster.namespace, name_of(task), propagation="Background")
+    meta = {key: secret["metadata"][key] for key in ("name", "labels", "ownerReferences")}
+    of_a_worker_before = {**secret, "metadata": meta, "data": {"capability": "b2xk"}}
+    cluster.direct.create("secrets", cluster.namespace, of_a_worker_before)
+    second, ends = cluster.runner(WAITS), Ends()
+    second.start(task, ends)
+    second.kill_run(task.run_id)
+    assert ends.next().status == -15
+    given = {(verb, each) for rule in WORKER_RIGHTS for each in rule["resources"] for verb in rule["verbs"]}
+    until(lambda: given <= cluster.proxy.asked)
+    assert cluster.proxy.asked == given

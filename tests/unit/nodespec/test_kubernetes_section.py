@@ -66,6 +66,12 @@ def test_a_cluster_is_described_without_a_word_of_code(clustered: str) -> None:
         ("phems-{project}-steps", "'{project}-{project}'", "kubernetes.namespace", "is not a pattern"),
         ("phems-{project}-steps", "Phems-{project}", "kubernetes.namespace", "is not a pattern"),
         ("phems-{project}-steps", "'{project}-" + "x" * 50 + "'", "projects.breast-cancer", "at most 63"),
+        (
+            "  image_pull_secret: pull\n",
+            "  control_namespace: phems-heart-attack-steps\n",
+            "projects.heart-attack",
+            "the node's own",
+        ),
         ("memory: 16Gi", "memory: 500m", "kubernetes.sizes.large.requests.memory", "thousandths of a byte"),
         ("memory: 16Gi", "memory: 16GiB", "kubernetes.sizes.large.requests.memory", "512Mi"),
         ("memory: 16Gi", "memory: 4", "kubernetes.sizes.large.requests.memory", "at least 1Mi"),

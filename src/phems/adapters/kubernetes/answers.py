@@ -13,7 +13,7 @@ _SHOWN = 300
 REMEDIES: Mapping[int, str] = {
     401: "The worker's credentials are not taken: see its service account, or its kubeconfig.",
     403: "Let the worker's service account handle Jobs, Secrets and pods in the project's namespace.",
-    404: "Make the project's namespace, as phems render helm describes it.",
+    404: "Make the project's namespace, as phems render manifests writes it.",
     413: "Make the manifest smaller: fewer variables under environment.",
     422: "phems check looks at node.yaml; what it cannot know, such as classes of the cluster, stands above.",
 }
