@@ -40,6 +40,12 @@ Object = dict[str, Any]
 
 def project_files(spec: NodeSpec) -> dict[str, str]:
     """A file for each project: what `kubectl apply -f` makes of it is the project's namespace."""
+    if not spec.projects:
+        raise InputError(
+            "node.yaml has no projects.",
+            why="Each project has a namespace of its own on a cluster; there is none to write.",
+            remedy="Write a project under projects; see docs/how-to/add-a-project.md",
+        )
     return {f"{project}.yaml": _text(project_objects(spec, project)) for project in spec.projects}
 
 

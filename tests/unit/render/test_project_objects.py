@@ -95,6 +95,12 @@ def test_a_worker_has_its_rights_in_the_projects_namespaces_and_may_not_run_anyt
     ]
 
 
+def test_a_node_without_projects_has_no_manifests() -> None:
+    """A folder without a file would be taken for a node that needs nothing of its cluster."""
+    with pytest.raises(InputError, match="has no projects"):
+        project_files(spec().model_copy(update={"projects": {}}))
+
+
 def test_a_node_without_a_cluster_has_no_manifests() -> None:
     with pytest.raises(InputError, match="describes no cluster"):
         project_files(spec().model_copy(update={"kubernetes": None}))
