@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def one_round(site: ServerSite, node: RunningNode, database: Database) -> tuple[float, float]:
     """The leader is killed, and the one that waits drives its run to the end."""
     (leader,) = site.controls
+    node.wait_for(lambda: waiting_leaders(database) == 0, "the end of who looked on before", SECONDS)
     start_control(site, node, "")
     node.wait_for(lambda: waiting_leaders(database) == 1, "the one that waits", SECONDS)
     node.start()  # to launch and to look on: it waits behind the other
