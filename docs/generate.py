@@ -7,6 +7,7 @@ One row of `PAGES` for each page: its path under docs/ and the function that giv
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ from rule_pages import exit_codes_page, permissions_page, storage_page  # noqa: 
 from phems.domain.state_pages import states_page  # noqa: E402
 from phems.nodespec import NodeSpec, format_size  # noqa: E402
 from phems.nodespec.sizes import Size  # noqa: E402
+from phems.render.chart_values import values_schema  # noqa: E402
 
 HEAD = """\
 # node.yaml
@@ -134,6 +136,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/project-library.md": library_page,
     "reference/storage-service.md": storage_page,
     "explanation/states.md": states_page,
+    "../charts/phems-node/values.schema.json": lambda: json.dumps(values_schema(), indent=2) + "\n",
 }
 
 

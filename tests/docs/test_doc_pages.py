@@ -24,6 +24,7 @@ GENERATED = (
     "reference/project-library.md",
     "reference/storage-service.md",
     "explanation/states.md",
+    "../charts/phems-node/values.schema.json",
 )
 # Folders that exist on one machine and not on the reader's; ~ and relative paths are anybody's.
 _OWN_PATH = re.compile(r"(?<![\w.~/])/(?:home|root|Users|work|tmp/\w|mnt|workspace)\b[/\w.-]*")

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from phems.adapters.celery.app import BrokerAccess
 from phems.adapters.rabbitmq.connection import tls_options
-from phems.adapters.rabbitmq.logins import FolderBrokerLogins, amqp_url, load_login, vhost_of
+from phems.adapters.rabbitmq.logins import FolderBrokerLogins, amqp_url, load_login
 from phems.adapters.rabbitmq.management import AdminLogin, ManagementApi
 from phems.adapters.secret_keys import load_or_create_secret
 from phems.bootstrap.node import Node
 from phems.errors import InputError
 from phems.nodespec import Broker, NodePaths, NodeSpec
+from phems.nodespec.broker import vhost_of
 from phems.services.broker_logins import BrokerLogins
 
 

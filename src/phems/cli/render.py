@@ -87,6 +87,16 @@ def manifests(out: Out = None) -> None:
     _give(project_files(spec), out)
 
 
+@app.command()
+def helm(out: Out = None) -> None:
+    """The values of the chart phems-node: what node.yaml says, worked out for it."""
+    from phems.render.chart_values import chart_values, values_text
+
+    spec, paths = session.load_node()
+    values = chart_values(spec, paths.spec.read_text(encoding="utf-8"))
+    _give({"values.yaml": values_text(values)}, out)
+
+
 def _this_program() -> Path:
     found = shutil.which(sys.argv[0])
     return Path(found).absolute() if found else Path(sys.executable).with_name("phems")

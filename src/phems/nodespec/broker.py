@@ -94,3 +94,8 @@ class Broker(Section):
     def port(self) -> int:
         """Its port; AMQP's own where none is written."""
         return urlsplit(self.url).port or (AMQPS_PORT if self.is_tls else AMQP_PORT)
+
+
+def vhost_of(node: str, project: str) -> str:
+    """The vhost of a project, which its user is called by, too."""
+    return f"phems.{node}.{project}"

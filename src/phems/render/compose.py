@@ -22,7 +22,7 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 
 from phems.errors import InputError
 from phems.nodespec import NodePaths, NodeSpec, node_paths
-from phems.render.environment import variables_of
+from phems.render.environment import certificates_of, variables_of
 from phems.render.systemd import SOCKETS, pools_of
 
 NODE_FOLDER = Path("/node")
@@ -158,13 +158,9 @@ def _node(spec: NodeSpec, paths: NodePaths, wanted: Composition) -> Service:
 
 def _read(spec: NodeSpec, paths: NodePaths) -> list[str]:
     """The files and folders that node.yaml names. Not its folder as a whole: `.env` lies there, too."""
-    tls, database = spec.gateway.tls, spec.database.tls
     named = [
         "node.yaml",
-        *((tls.certificate, tls.key) if tls is not None else ()),
-        *((database.ca, database.certificate, database.key) if database is not None else ()),
-        spec.broker.ca if spec.broker is not None else None,
-        spec.storage.s3.ca if spec.storage.s3 is not None else None,
+        *certificates_of(spec),
         *(source.path for source in spec.data_sources.values()),
         *(
             project.code.repo
@@ -172,7 +168,7 @@ def _read(spec: NodeSpec, paths: NodePaths) -> list[str]:
             if isinstance(paths.repo(project.code.repo), Path)
         ),
     ]
-    return list(dict.fromkeys(path for path in named if path is not None))
+    return list(dict.fromkeys(named))
 
 
 def _bind(path: str, paths: NodePaths) -> Service:

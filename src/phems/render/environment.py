@@ -1,4 +1,4 @@
-"""The environment variables that a node spec reads: whoever starts the node must set them."""
+"""What a node spec reads beside itself, and whoever starts the node must provide: variables, and files."""
 
 from __future__ import annotations
 
@@ -16,6 +16,18 @@ def variables_of(spec: NodeSpec) -> list[str]:
     for project in document["projects"].values():
         del project["environment"]
     return sorted(set(_named(document)))
+
+
+def certificates_of(spec: NodeSpec) -> list[str]:
+    """The files of certificates and keys that node.yaml names, as it names them."""
+    tls, database, s3 = spec.gateway.tls, spec.database.tls, spec.storage.s3
+    named = (
+        *((tls.certificate, tls.key) if tls is not None else ()),
+        *((database.ca, database.certificate, database.key) if database is not None else ()),
+        spec.broker.ca if spec.broker is not None else None,
+        s3.ca if s3 is not None else None,
+    )
+    return list(dict.fromkeys(path for path in named if path is not None))
 
 
 def _named(value: Any) -> Iterator[str]:

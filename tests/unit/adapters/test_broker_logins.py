@@ -8,9 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from phems.adapters.rabbitmq.logins import BrokerLogin, amqp_url, load_login, login_file, save_login, vhost_of
+from phems.adapters.rabbitmq.logins import BrokerLogin, amqp_url, load_login, login_file, save_login
 from phems.errors import UnavailableError
 from phems.nodespec import Broker
+from phems.nodespec.broker import vhost_of
 
 LOGIN = BrokerLogin("phems.st-mary.heart", "phems.st-mary.heart", "p@ss/w:rd%?#")
 

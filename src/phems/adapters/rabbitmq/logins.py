@@ -23,16 +23,10 @@ __all__ = [
     "load_login",
     "login_file",
     "save_login",
-    "vhost_of",
 ]
 
 FOLDER = "broker"
 REMEDY = "phems broker init"
-
-
-def vhost_of(node: str, project: str) -> str:
-    """The vhost of a project, which its user is called by, too."""
-    return f"phems.{node}.{project}"
 
 
 def login_file(keys: Path, project: str) -> Path:
