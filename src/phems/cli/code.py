@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from phems.cli import code_diff, code_sync, output, session
 from phems.cli.node import opened
-from phems.errors import InputError, PhemsError
+from phems.errors import InputError, NotFoundError, PhemsError
 
 if TYPE_CHECKING:
     from phems.cli.ports import NodePort
@@ -153,6 +154,24 @@ def reject(project: Project, commit: Commit, reason: Reason) -> None:
     _done(revision)
 
 
+@app.command("rollback")
+def rollback(
+    project: Project,
+    reason: Reason,
+    commit: Annotated[
+        str | None, typer.Argument(help="The code revision; without it, the one replaced last.")
+    ] = None,
+) -> None:
+    """Go back to a code revision that was replaced, while the approvals that it has count.
+
+    It needs no new approval: it is the same code, commit and approvals as before. New runs use it.
+    """
+    with opened() as (node, actor):
+        target = commit or _replaced_last(node.code_revisions.list(actor, project), project)
+        revision = node.code_revisions.restore(actor, project, target, reason=reason)
+    _done(revision)
+
+
 @app.command("revoke")
 def revoke(
     project: Project,
@@ -175,6 +194,17 @@ def _diff_if_readable(node: NodePort, actor: Actor, project: str, commit: str) -
     except PhemsError as error:
         output.warn(f"what it changes cannot be shown: {error.what} {error.why}")
         return None
+
+
+def _replaced_last(revisions: Sequence[CodeRevision], project: str) -> str:
+    replaced = [each for each in revisions if each.state.value == "REPLACED"]
+    if not replaced:
+        raise NotFoundError(
+            f"{project} has no code revision to go back to.",
+            why="none was replaced by a later one.",
+            remedy=f"phems code list --project {project}",
+        )
+    return max(replaced, key=lambda each: each.decided_at or each.submitted_at).commit
 
 
 def _done(revision: CodeRevision) -> None:

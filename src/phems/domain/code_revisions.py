@@ -39,6 +39,7 @@ class CodeRevisionAction(StrEnum):
     CONFIRM = "confirm"
     REJECT = "reject"
     REPLACE = "replace"
+    RESTORE = "restore"
     REVOKE = "revoke"
 
 
@@ -62,10 +63,13 @@ CODE_REVISIONS = StateTable(
         Transition(_S.SUBMITTED, _A.REJECT, _S.REJECTED, _PERSON),
         Transition(_S.UNDER_REVIEW, _A.REJECT, _S.REJECTED, _PERSON),
         Transition(_S.APPROVED, _A.REPLACE, _S.REPLACED, "system", "a newer one was approved"),
+        Transition(
+            _S.REPLACED, _A.RESTORE, _S.APPROVED, _PERSON, "to go back to it while its approvals count"
+        ),
         Transition(_S.APPROVED, _A.REVOKE, _S.REVOKED, _PERSON),
         Transition(_S.REPLACED, _A.REVOKE, _S.REVOKED, _PERSON),
         Transition(_S.REJECTED, _A.SUBMIT, _S.SUBMITTED, "Data Analyst", "a new turn of approvals"),
-        Transition(_S.REPLACED, _A.SUBMIT, _S.SUBMITTED, "Data Analyst", "to go back to it"),
+        Transition(_S.REPLACED, _A.SUBMIT, _S.SUBMITTED, "Data Analyst", "to have it approved anew"),
     ),
 )
 
@@ -236,6 +240,6 @@ def decided(
     reason: str = "",
     stop_runs: bool = False,
 ) -> CodeRevision:
-    """The revision after `reject`, `replace` or `revoke`; `stop_runs` ends running runs with it."""
+    """The revision after `reject`, `replace`, `restore` or `revoke`; `stop_runs` ends its running runs."""
     state = CODE_REVISIONS.after(revision.state, action, name=revision.name, remedy=_remedy(revision))
     return replace(revision, state=state, decided_by=by, decided_at=at, reason=reason, stop_runs=stop_runs)

@@ -166,6 +166,35 @@ class CodeRevisions:
             actor, project, commit, CodeRevisionAction.REVOKE, "code.revoke", reason, stop_runs=stop_runs
         )
 
+    def restore(self, actor: Actor, project: str, commit: str, *, reason: str) -> CodeRevision:
+        """Go back to a code revision that was replaced, as long as the approvals that it has count today.
+
+        It is no new approval: whoever asks adds none, and may be its author. What runs now is replaced by it.
+        """
+        rules = self._access.check(actor, "code.approve", project)
+        _check_reason("roll back to", commit, reason, f"phems code rollback --project {project} {commit}")
+        with (
+            recorded_refusals(self._governance, actor, "code.restore", commit, project=project),
+            self._governance.transaction() as work,
+        ):
+            work.code_revisions.lock(project)
+            before = one_revision(work, project, commit)
+            self._check_never_revoked(work, before)
+            revision = decided(
+                before,
+                CodeRevisionAction.RESTORE,
+                by=actor.name,
+                at=self._clock.now(),
+                reason=reason.strip(),
+            )
+            self._approvals.check(work, before)
+            self._publish(rules, revision)
+            self._replace_approved(work, revision)
+            work.code_revisions.save(revision)
+            self._record(work, actor, "code.restore", revision, before)
+            work.code_revisions.announce(project)
+        return revision
+
     def _decide(
         self,
         actor: Actor,
@@ -178,12 +207,7 @@ class CodeRevisions:
         stop_runs: bool = False,
     ) -> CodeRevision:
         self._access.check(actor, verb, project)
-        if not reason.strip():
-            raise InputError(
-                f"A reason is missing to {action.value} the code revision {commit}.",
-                why="the author and the audit log are told why.",
-                remedy=f'phems code {action.value} --project {project} {commit} --reason "..."',
-            )
+        _check_reason(action.value, commit, reason, f"phems code {action.value} --project {project} {commit}")
         with (
             recorded_refusals(self._governance, actor, verb, commit, project=project),
             self._governance.transaction() as work,
@@ -304,6 +328,15 @@ class CodeRevisions:
                 **({"reason": revision.reason} if revision.reason else {}),
                 **details,
             },
+        )
+
+
+def _check_reason(verb: str, commit: str, reason: str, command: str) -> None:
+    if not reason.strip():
+        raise InputError(
+            f"A reason is missing to {verb} the code revision {commit}.",
+            why="the author and the audit log are told why.",
+            remedy=f'{command} --reason "..."',
         )
 
 

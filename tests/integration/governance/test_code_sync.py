@@ -12,7 +12,8 @@ from tests.integration.governance.governed_site import ANA, IDA, PROJECT, CodeRe
 from phems.adapters.environments.built import BuiltEnvironments
 from phems.adapters.environments.wheels import WheelSources
 from phems.adapters.git import GitRepos
-from phems.errors import IntegrityError
+from phems.domain.code_revisions import CodeRevisionState
+from phems.errors import InputError, IntegrityError, RefusedError
 from phems.services.code_sync import CodeSync, SyncedProject, raise_for
 
 
@@ -113,16 +114,43 @@ def test_the_pointer_follows_and_what_nothing_stands_on_goes(
     assert syncing.sync().removed == (first,)
 
 
-def test_going_back_is_a_matter_of_the_approval(syncing: Syncing, site: Site, repo: CodeRepo) -> None:
-    """The last release broke something: the one before is approved again, and is there at once."""
+def test_going_back_takes_one_act_and_no_new_approval(syncing: Syncing, site: Site, repo: CodeRepo) -> None:
+    """The last revision broke something: the one before is there at once, and it was approved before."""
     first = approve(site, repo, "defs = 1\n#\n")
     commit = repo.git("rev-parse", "HEAD")
     approve(site, repo, "defs = broken\n")
+    broken = repo.git("rev-parse", "HEAD")
     syncing.sync()
-    site.code.submit(ANA, PROJECT, commit)
-    site.code.approve(IDA, PROJECT, commit)
+    with pytest.raises(RefusedError):
+        site.code.restore(ANA, PROJECT, commit, reason="It was mine")
+    with pytest.raises(InputError, match="reason is missing"):
+        site.code.restore(IDA, PROJECT, commit, reason=" ")
+    restored = site.code.restore(IDA, PROJECT, commit, reason="The new one divides by zero")
+    assert (restored.state, restored.turn) == (CodeRevisionState.APPROVED, 1)
+    assert site.code.show(IDA, PROJECT, broken).state is CodeRevisionState.REPLACED
+    assert [entry.action for entry in site.entries()][-2:] == ["code.replace", "code.restore"]
     row = syncing.sync()
     assert (row.digest, row.code, row.pointer) == (first, "present", "moved")
+    with pytest.raises(RefusedError):
+        site.code.restore(IDA, PROJECT, commit, reason="Again")
+
+
+def test_nothing_goes_back_to_what_lost_its_approvals_or_was_revoked(
+    syncing: Syncing, site: Site, repo: CodeRepo
+) -> None:
+    """An approver's key was revoked since: what it signed alone must not come back by a side door."""
+    approve(site, repo, "defs = 1\n#\n")
+    first = repo.git("rev-parse", "HEAD")
+    approve(site, repo, "defs = 2\n")
+    second = repo.git("rev-parse", "HEAD")
+    site.set_rules(approvals=2)
+    with pytest.raises(RefusedError, match="approvals it needs"):
+        site.code.restore(IDA, PROJECT, first, reason="Back")
+    site.set_rules(approvals=1)
+    site.code.revoke(IDA, PROJECT, first, reason="It prints rows")
+    with pytest.raises(RefusedError):
+        site.code.restore(IDA, PROJECT, first, reason="Back")
+    assert site.code.show(IDA, PROJECT, second).state is CodeRevisionState.APPROVED
 
 
 def test_what_was_revoked_is_taken_away(syncing: Syncing, site: Site, repo: CodeRepo) -> None:

@@ -78,6 +78,10 @@ class RemoteCode:
         """Reject it."""
         return self._revision(self._api.post(f"{_revision(project, commit)}/reject", {"reason": reason}))
 
+    def restore(self, _actor: Actor, project: str, commit: str, *, reason: str) -> CodeRevision:
+        """Go back to it."""
+        return self._revision(self._api.post(f"{_revision(project, commit)}/restore", {"reason": reason}))
+
     def revoke(
         self, _actor: Actor, project: str, commit: str, *, reason: str, stop_runs: bool = False
     ) -> CodeRevision:

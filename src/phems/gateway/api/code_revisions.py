@@ -107,7 +107,7 @@ class Approval(Body):
 
 
 class Rejection(Body):
-    """A rejection."""
+    """A rejection, or going back: with the reason."""
 
     reason: Reason
 
@@ -209,6 +209,21 @@ def reject(
     """Reject a code revision that is not approved yet."""
     _check_unchanged(cases, person, project, commit, if_match)
     return _shown(cases.code_revisions.reject(person, project, commit, reason=body.reason), response)
+
+
+@router.post("/{commit}/restore", **row("code.restore", "code.approve"))
+def restore(
+    cases: Cases,
+    person: Person,
+    project: Project,
+    commit: Commit,
+    body: Rejection,
+    response: Response,
+    if_match: IfMatch = None,
+) -> CodeRevisionRow:
+    """Go back to a code revision that was replaced, while its approvals count."""
+    _check_unchanged(cases, person, project, commit, if_match)
+    return _shown(cases.code_revisions.restore(person, project, commit, reason=body.reason), response)
 
 
 @router.post("/{commit}/revoke", **row("code.revoke", "code.revoke"))
