@@ -80,7 +80,7 @@ class RemoteCode:
 
     def restore(self, _actor: Actor, project: str, commit: str, *, reason: str) -> CodeRevision:
         """Go back to it."""
-        return self._revision(self._api.post(f"{_revision(project, commit)}/restore", {"reason": reason}))
+        return self._revision(self._api.post(f"{_revision(project, commit)}/rollback", {"reason": reason}))
 
     def revoke(
         self, _actor: Actor, project: str, commit: str, *, reason: str, stop_runs: bool = False

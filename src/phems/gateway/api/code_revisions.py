@@ -211,8 +211,8 @@ def reject(
     return _shown(cases.code_revisions.reject(person, project, commit, reason=body.reason), response)
 
 
-@router.post("/{commit}/restore", **row("code.restore", "code.approve"))
-def restore(
+@router.post("/{commit}/rollback", **row("code.rollback", "code.approve"))
+def rollback(
     cases: Cases,
     person: Person,
     project: Project,
