@@ -9,6 +9,7 @@ from typing import Any
 from phems.adapters.admission_desk import ServiceDesk
 from phems.adapters.host_plans import HostPlans, run_project, settings_of
 from phems.adapters.postgres.dagster_storage import DagsterStorages, open_storages
+from phems.adapters.postgres.queued_runs import PostgresQueuedRuns
 from phems.adapters.sandbox import bare, bubblewrap
 from phems.adapters.sandbox.own_environment import OwnEnvironment
 from phems.adapters.sandbox.verified import VerifiedCode
@@ -78,6 +79,7 @@ def build_control_plane(
             wall=wall_of(node, launcher, storages, Record(node)),
             desk=ServiceDesk(admission, sandboxing, priorities),
             projects=settings,
+            queued_runs=PostgresQueuedRuns(node.database.engine("dagster")),
             steps=steps,
             leader=leader,
         )

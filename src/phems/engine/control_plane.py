@@ -23,6 +23,7 @@ from phems.engine.data_needs import needed_sources
 from phems.engine.host_connection import StepEnd
 from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
+from phems.engine.run_queue import QueuedRuns
 from phems.engine.step_queue import StepQueue
 from phems.engine.wall import Wall
 from phems.engine.worker import Worker, WorkerParts
@@ -59,6 +60,7 @@ class ControlPlaneParts:
     wall: Wall
     desk: AdmissionDesk
     projects: Mapping[str, ProjectSettings]
+    queued_runs: QueuedRuns
     steps: StepQueue | None = None
     """Carries steps to workers elsewhere; None: they run in this process."""
     leader: Leader | None = None
@@ -111,7 +113,7 @@ class ControlPlane:
         self.orchestrator.start()
         self.is_leading = True
         if self._parts.with_daemons:
-            self.daemons = Daemons(self.instance, self.workspace)
+            self.daemons = Daemons(self.instance, self.workspace, self._parts.queued_runs)
             self.daemons.wake_run_queue()
 
     def step_down(self) -> None:

@@ -13,9 +13,11 @@ from dagster import DagsterInstance
 
 from phems.engine._dagster import (
     DagsterDaemonController,
+    DagsterRun,
     QueuedRunCoordinatorDaemon,
     create_daemons_from_instance,
 )
+from phems.engine.run_queue import FrontOfQueue, QueuedRuns, limits_of
 from phems.engine.untold import FirstLineAlone
 from phems.engine.workspace import NodeWorkspace
 
@@ -24,10 +26,11 @@ FIRST_LINE = FirstLineAlone()
 
 
 class WokenRunQueueDaemon(QueuedRunCoordinatorDaemon):
-    """Dagster's run queue daemon, woken instead of ticking."""
+    """Dagster's run queue daemon, woken instead of ticking, and shown the front of the queue alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, queued: QueuedRuns) -> None:
         super().__init__(interval_seconds=LOST_NOTIFICATION_SECONDS)
+        self._queued = queued
         self._woken = threading.Event()
 
     def wake(self) -> None:
@@ -42,12 +45,19 @@ class WokenRunQueueDaemon(QueuedRunCoordinatorDaemon):
             yield from self.run_iteration(workspace_process_context)
             yield None
 
+    def _get_runs_to_dequeue(
+        self, instance: DagsterInstance, concurrency_config: Any, fixed_iteration_time: float | None
+    ) -> list[DagsterRun]:
+        front = self._queued.first(limits_of(concurrency_config.run_queue_config.tag_concurrency_limits))
+        shown: Any = FrontOfQueue(instance, front)
+        return super()._get_runs_to_dequeue(shown, concurrency_config, fixed_iteration_time)
+
 
 class Daemons:
     """The daemon threads of one control process."""
 
-    def __init__(self, instance: DagsterInstance, workspace: NodeWorkspace) -> None:
-        self._run_queue = WokenRunQueueDaemon()
+    def __init__(self, instance: DagsterInstance, workspace: NodeWorkspace, queued: QueuedRuns) -> None:
+        self._run_queue = WokenRunQueueDaemon(queued)
         others = [
             daemon
             for daemon in create_daemons_from_instance(instance)
