@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from phems.engine._dagster import KnownExecutionState
 from phems.engine.host_connection import StepEnd
 from phems.engine.in_process_queue import InProcessQueue
 from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat
@@ -20,7 +19,7 @@ class LocalSteps:
         self.worker = worker
         self._queue = InProcessQueue(concurrency, worker.start, on_end)
 
-    def publish(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:
+    def publish(self, task: StepTask, run: str, known_state: str) -> None:
         """See `StepQueue`."""
         self.worker.expect(task, run, known_state)
         self._queue.publish(task)

@@ -307,7 +307,7 @@ class RunDriver:
                 attempt=attempt,
                 priority=self._priority + _as_int(step.tags.get(PRIORITY_TAG)),
             )
-            self._parts.steps.publish(task, self._run_text, states.of(step))
+            self._parts.steps.publish(task, self._run_text, serialize_value(states.of(step)))
 
     def _finish(self) -> None:
         self.is_done = True

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from phems.engine._dagster import KnownExecutionState
 from phems.engine.host_connection import StepEnd
 
 
@@ -64,7 +63,7 @@ class WorkerBeat:
 class StepQueue(Protocol):
     """Carries tasks to workers."""
 
-    def publish(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:
+    def publish(self, task: StepTask, run: str, known_state: str) -> None:
         """Queue one attempt, with the serialised run and what the step needs of the run's state."""
         ...
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from phems.engine._dagster import KnownExecutionState, deserialize_value
 from phems.engine.host_connection import StepEnd
 from phems.engine.leases import NotTaken, TakenStep, WorkerLeases
 from phems.engine.step_queue import StepTask
@@ -109,8 +108,7 @@ class StepRunner:
         run = self._run_text(task.run_id)
         if run is None:
             return _not_started(task, "Its run is gone.")
-        known_state = deserialize_value(taken.known_state, KnownExecutionState)
-        self._worker.expect(task, run, known_state)
+        self._worker.expect(task, run, taken.known_state)
         ends: list[StepEnd] = []
         ended = threading.Event()
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from phems.contract.capability import Capability
 from phems.contract.step_order import ResourceLimits, StepOrder
-from phems.engine._dagster import KnownExecutionState, serialize_value
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import STEP_SECONDS, CapabilityAuthority
 from phems.engine.host_connection import StepEnd, StepProcess
@@ -42,10 +41,10 @@ class Worker:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
-        self._details: dict[tuple[str, str, int], tuple[str, KnownExecutionState]] = {}
+        self._details: dict[tuple[str, str, int], tuple[str, str]] = {}
         self._lock = threading.Lock()
 
-    def expect(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:
+    def expect(self, task: StepTask, run: str, known_state: str) -> None:
         """Keep what a task needs beside its name, until it starts."""
         with self._lock:
             self._details[task.run_id, task.step_key, task.attempt] = (run, known_state)
@@ -95,7 +94,7 @@ class Worker:
         for connection in self._parts.hosts.connections():
             connection.kill_run(run_id, force=False)
 
-    def _order(self, task: StepTask, run: str, known_state: KnownExecutionState, log_key: str) -> StepOrder:
+    def _order(self, task: StepTask, run: str, known_state: str, log_key: str) -> StepOrder:
         authority = self._parts.authority
         capability = Capability(
             kind="step",
@@ -111,7 +110,7 @@ class Worker:
             run=run,
             step_key=task.step_key,
             attempt=task.attempt,
-            known_state=serialize_value(known_state),
+            known_state=known_state,
             log_file_key=log_key,
             limits=self._parts.limits(task.project),
         )

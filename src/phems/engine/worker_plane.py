@@ -6,7 +6,9 @@ offered, of runs that were admitted.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NoReturn
 
 from phems.contract.step_order import ResourceLimits
@@ -19,6 +21,8 @@ from phems.engine.step_runner import StepRunner
 from phems.engine.wall import Wall
 from phems.engine.worker import Worker, WorkerParts
 from phems.errors import RefusedError
+
+RUNS_KEPT = 64
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class WorkerPlane:
                 self.hosts, parts.wall.authority, attempts, lambda _project: parts.limits, parts.wall.logs
             )
         )
+        # All steps of a run are told of it as it was when the first of them started here.
+        self._text_of = lru_cache(RUNS_KEPT)(self._read_run)
         self.runner = StepRunner(parts.leases, worker, self._run_text, parts.concurrency)
         self.storage_service = parts.wall.open_door(self.instance, self.hosts, attempts, prefixes)
 
@@ -68,8 +74,15 @@ class WorkerPlane:
         self.storage_service.close()
 
     def _run_text(self, run_id: str) -> str | None:
+        with suppress(LookupError):
+            return self._text_of(run_id)
+        return None
+
+    def _read_run(self, run_id: str) -> str:
         run = self.instance.get_run_by_id(run_id)
-        return serialize_value(run) if run is not None else None
+        if run is None:
+            raise LookupError(run_id)
+        return serialize_value(run)
 
     def _host_changed(self, _project: str) -> None:
         self.runner.host_changed()

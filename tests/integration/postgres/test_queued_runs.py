@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from dagster import DagsterRun, DagsterRunStatus
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster_postgres import PostgresRunStorage
 
@@ -17,6 +18,9 @@ from phems.engine.tags import PROJECT_TAG
 
 LIMITS = {"heart": 5, "genes": 2, "idle": 3, "full": 1}
 PRIORITIES = ["", "", "", "3", "-2", " 10 ", "+1", "high", "1.5", "3"]
+ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("location"), "__repository__"), "job"
+)
 STATUSES = [DagsterRunStatus.QUEUED] * 6 + [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.STARTING,
@@ -43,7 +47,7 @@ def add(
         **({PROJECT_TAG: project} if project is not None else {}),
         **({PRIORITY_TAG: priority} if priority else {}),
     }
-    return storage.add_run(DagsterRun(job_name="job", status=status, tags=tags))
+    return storage.add_run(DagsterRun(job_name="job", status=status, tags=tags, remote_job_origin=ORIGIN))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -59,7 +63,7 @@ def test_each_project_s_first_runs_are_those_that_dagster_would_start(
     add(storage, "full", DagsterRunStatus.STARTED)
     active = Counter(
         run.tags[PROJECT_TAG]
-        for run in [*runs]
+        for run in runs
         if run.status in {DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING}
     )
     active["full"] += 1

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from phems.engine._dagster import KnownExecutionState
 from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat
 
 
 class IdleSteps:
     """See `StepQueue`."""
 
-    def publish(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:
+    def publish(self, task: StepTask, run: str, known_state: str) -> None:
         """It waits for ever."""
 
     def cancel_run(self, run_id: str) -> list[StepTask]:

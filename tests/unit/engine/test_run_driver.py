@@ -32,7 +32,6 @@ from phems.engine._dagster import (
     SerializableErrorInfo,
     StepFailureData,
     deserialize_value,
-    serialize_value,
 )
 from phems.engine.host_connection import StepEnd
 from phems.engine.run_driver import DriverParts, RunDriver
@@ -157,11 +156,11 @@ class PlayedNode(IdleSteps):
         driver.advance()
         return driver
 
-    def publish(self, task: StepTask, run: str, known_state: Any) -> None:
+    def publish(self, task: StepTask, run: str, known_state: str) -> None:
         last = self.known.get(task.step_key)
         assert last is None or last.attempt < task.attempt, f"{task} was given before"
         self.known[task.step_key] = LastAttempt(task.attempt, is_open=True)
-        self.queue.append((task, serialize_value(known_state)))
+        self.queue.append((task, known_state))
 
     def attempts_of(self, run_id: str) -> Mapping[str, LastAttempt]:
         while self.meanwhile:

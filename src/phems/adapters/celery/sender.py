@@ -85,6 +85,9 @@ class MessageSender:
             retry=True,
             retry_policy=_AT_ONCE,
             ignore_result=True,
+            # Nobody reads how the message looks to a person, and to write it takes as long as the rest.
+            argsrepr="",
+            kwargsrepr="",
         )
 
     def _length(self, project: str) -> int:

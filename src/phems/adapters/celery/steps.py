@@ -8,7 +8,6 @@ from contextlib import suppress
 from sqlalchemy.exc import SQLAlchemyError
 
 from phems.adapters.celery.sender import MessageSender
-from phems.engine._dagster import KnownExecutionState, serialize_value
 from phems.engine.leases import OrchestratorLeases
 from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat
 
@@ -24,9 +23,9 @@ class CelerySteps:
         self._tell_workers = tell_workers
         self._over: set[str] = set()
 
-    def publish(self, task: StepTask, run: str, known_state: KnownExecutionState) -> None:  # noqa: ARG002
+    def publish(self, task: StepTask, run: str, known_state: str) -> None:  # noqa: ARG002
         """On record first: a message without a lease is of no use, a lease without one is sent again."""
-        self.leases.offer(task, serialize_value(known_state))
+        self.leases.offer(task, known_state)
         self.sender.send(task)
 
     def cancel_run(self, run_id: str) -> list[StepTask]:
