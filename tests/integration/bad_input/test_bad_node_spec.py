@@ -62,9 +62,17 @@ def test_no_node_there(phems: Phems, folder: Path) -> None:
     assert everything_below(folder) == []
 
 
+CLUSTERED = """\
+profile: kubernetes
+database: {url: "env:ABSENT"}
+broker: {url: "amqp://127.0.0.1:5672", management: "http://127.0.0.1:15672"}
+kubernetes: {image: "registry.example/p@sha256:%s"}
+""" % ("0" * 64)
+
+
 def test_a_profile_that_cannot_be_served_yet(phems: Phems, folder: Path) -> None:
     """Otherwise a node for a cluster would start on a laptop and look right."""
-    (folder / "node.yaml").write_text(GOOD + 'profile: kubernetes\ndatabase: {url: "env:ABSENT"}\n')
+    (folder / "node.yaml").write_text(GOOD + CLUSTERED)
     said = phems(folder, "serve")
     said.is_clear(said.code, "kubernetes", "embedded")
     assert said.code in {2, 5}
