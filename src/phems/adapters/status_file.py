@@ -8,10 +8,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phems.adapters.durable_files import replace
-from phems.engine.control_plane import ControlPlane
 from phems.services.ports.node_health import (
     ControlRole,
     PoolWorker,
@@ -19,6 +18,9 @@ from phems.services.ports.node_health import (
     RunningNode,
     StepQueueDepth,
 )
+
+if TYPE_CHECKING:  # who reads the file needs no Dagster, which takes seconds to import
+    from phems.engine.control_plane import ControlPlane
 
 _SAID_AGAIN_SECONDS = 5.0
 

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +49,20 @@ def test_help_imports_nothing_slow(line: str) -> None:
         assert main({line.split()!r}) == 0
         loaded = sorted(set({SLOW!r}) & set(sys.modules))
         assert not loaded, loaded
+        """
+    )
+    assert said.returncode == 0, said.stderr
+
+
+def test_to_ask_how_a_node_is_imports_no_engine(tmp_path: Path) -> None:
+    """Otherwise whoever watches a node waits seconds for each answer, and so does the node for its cores."""
+    (tmp_path / "node.yaml").write_text("version: 1\nnode: {name: st-mary}\ncontroller: {name: St Mary}\n")
+    said = python(
+        f"""
+        import sys
+        from phems.cli.__main__ import main
+        assert main(["--node", {str(tmp_path)!r}, "status"]) != 0  # nobody serves it
+        assert not {{"dagster", "sqlalchemy", "alembic"}} & set(sys.modules)
         """
     )
     assert said.returncode == 0, said.stderr
