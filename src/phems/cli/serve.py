@@ -53,6 +53,8 @@ def serve(
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.disable(logging.INFO)  # Dagster's daemons set levels of their own, and tell of every tick
     folder = session.node_folder()
+    # Before what takes seconds to import: a slip in node.yaml is told at once.
+    session.load_node()
     if role is ServedRole.WORKER:
         if port is not None:
             raise InputError("A worker has no port.", remedy="Leave --port out.")
