@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from phems.cli.interrupts import ending_at_once
+
 _NO_NODE_EXTRA = """\
 Error: The command line of the node is not installed here.
 Why: phems-node was installed without the extra "node"; this is the project side alone.
@@ -14,13 +16,14 @@ Remedy: pip install 'phems-node[node]'"""
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     try:
-        import typer  # noqa: F401 (absent when only the project side is installed)
+        with ending_at_once():
+            import typer  # noqa: F401 (absent when only the project side is installed)
     except ModuleNotFoundError:
         print(_NO_NODE_EXTRA, file=sys.stderr)
         return 2
     try:
-        from phems.cli.app import run
-
+        with ending_at_once():
+            from phems.cli.app import run
         return run(sys.argv[1:] if args is None else list(args))
     except KeyboardInterrupt:
         # Ctrl-C while modules load, or while another one is being told.

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from phems.cli.interrupts import ending_at_once
+
 app = typer.Typer()
 
 
@@ -23,6 +25,7 @@ def demo(
 
     Exit code 0 only if every check held.
     """
-    from phems.cli.demo_story import tell
+    with ending_at_once():
+        from phems.cli.demo_story import tell
 
     tell(folder.absolute(), keep=keep)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from phems.cli import output, session
+from phems.cli.interrupts import ending_at_once
 from phems.errors import InputError
 
 app = typer.Typer()
@@ -58,7 +59,8 @@ def serve(
     if role is ServedRole.WORKER:
         if port is not None:
             raise InputError("A worker has no port.", remedy="Leave --port out.")
-        from phems.serve.pool import WorkerPool
+        with ending_at_once():
+            from phems.serve.pool import WorkerPool
 
         WorkerPool(folder, pool or "default", concurrency).run(output.say)
         return
@@ -66,6 +68,7 @@ def serve(
         raise InputError(
             "--pool and --concurrency are a worker's.", remedy="phems serve --role worker, or leave them out."
         )
-    from phems.serve import ServingNode
+    with ending_at_once():
+        from phems.serve import ServingNode
 
     ServingNode(folder, port=port).run(output.say)
