@@ -186,7 +186,8 @@ def test_a_wheel_with_other_bytes_is_not_installed(
     environments: BuiltEnvironments, root: Path, tmp_path: Path
 ) -> None:
     """What was approved is the hash: the same version from somebody else is another package."""
-    line = make_wheel(tmp_path / "house", "small", "1.0", {"small.py": "x = 1\n"})
+    # No other test's bytes: what was built of those would be there, and be used.
+    line = make_wheel(tmp_path / "house", "small", "1.0", {"small.py": "x = 'approved'\n"})
     make_wheel(tmp_path / "house", "small", "1.0", {"small.py": "x = 'hostile'\n"})
     before = set(root.glob("*/*/packages"))
     with pytest.raises(InputError, match="cannot be had"):
