@@ -7,12 +7,10 @@ Nothing of a node is decided in the chart: what node.yaml says is in the values,
 from __future__ import annotations
 
 import re
-from io import StringIO
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from phems.errors import InputError
@@ -24,6 +22,7 @@ from phems.render.compose import NODE_FOLDER
 from phems.render.environment import certificates_of, variables_of
 from phems.render.project_objects import STORAGE_PORT, project_objects
 from phems.render.systemd import pools_of
+from phems.render.yaml_text import yaml_text
 
 
 class _Values(BaseModel):
@@ -242,12 +241,7 @@ def values_text(values: ChartValues) -> str:
     """The values as YAML, without those that are the chart's own defaults."""
     document = values.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     document["node"]["file"] = LiteralScalarString(values.node.file)
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 200
-    written = StringIO()
-    yaml.dump(document, written)
-    return written.getvalue()
+    return yaml_text(document)
 
 
 def values_schema() -> dict[str, Any]:

@@ -12,18 +12,17 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from phems.errors import InputError
 from phems.nodespec import NodePaths, NodeSpec, node_paths
 from phems.render.environment import certificates_of, variables_of
 from phems.render.systemd import SOCKETS, pools_of
+from phems.render.yaml_text import yaml_text
 
 NODE_FOLDER = Path("/node")
 POSTGRES_IMAGE = "docker.io/library/postgres:18"
@@ -50,12 +49,7 @@ class Composition:
 
 def compose_text(spec: NodeSpec, wanted: Composition) -> str:
     """The compose file as YAML."""
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 200
-    written = StringIO()
-    yaml.dump(compose_file(spec, wanted), written)
-    return written.getvalue()
+    return yaml_text(compose_file(spec, wanted))
 
 
 def compose_file(spec: NodeSpec, wanted: Composition) -> dict[str, Any]:

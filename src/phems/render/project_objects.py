@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from io import StringIO
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from phems.errors import InputError
 from phems.nodespec import NodeSpec
@@ -19,6 +16,7 @@ from phems.nodespec.kubernetes import DEFAULT_SIZE, JobSize, Kubernetes
 from phems.nodespec.quantities import amount
 from phems.render.step_job import LABELS as STEP_LABELS
 from phems.render.step_job import NODE_LABEL, PROJECT_LABEL, label_value
+from phems.render.yaml_text import yaml_documents
 
 WORKER = "phems-worker"
 """The service account of workers, in the namespace of the node's own processes."""
@@ -46,7 +44,7 @@ def project_files(spec: NodeSpec) -> dict[str, str]:
             why="Each project has a namespace of its own on a cluster; there is none to write.",
             remedy="Write a project under projects; see docs/how-to/add-a-project.md",
         )
-    return {f"{project}.yaml": _text(project_objects(spec, project)) for project in spec.projects}
+    return {f"{project}.yaml": yaml_documents(project_objects(spec, project)) for project in spec.projects}
 
 
 def project_objects(spec: NodeSpec, project: str) -> list[Object]:
@@ -187,13 +185,3 @@ def _written(quantity: Decimal) -> str:
 
 def _key(name: str) -> str:
     return name.replace("_", "-")
-
-
-def _text(objects: Sequence[Object]) -> str:
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.representer.ignore_aliases = lambda *_: True
-    yaml.explicit_start = True
-    written = StringIO()
-    yaml.dump_all(objects, written)
-    return written.getvalue()
