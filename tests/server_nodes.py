@@ -32,6 +32,8 @@ class ServerSite(NodeSite):
 
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     controls: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    """What further processes have in their environment beside this one's."""
 
     def stand_on(self, database: Database, rabbitmq: RabbitMq) -> None:
         """Use these services; the node's name makes its vhosts its own."""
@@ -95,6 +97,7 @@ class ServerSite(NodeSite):
             return subprocess.Popen(
                 [str(PHEMS), "serve", *options],
                 cwd=self.node_folder,
+                env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

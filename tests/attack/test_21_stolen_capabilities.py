@@ -18,7 +18,7 @@ def ask(site: AttackedNode, token: object, *calls: dict[str, Any]) -> list[Any]:
     """Speak to the storage service from outside, where no sandbox is in the way; gives its answers."""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(10)
-        peer.connect(str(site.serving.control.storage_service.path))
+        peer.connect(str(site.serving.control.storage_service.door.path))
         send_frame(peer, {"capability": token})
         answers: list[Any] = [receive_frame(peer)]
         for call in calls:
@@ -56,7 +56,7 @@ def test_an_open_connection_ends_with_the_attempt_too(own_site: AttackedNode) ->
     authority = site.serving.control._parts.wall.authority
     capability = Capability("step", WARD, time.time() + 60, "0", run_id, "wait_for_go", 1)
     with socket.socket(socket.AF_UNIX) as peer:
-        peer.connect(str(site.serving.control.storage_service.path))
+        peer.connect(str(site.serving.control.storage_service.door.path))
         send_frame(peer, {"capability": authority.issue(capability)})
         assert "result" in receive_frame(peer)  # type: ignore[operator]
         send_frame(peer, {**COUNT, "args": [None], "kwargs": {}})
@@ -112,11 +112,11 @@ def test_who_shows_nothing_is_not_waited_for(site: AttackedNode, monkeypatch: py
     monkeypatch.setattr(storage_service, "HELLO_SECONDS", 0.2)
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(5)
-        peer.connect(str(site.serving.control.storage_service.path))
+        peer.connect(str(site.serving.control.storage_service.door.path))
         assert peer.recv(1) == b""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(5)
-        peer.connect(str(site.serving.control.storage_service.path))
+        peer.connect(str(site.serving.control.storage_service.door.path))
         peer.sendall((1024 * 1024).to_bytes(4, "big") + b"x")
         with contextlib.suppress(ConnectionResetError):  # closed over what was not read
             assert peer.recv(1) == b""
@@ -126,7 +126,7 @@ def test_a_crowd_of_strangers_is_turned_away_and_the_others_served(site: Attacke
     """Otherwise one project could use up the node's files and threads by knocking."""
     from phems.engine import storage_service
 
-    path = str(site.serving.control.storage_service.path)
+    path = str(site.serving.control.storage_service.door.path)
     with contextlib.ExitStack() as stack:
         crowd = []
         for _ in range(storage_service.MAX_STRANGERS + 40):

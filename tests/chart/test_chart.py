@@ -136,8 +136,9 @@ def test_a_step_reaches_the_storage_service_and_is_let_in(name: str) -> None:
             assert selects(peer["podSelector"], worker)
             assert selects(entrance["podSelector"], worker)
             [port] = worker["spec"]["containers"][0]["ports"]
-            assert [each["port"] for each in way_out["ports"]] == [port["containerPort"]]
-            assert [each["port"] for each in way_in["ports"]] == [port["name"]]
+            [opened], [let_in] = way_out["ports"], way_in["ports"]
+            assert (opened["port"], opened["endPort"]) == (let_in["port"], let_in["endPort"])
+            assert opened["port"] == port["containerPort"]
         assert selects(source["podSelector"], step["spec"]["template"])
         assert selects(source["namespaceSelector"], namespace)
 

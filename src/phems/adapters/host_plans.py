@@ -60,9 +60,18 @@ def run_project(spec: NodeSpec, paths: NodePaths, project: str, policy_version: 
             name: Source(f"{source.format}:{source.path}", paths.resolve(source.path), source.version)
             for name, source in granted.items()
         },
-        interpreter=found.environment.described,
+        interpreter=_interpreter(spec, found),
         variables=found.environment.variables,
     )
+
+
+def _interpreter(spec: NodeSpec, project: Project) -> str | None:
+    """What is said of the Python that steps run with; on a cluster it is in the image."""
+    described = project.environment.described
+    if spec.profile != "kubernetes" or spec.kubernetes is None:
+        return described
+    image = project.kubernetes.image or spec.kubernetes.image
+    return f"{described}, steps in {image}" if described else f"steps in {image}"
 
 
 class HostPlans:

@@ -12,7 +12,7 @@ from phems.adapters.postgres.dagster_storage import DagsterStorages, open_storag
 from phems.adapters.postgres.queued_runs import PostgresQueuedRuns
 from phems.adapters.sandbox import bare, bubblewrap
 from phems.adapters.sandbox.own_environment import OwnEnvironment
-from phems.adapters.sandbox.verified import VerifiedCode
+from phems.adapters.sandbox.verified import CodeCheck, VerifiedCode
 from phems.bootstrap.environments import environments_of
 from phems.bootstrap.node import Node
 from phems.contract.capability import Capability
@@ -23,13 +23,14 @@ from phems.engine.control_plane import ControlPlane, ControlPlaneParts, Leader
 from phems.engine.sandbox import SandboxLauncher
 from phems.engine.step_queue import StepQueue
 from phems.engine.untold import step_name
-from phems.engine.wall import Wall
+from phems.engine.wall import HostedWall
 from phems.errors import InputError, UnavailableError
 from phems.nodespec import NodeSpec
 from phems.services.admission import Admission, Sandboxing
 from phems.services.run_projects import RunProject
 
 REASON_LENGTH = 500
+PODS = "Kubernetes Jobs: Pod Security restricted, no network but the wall, read-only code and data"
 
 
 def choose_sandbox(spec: NodeSpec) -> SandboxLauncher:
@@ -62,7 +63,7 @@ def build_control_plane(
     spec = node.spec
     storages = open_storages(node.database.url("dagster"), connections=spec.database.connections.engine)
     stack.callback(storages.close)
-    sandboxing = Sandboxing(launcher.is_isolating, launcher.describe())
+    sandboxing = sandboxing_of(spec, launcher)
     admission = Admission(
         node.governance,
         node.clock,
@@ -88,18 +89,25 @@ def build_control_plane(
     return control
 
 
-def wall_of(node: Node, launcher: SandboxLauncher, storages: DagsterStorages, record: Record) -> Wall:
+def sandboxing_of(spec: NodeSpec, launcher: SandboxLauncher) -> Sandboxing:
+    """What runs are told of the walls around their code."""
+    told = launcher.describe()
+    if spec.profile == "kubernetes":
+        told = f"{PODS}. Definitions: {told}"
+    return Sandboxing(launcher.is_isolating, told)
+
+
+def wall_of(node: Node, launcher: SandboxLauncher, storages: DagsterStorages, record: Record) -> HostedWall:
     """What this process's hosts and storage service stand on."""
     paths = node.paths
     storage_socket = paths.runtime_dir / "storage.sock"
-    return Wall(
+    return HostedWall(
         runs=storages.runs,
         events=storages.events,
         schedules=storages.schedules,
         launcher=VerifiedCode(
             OwnEnvironment(launcher, environments_of(lambda: node.spec, paths)),
-            node.code_mount,
-            record.changed_code,
+            CodeCheck(node.code_mount, record.changed_code),
         ),
         authority=CapabilityAuthority(),
         plan_for=HostPlans(lambda: node.spec, paths, storage_socket, node.clock).plan,

@@ -22,7 +22,7 @@ from phems.adapters.celery.consumer import StepConsumer
 from phems.adapters.celery.messages import MessageSigner
 from phems.adapters.host_plans import asset_prefix, limits_of
 from phems.adapters.open_files import allow_many
-from phems.adapters.postgres.dagster_storage import open_storages
+from phems.adapters.postgres.dagster_storage import DagsterStorages, open_storages
 from phems.adapters.postgres.notifications import Notifications
 from phems.adapters.postgres.step_leases import PostgresWorkerLeases
 from phems.adapters.runtime_dir import ensure_runtime_dir
@@ -33,6 +33,8 @@ from phems.bootstrap.database import open_database
 from phems.bootstrap.node import Node
 from phems.bootstrap.served_code import RunnableCode
 from phems.domain.actors import NODE
+from phems.engine.pod_plane import PodPlane
+from phems.engine.sandbox import SandboxLauncher
 from phems.engine.step_queue import WorkerFacts
 from phems.engine.worker_plane import WorkerPlane, WorkerPlaneParts
 from phems.errors import PhemsError, UnavailableError
@@ -69,7 +71,8 @@ class ProjectWorker:
         ensure_runtime_dir(self._base_dir)
         ensure_runtime_dir(paths.runtime_dir)
         stack.callback(shutil.rmtree, paths.runtime_dir, ignore_errors=True)
-        launcher = choose_sandbox(spec)
+        in_pods = spec.profile == "kubernetes"
+        launcher = None if in_pods else choose_sandbox(spec)
         database = stack.enter_context(open_database(spec, paths, start=False))
         self._node = node = Node(spec, paths, database)
         node.follow_policies()
@@ -80,17 +83,14 @@ class ProjectWorker:
             database.url("dagster"), leases.check_living, connections=spec.database.connections.engine
         )
         stack.callback(storages.close)
-        self._plane = WorkerPlane(
-            WorkerPlaneParts(
-                wall=wall_of(node, launcher, storages, record),
-                project=project,
-                asset_prefix=asset_prefix(project),
-                concurrency=spec.project(project).queue.concurrency,
-                limits=limits_of(spec.project(project)),
-                leases=leases,
-            )
-        )
-        stack.callback(self._plane.close)
+        self._plane: WorkerPlane | PodPlane
+        if launcher is None:
+            from phems.bootstrap.pod_plane import pod_plane_of
+
+            self._plane = pod_plane_of(node, storages, record, project, leases, stack)
+        else:
+            self._plane = self._hosted_plane(launcher, storages, record, leases)
+            stack.callback(self._plane.close)
         listener = Notifications(
             database.url("dagster"),
             {
@@ -113,6 +113,26 @@ class ProjectWorker:
         app = make_app(broker_access(spec, paths, project), signer)
         stack.callback(app.close)
         return StepConsumer(app, signer, self._plane.runner.perform, self._tell_forged)
+
+    def _hosted_plane(
+        self,
+        launcher: SandboxLauncher,
+        storages: DagsterStorages,
+        record: Record,
+        leases: PostgresWorkerLeases,
+    ) -> WorkerPlane:
+        project = self.facts.project
+        settings = self._spec.project(project)
+        return WorkerPlane(
+            WorkerPlaneParts(
+                wall=wall_of(self._node, launcher, storages, record),
+                project=project,
+                asset_prefix=asset_prefix(project),
+                concurrency=settings.queue.concurrency,
+                limits=limits_of(settings),
+                leases=leases,
+            )
+        )
 
     def _beat(self, leases: PostgresWorkerLeases) -> None:
         while not self._stopping.wait(BEAT_SECONDS):
@@ -138,7 +158,7 @@ class ProjectWorker:
         before = self._node.spec
         self._node.follow_policies()
         if self.facts.project in granted_anew(before, self._node.spec):
-            self._plane.hosts.deactivate(self.facts.project)
+            self._plane.forget_grants()
         self._follow_code(self.facts.project)
 
     def _tell_forged(self, why: str) -> None:

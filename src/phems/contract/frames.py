@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from typing import TYPE_CHECKING
 
 from phems.errors import IntegrityError, UnavailableError
@@ -35,9 +36,14 @@ def send_frame(peer: socket.socket, value: object) -> None:
     peer.sendall(_LENGTH.pack(len(body)) + body)
 
 
-def receive_frame(peer: socket.socket, limit: int = MAX_FRAME_BYTES) -> object | None:
-    """Receive one JSON value, at most `limit` bytes; None when the peer has closed between two frames."""
-    header = _receive_exactly(peer, _LENGTH.size, may_end=True)
+def receive_frame(
+    peer: socket.socket, limit: int = MAX_FRAME_BYTES, *, until: float | None = None
+) -> object | None:
+    """Receive one JSON value, at most `limit` bytes; None when the peer has closed between two frames.
+
+    With `until`, a moment of `time.monotonic`, it must be there by then: `TimeoutError` for one that drips in.
+    """
+    header = _receive_exactly(peer, _LENGTH.size, until, may_end=True)
     if header is None:
         return None
     (length,) = _LENGTH.unpack(header)
@@ -45,7 +51,7 @@ def receive_frame(peer: socket.socket, limit: int = MAX_FRAME_BYTES) -> object |
         raise IntegrityError(
             f"The peer announced a message of {length} bytes.", why=f"The limit is {limit} bytes."
         )
-    body = _receive_exactly(peer, length, may_end=False)
+    body = _receive_exactly(peer, length, until, may_end=False)
     assert body is not None  # noqa: S101 - may_end is False
     try:
         return json.loads(body)  # type: ignore[no-any-return]
@@ -53,9 +59,14 @@ def receive_frame(peer: socket.socket, limit: int = MAX_FRAME_BYTES) -> object |
         raise IntegrityError("The peer sent a frame that is not JSON.", why=str(error)) from error
 
 
-def _receive_exactly(peer: socket.socket, size: int, *, may_end: bool) -> bytes | None:
+def _receive_exactly(peer: socket.socket, size: int, until: float | None, *, may_end: bool) -> bytes | None:
     parts = bytearray()
     while len(parts) < size:
+        if until is not None:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("It took too long to say it.")
+            peer.settimeout(left)
         part = peer.recv(min(size - len(parts), 1 << 20))
         if not part:
             if may_end and not parts:

@@ -25,7 +25,7 @@ from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
 from phems.engine.run_queue import QueuedRuns
 from phems.engine.step_queue import StepQueue
-from phems.engine.wall import Wall
+from phems.engine.wall import HostedWall
 from phems.engine.worker import Worker, WorkerParts
 from phems.engine.workspace import NodeWorkspace
 
@@ -57,7 +57,7 @@ class Leader(Protocol):
 class ControlPlaneParts:
     """The ports and settings of a control plane."""
 
-    wall: Wall
+    wall: HostedWall
     desk: AdmissionDesk
     projects: Mapping[str, ProjectSettings]
     queued_runs: QueuedRuns

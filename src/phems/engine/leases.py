@@ -105,6 +105,10 @@ class WorkerLeases(Protocol):
         """Put on record how an attempt ended, and tell; False when it was this worker's no more."""
         ...
 
+    def held(self) -> Collection[tuple[str, str, int]]:
+        """The attempts of the worker's project that any worker performs now: run, step and attempt."""
+        ...
+
     def leave(self) -> None:
         """The worker ends; what it still holds is lost at once."""
         ...

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from phems.engine.host_connection import StepEnd
 from phems.engine.leases import NotTaken, TakenStep, WorkerLeases
 from phems.engine.step_queue import StepTask
 from phems.engine.untold import without_message
-from phems.engine.worker import Worker
 from phems.errors import UnavailableError
 
 _LOG = logging.getLogger("phems.steps")
@@ -20,6 +20,22 @@ _LOG = logging.getLogger("phems.steps")
 LOOK_AGAIN_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
+
+
+class Starter(Protocol):
+    """Starts attempts and ends them: in forks of hosts, or in pods."""
+
+    def expect(self, task: StepTask, run: str, known_state: str) -> None:
+        """Keep what a task needs beside its name, until it starts."""
+        ...
+
+    def start(self, task: StepTask, on_end: Callable[[StepEnd], None]) -> bool:
+        """See `StartTask`."""
+        ...
+
+    def kill_run(self, run_id: str) -> None:
+        """End the processes of a run's steps."""
+        ...
 
 
 @dataclass
@@ -39,7 +55,7 @@ class StepRunner:
     def __init__(
         self,
         leases: WorkerLeases,
-        worker: Worker,
+        worker: Starter,
         run_text: Callable[[str], str | None],
         limit: int,
     ) -> None:

@@ -1,8 +1,8 @@
-"""The storage service: the one door in the wall.
+"""The storage service: what answers behind the one door in the wall.
 
-A Unix socket; each connection first shows a capability, then asks call by call. Every call is looked
-up in the allow-list, confined to the caller's project, answered, and the answer filtered. Refusals
-are audited; a caller that keeps being refused is cut off.
+Each connection first shows a capability, then asks call by call. Every call is looked up in the
+allow-list, confined to the caller's project, answered, and the answer filtered. Refusals are audited;
+a caller that keeps being refused is cut off.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-import socketserver
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 from dagster import DagsterInstance
@@ -27,6 +26,7 @@ from phems.contract.wire import wire_codec
 from phems.engine import _dagster
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import LOCATION_SECONDS, STEP_SECONDS, CapabilityAuthority
+from phems.engine.doors import Door, Doorkeeper
 from phems.engine.holdings import Holdings, OfHoldings
 from phems.engine.refusals import RecordedRefusals
 from phems.engine.storage_rules import RULES, bound
@@ -38,6 +38,7 @@ MAX_STRANGERS = 256
 HELLO_SECONDS = 10.0
 HELLO_BYTES = 16 * 1024
 VALUE_CALLS = frozenset({"keep", "find"})
+ORDER_CALL = ("step", "order")
 _LOG = logging.getLogger("phems.storage")
 
 CODEC = wire_codec(_dagster)
@@ -65,6 +66,14 @@ class ValueStore(Protocol):
         ...
 
 
+class StepOrders(Protocol):
+    """The orders of steps that were started with nothing but their capability."""
+
+    def __call__(self, capability: Capability) -> Mapping[str, str] | None:
+        """The order of this attempt, and that of its host, as JSON; None when there is none."""
+        ...
+
+
 class RefusalAudit(Protocol):
     """Writes the audit entry of a refused call."""
 
@@ -85,6 +94,8 @@ class ServiceParts:
     register_output: OutputRegister
     audit_refusal: RefusalAudit
     values: ValueStore | None = None
+    orders: StepOrders | None = None
+    """None where steps are handed their orders, and need not ask."""
 
 
 @dataclass
@@ -112,40 +123,19 @@ class CallerScope(OfHoldings):
 
 
 class StorageService:
-    """Serves the wall's socket until closed. `path` must lie in a folder that only the node may change."""
+    """Serves behind a door until closed."""
 
-    def __init__(self, path: Path, parts: ServiceParts) -> None:
-        self.path = path
+    def __init__(self, door: Door, parts: ServiceParts) -> None:
+        self.door = door
         self._parts = parts
         self._refusals = RecordedRefusals(parts.audit_refusal)
         self._connections: dict[str, int] = {}
         self._calls: Counter[tuple[str, str]] = Counter()
         self._strangers = threading.BoundedSemaphore(MAX_STRANGERS)
         self._lock = threading.Lock()
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        service = self
-
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                service.converse(self.request)
-
-        class Server(socketserver.ThreadingUnixStreamServer):
-            daemon_threads = True
-            request_queue_size = 512
-
-            def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
-                return service._strangers.acquire(blocking=False)
-
-            def process_request(self, request: Any, client_address: Any) -> None:
-                try:
-                    super().process_request(request, client_address)
-                except BaseException:  # no thread for it: nobody else gives its place back
-                    service._strangers.release()
-                    raise
-
-        self._server = Server(str(path), Handler)
-        path.chmod(0o666)  # its folder is closed to others; the sandbox may run under another user
+        self._server = Doorkeeper(
+            door, self.converse, lambda: self._strangers.acquire(blocking=False), self._strangers.release
+        )
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 3600.0},
@@ -169,35 +159,36 @@ class StorageService:
         stopping = threading.Thread(target=self._server.shutdown, daemon=True)
         stopping.start()
         while stopping.is_alive():
-            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as wake:
-                wake.connect(str(self.path))
+            self.door.knock()
             stopping.join(0.05)
         self._server.server_close()
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
+        self.door.close()
 
-    def converse(self, peer: socket.socket) -> None:
+    def converse(self, caller: socket.socket) -> None:
         """Serve one connection from its capability to its end."""
-        try:
+        with contextlib.ExitStack() as stack:
             try:
-                scope = self._admit(peer)
-            finally:
-                self._strangers.release()
-            if scope is None:
-                return
-            try:
-                self._answer_calls(peer, scope)
-            finally:
-                self._leave(scope.capability.project)
-        except (OSError, errors.PhemsError):
-            return  # the peer is gone or talks nonsense: its process or its node will notice
-        except Exception as error:  # noqa: BLE001 (the peer is hostile; the service goes on)
-            _LOG.error("a connection of the storage service failed:\n%s", without_message(error))
+                try:
+                    # Nobody is known yet: whoever it is may not hold a thread for long, or memory at all.
+                    until = time.monotonic() + HELLO_SECONDS
+                    caller.settimeout(HELLO_SECONDS)
+                    peer = stack.enter_context(self.door.secured(caller))
+                    scope = self._admit(peer, until)
+                finally:
+                    self._strangers.release()
+                if scope is None:
+                    return
+                try:
+                    self._answer_calls(peer, scope)
+                finally:
+                    self._leave(scope.capability.project)
+            except (OSError, errors.PhemsError):
+                return  # the peer is gone or talks nonsense: its process or its node will notice
+            except Exception as error:  # noqa: BLE001 (the peer is hostile; the service goes on)
+                _LOG.error("a connection of the storage service failed:\n%s", without_message(error))
 
-    def _admit(self, peer: socket.socket) -> CallerScope | None:
-        # Nobody is known yet: whoever it is may not hold a thread for long, or memory at all.
-        peer.settimeout(HELLO_SECONDS)
-        hello = receive_frame(peer, HELLO_BYTES)
+    def _admit(self, peer: socket.socket, until: float) -> CallerScope | None:
+        hello = receive_frame(peer, HELLO_BYTES, until=until)
         peer.settimeout(None)
         try:
             token = hello.get("capability") if isinstance(hello, dict) else None
@@ -253,6 +244,8 @@ class StorageService:
             return self._parts.register_output(scope.capability, *_output_and_declaration(args))
         if storage == "values" and method in VALUE_CALLS:
             return self._value(scope.capability, method, args)
+        if (storage, method) == ORDER_CALL:
+            return self._order(scope.capability)
         rule = RULES.get(storage, {}).get(method)
         if rule is None:
             raise errors.RefusedError(
@@ -277,6 +270,13 @@ class StorageService:
                 ask = values.keep if method == "keep" else values.find
                 return ask(capability.project, path)
         raise errors.InputError("A value is kept and found by its path.")
+
+    def _order(self, capability: Capability) -> Mapping[str, str]:
+        orders = self._parts.orders
+        order = orders(capability) if orders is not None and capability.kind == "step" else None
+        if order is None:
+            raise errors.RefusedError("There is no order to ask for.")
+        return order
 
     def _storage(self, storage: str) -> Any:
         instance = self._parts.instance
@@ -334,7 +334,11 @@ def _known_name(request: object) -> str:
     if not isinstance(request, dict):
         return "nothing"
     storage, method = str(request.get("storage")), str(request.get("method"))
-    is_known = method in RULES.get(storage, {}) or (storage == "values" and method in VALUE_CALLS)
+    is_known = (
+        method in RULES.get(storage, {})
+        or (storage == "values" and method in VALUE_CALLS)
+        or (storage, method) == ORDER_CALL
+    )
     return f"{storage}.{method}" if is_known else "unknown"
 
 

@@ -1,6 +1,7 @@
-"""What a process on the control side needs to have projects behind the wall: hosts, and the one door.
+"""What a process on the control side needs to have projects behind the wall: the one door, and hosts.
 
-The control process has it for code servers, a worker process for steps; both make the same parts of it.
+The control process has it for code servers, a worker process for steps; both make the same parts of it. A
+worker whose steps run in pods has a door and no hosts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from phems.engine._dagster import (
 )
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import CapabilityAuthority
+from phems.engine.doors import Door, UnixDoor
 from phems.engine.hosts import HostPool
 from phems.engine.instance import NodeInstance
 from phems.engine.sandbox import HostPlan, SandboxLauncher
@@ -26,33 +28,25 @@ from phems.engine.storage_service import (
     OutputRegister,
     RefusalAudit,
     ServiceParts,
+    StepOrders,
     StorageService,
     ValueStore,
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Wall:
-    """The ports and folders that a process's hosts and storage service stand on."""
+    """The ports and folders that a process's storage service stands on."""
 
     runs: RunStorage
     events: EventLogStorage
     schedules: ScheduleStorage
-    launcher: SandboxLauncher
     authority: CapabilityAuthority
-    plan_for: Callable[[str, str], HostPlan]
     register_output: OutputRegister
     audit_refusal: RefusalAudit
     home: Path
     logs: Path
-    storage_socket: Path
-    location_sockets: Path
     values: ValueStore | None = None
-
-    def make_hosts(self, on_change: Callable[[str], None]) -> HostPool:
-        """The hosts of this process; see `HostPool`."""
-        self.location_sockets.mkdir(parents=True, exist_ok=True)
-        return HostPool(self.launcher, self.authority, self.plan_for, self.location_sockets, on_change)
 
     def make_instance(
         self,
@@ -72,20 +66,50 @@ class Wall:
             logs=self.logs,
         )
 
-    def open_door(
-        self, instance: NodeInstance, hosts: HostPool, attempts: Attempts, asset_prefixes: Mapping[str, str]
+    def serve_behind(
+        self,
+        door: Door,
+        instance: NodeInstance,
+        attempts: Attempts,
+        asset_prefixes: Mapping[str, str],
+        *,
+        host_is_live: Callable[[str, str], bool] = lambda _project, _code_digest: False,
+        orders: StepOrders | None = None,
     ) -> StorageService:
-        """The storage service of these hosts, serving."""
+        """The storage service behind a door, serving; without hosts, no location's capability is taken."""
         return StorageService(
-            self.storage_socket,
+            door,
             ServiceParts(
                 instance=instance,
                 authority=self.authority,
                 attempts=attempts,
                 asset_prefixes=asset_prefixes.__getitem__,
-                host_is_live=hosts.is_live,
+                host_is_live=host_is_live,
                 register_output=self.register_output,
                 audit_refusal=self.audit_refusal,
                 values=self.values,
+                orders=orders,
             ),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostedWall(Wall):
+    """A wall with project hosts of this machine behind it."""
+
+    launcher: SandboxLauncher
+    plan_for: Callable[[str, str], HostPlan]
+    storage_socket: Path
+    location_sockets: Path
+
+    def make_hosts(self, on_change: Callable[[str], None]) -> HostPool:
+        """The hosts of this process; see `HostPool`."""
+        self.location_sockets.mkdir(parents=True, exist_ok=True)
+        return HostPool(self.launcher, self.authority, self.plan_for, self.location_sockets, on_change)
+
+    def open_door(
+        self, instance: NodeInstance, hosts: HostPool, attempts: Attempts, asset_prefixes: Mapping[str, str]
+    ) -> StorageService:
+        """The storage service of these hosts, serving."""
+        door = UnixDoor(self.storage_socket)
+        return self.serve_behind(door, instance, attempts, asset_prefixes, host_is_live=hosts.is_live)

@@ -6,6 +6,7 @@ offered, of runs that were admitted.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,10 +16,11 @@ from phems.contract.step_order import ResourceLimits
 from phems.engine._dagster import DagsterRun, serialize_value
 from phems.engine.admission_point import AdmittingRunLauncher, StampingRunCoordinator, Submission
 from phems.engine.attempts import Attempts
+from phems.engine.instance import NodeInstance
 from phems.engine.leases import WorkerLeases
 from phems.engine.orchestrator import Admitted
 from phems.engine.step_runner import StepRunner
-from phems.engine.wall import Wall
+from phems.engine.wall import HostedWall, Wall
 from phems.engine.worker import Worker, WorkerParts
 from phems.errors import RefusedError
 
@@ -29,7 +31,7 @@ RUNS_KEPT = 64
 class WorkerPlaneParts:
     """The ports and settings of a worker that serves one project."""
 
-    wall: Wall
+    wall: HostedWall
     project: str
     asset_prefix: str
     concurrency: int
@@ -45,19 +47,13 @@ class WorkerPlane:
         self._project = parts.project
         attempts = Attempts()
         self.hosts = parts.wall.make_hosts(self._host_changed)
-        self.instance = parts.wall.make_instance(
-            StampingRunCoordinator(_NoDesk(), lambda *_: frozenset(), lambda _project: "", lambda: None, {}),
-            AdmittingRunLauncher(_NoDesk(), _refuse, _refuse, lambda _run: False),
-            prefixes,
-        )
+        self.instance = worker_instance(parts.wall, prefixes)
         worker = Worker(
             WorkerParts(
                 self.hosts, parts.wall.authority, attempts, lambda _project: parts.limits, parts.wall.logs
             )
         )
-        # All steps of a run are told of it as it was when the first of them started here.
-        self._text_of = lru_cache(RUNS_KEPT)(self._read_run)
-        self.runner = StepRunner(parts.leases, worker, self._run_text, parts.concurrency)
+        self.runner = StepRunner(parts.leases, worker, RunTexts(self.instance), parts.concurrency)
         self.storage_service = parts.wall.open_door(self.instance, self.hosts, attempts, prefixes)
 
     def serve(self, code_digest: str | None) -> None:
@@ -67,25 +63,47 @@ class WorkerPlane:
         else:
             self.hosts.activate(self._project, code_digest)
 
+    def forget_grants(self) -> None:
+        """Other data is granted: the hosts of now end when idle, and `serve` begins anew."""
+        self.hosts.deactivate(self._project)
+
     def close(self) -> None:
         """End the hosts and close the door."""
         self.runner.close()
         self.hosts.close()
         self.storage_service.close()
 
-    def _run_text(self, run_id: str) -> str | None:
+    def _host_changed(self, _project: str) -> None:
+        self.runner.host_changed()
+
+
+class RunTexts:
+    """Runs as their steps are told of them; all of a run as it was when the first of them started here."""
+
+    def __init__(self, instance: NodeInstance) -> None:
+        self._instance = instance
+        self._text_of = lru_cache(RUNS_KEPT)(self._read)
+
+    def __call__(self, run_id: str) -> str | None:
+        """The run, serialised; None when there is none."""
         with suppress(LookupError):
             return self._text_of(run_id)
         return None
 
-    def _read_run(self, run_id: str) -> str:
-        run = self.instance.get_run_by_id(run_id)
+    def _read(self, run_id: str) -> str:
+        run = self._instance.get_run_by_id(run_id)
         if run is None:
             raise LookupError(run_id)
         return serialize_value(run)
 
-    def _host_changed(self, _project: str) -> None:
-        self.runner.host_changed()
+
+def worker_instance(wall: Wall, asset_prefixes: Mapping[str, str]) -> NodeInstance:
+    """The Dagster instance of a worker: one that starts no run."""
+    return wall.make_instance(
+        StampingRunCoordinator(_NoDesk(), lambda *_: frozenset(), lambda _project: "", lambda: None, {}),
+        AdmittingRunLauncher(_NoDesk(), _refuse, _refuse, lambda _run: False),
+        asset_prefixes,
+    )
 
 
 class _NoDesk:

@@ -10,6 +10,7 @@ from pathlib import Path
 from phems.contract.runtime import set_runtime
 from phems.contract.step_order import HostOrder
 from phems.host._dagster import DagsterApiServer, DagsterGrpcServer, FuturesAwareThreadPoolExecutor
+from phems.host.connections import unix_connection
 from phems.host.definitions import LoadedDefinitions
 from phems.host.runtime import node_runtime
 from phems.host.storage_client import StorageClient
@@ -20,7 +21,7 @@ WORKERS = 8
 
 def serve(order: HostOrder, loaded: LoadedDefinitions, ready_fd: int) -> None:
     """Serve until the process is ended; writes one byte to `ready_fd` when the socket listens."""
-    client = StorageClient(order.storage_socket, Path(order.capability_file).read_text)
+    client = StorageClient(unix_connection(order.storage_socket), Path(order.capability_file).read_text)
     use_client(client, None)
     set_runtime(node_runtime(order, client))  # sensors may look at granted data sources
     logger = logging.getLogger("phems.code_server")

@@ -40,6 +40,16 @@ def apply_lasting(limits: ResourceLimits) -> None:
     )
 
 
+def apply_in_pod(limits: ResourceLimits) -> None:
+    """Those that a cluster does not set: it sees to memory, processes and time by the pod's own size."""
+    _take_on(
+        {
+            resource.RLIMIT_FSIZE: (limits.file_size, limits.file_size),
+            resource.RLIMIT_CORE: (CORE_FILES, CORE_FILES),
+        }
+    )
+
+
 def _take_on(wanted: dict[int, tuple[int, int]]) -> None:
     for kind, (soft, hard) in wanted.items():
         _, most = resource.getrlimit(kind)

@@ -27,6 +27,7 @@ from phems.host._dagster import (
     execute_plan_iterator,
     serializable_error_info_from_exc_info,
 )
+from phems.host.connections import unix_connection
 from phems.host.definitions import LoadedDefinitions
 from phems.host.event_buffer import EventBuffer
 from phems.host.instance import WallInstance
@@ -51,8 +52,13 @@ def run(host: HostOrder, loaded: LoadedDefinitions, order_fd: int) -> bool:
     limits.apply(order.limits)
     # Most steps end before a collection would find anything, and each walks over pages shared with the host.
     gc.set_threshold(GC_THRESHOLD)
+    client = StorageClient(unix_connection(host.storage_socket), lambda: order.capability)
+    return perform(host, loaded, order, client)
+
+
+def perform(host: HostOrder, loaded: LoadedDefinitions, order: StepOrder, client: StorageClient) -> bool:
+    """Carry out an order in this process, through `client`; whether the step succeeded. See `run`."""
     signal.signal(signal.SIGTERM, _cancel)
-    client = StorageClient(host.storage_socket, lambda: order.capability)
     buffer = _buffer_to(client)
     use_client(client, buffer)
     dagster_run = deserialize_value(order.run, DagsterRun)
@@ -75,6 +81,22 @@ def run(host: HostOrder, loaded: LoadedDefinitions, order_fd: int) -> bool:
         sys.stderr.flush()
         buffer.flush()
         client.close()
+
+
+def report_not_loaded(order: StepOrder, client: StorageClient, error: str) -> None:
+    """Put on record for the run why its step could not begin here: the definitions do not load."""
+    buffer = _buffer_to(client)
+    use_client(client, buffer)
+    dagster_run = deserialize_value(order.run, DagsterRun)
+    with WallInstance(file_key=order.log_file_key) as instance:
+        instance.report_engine_event(
+            f"The definitions do not load in the step's pod. {error}",
+            dagster_run,
+            engine_event_data=None,
+            step_key=order.step_key,
+        )
+    buffer.flush()
+    client.close()
 
 
 _buffer: EventBuffer | None = None

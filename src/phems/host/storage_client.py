@@ -1,4 +1,4 @@
-"""The storage client: the project side's end of the storage service, over one Unix socket.
+"""The storage client: the project side's end of the storage service, over one connection.
 
 A connection authenticates once with a capability and then asks, one call at a time. It is safe to
 use from several threads. It holds no address, no password and no right but its capability's.
@@ -18,8 +18,7 @@ from phems import errors
 from phems.contract.frames import receive_frame, send_frame
 from phems.contract.wire import wire_codec
 from phems.host import _dagster
-
-CONNECT_SECONDS = 30.0
+from phems.host.connections import Connect
 
 CODEC = wire_codec(_dagster)
 
@@ -31,8 +30,8 @@ class StorageClient:
     file by the node, a step's is renewed over the connection.
     """
 
-    def __init__(self, socket_path: str, capability: Callable[[], str]) -> None:
-        self._path = socket_path
+    def __init__(self, connect: Connect, capability: Callable[[], str]) -> None:
+        self._connect = connect
         self._capability = capability
         self._lock = threading.Lock()
         self._peer: socket.socket | None = None
@@ -87,12 +86,13 @@ class StorageClient:
         if self._peer is not None and self._pid == os.getpid():
             return self._peer
         # After a fork the socket is the parent's: two processes must not share one conversation.
-        peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        peer.settimeout(CONNECT_SECONDS)
-        peer.connect(self._path)
-        peer.settimeout(None)
-        send_frame(peer, {"capability": self._capability()})
-        granted = _result(receive_frame(peer))
+        peer = self._connect()
+        try:
+            send_frame(peer, {"capability": self._capability()})
+            granted = _result(receive_frame(peer))
+        except (OSError, errors.PhemsError):
+            peer.close()
+            raise
         self._peer, self._pid = peer, os.getpid()
         self._renew_at = time.monotonic() + granted["seconds"] / 2
         return peer

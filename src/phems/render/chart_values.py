@@ -20,7 +20,7 @@ from phems.nodespec.kubernetes_names import ImageByDigest, ObjectName
 from phems.nodespec.quantities import BytesQuantity, CpuQuantity
 from phems.render.compose import NODE_FOLDER
 from phems.render.environment import certificates_of, variables_of
-from phems.render.project_objects import STORAGE_PORT, project_objects
+from phems.render.project_objects import STORAGE_PORTS, project_objects
 from phems.render.systemd import pools_of
 from phems.render.yaml_text import yaml_text
 
@@ -71,7 +71,8 @@ class Node(_Values):
 
     name: str = Field(description="node.name.")
     namespace: ObjectName = Field(description="kubernetes.control_namespace: where it is installed.")
-    storage_port: int = Field(description="The workers' port that the pods of steps reach.")
+    storage_port: int = Field(description="The first of the workers' ports that the pods of steps reach.")
+    last_storage_port: int = Field(description="The last of them: each project of a pool has one.")
     folder: str = Field(description="Where node.yaml lies in the containers.")
     file: str = Field(description="node.yaml, as it is.")
     data_folder: str = Field(description="data_dir, in the containers.")
@@ -209,7 +210,8 @@ def chart_values(spec: NodeSpec, file: str) -> ChartValues:
         node=Node(
             name=spec.node.name,
             namespace=cluster.control_namespace,
-            storage_port=STORAGE_PORT,
+            storage_port=STORAGE_PORTS[0],
+            last_storage_port=STORAGE_PORTS[-1],
             folder=str(NODE_FOLDER),
             file=file,
             data_folder=str(paths.data_dir),

@@ -20,8 +20,8 @@ from phems.render.yaml_text import yaml_documents
 
 WORKER = "phems-worker"
 """The service account of workers, in the namespace of the node's own processes."""
-STORAGE_PORT = 7443
-"""Where a worker serves its steps' storage service."""
+STORAGE_PORTS = range(7443, 7507)
+"""Where a worker's processes serve their steps' storage services: each project of the pool one of these."""
 RESOURCES = ("cpu", "memory", "ephemeral_storage")
 # A pod that is still ending counts beside the one that follows it.
 PODS_FOR_A_STEP = 2
@@ -112,7 +112,7 @@ def _to_storage(cluster: Kubernetes) -> Object:
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": cluster.control_namespace}},
         "podSelector": {"matchLabels": {"app.kubernetes.io/name": WORKER}},
     }
-    egress = {"to": [worker], "ports": [{"protocol": "TCP", "port": STORAGE_PORT}]}
+    egress = {"to": [worker], "ports": [_storage_ports()]}
     return _object(
         "networking.k8s.io/v1",
         "NetworkPolicy",
@@ -123,6 +123,10 @@ def _to_storage(cluster: Kubernetes) -> Object:
             "egress": [egress],
         },
     )
+
+
+def _storage_ports() -> Object:
+    return {"protocol": "TCP", "port": STORAGE_PORTS[0], "endPort": STORAGE_PORTS[-1]}
 
 
 def _quota(cluster: Kubernetes, concurrency: int) -> Object:

@@ -80,13 +80,7 @@ class ServingNode:
         self._stack = ExitStack()
         self._stopping = threading.Event()
         self._publish = threading.Event()
-        if self.spec.profile == "kubernetes":
-            raise UnavailableError(
-                "The profile 'kubernetes' cannot be served yet.",
-                why="Steps run in this machine's sandboxes.",
-                remedy="Set profile: embedded, or profile: server, in node.yaml.",
-            )
-        if self.spec.profile == "server":
+        if self.spec.profile != "embedded":
             # Several processes of the node may run on this machine, each with sockets of its own.
             self.paths = replace(self.paths, runtime_dir=self.paths.runtime_dir / f"c{os.getpid()}")
 
@@ -146,7 +140,7 @@ class ServingNode:
         self.node = stack.enter_context(started_node(self.spec, paths))
         told("Starting the control plane ...")
         leading: Leading = AlwaysLeading()
-        if self.spec.profile == "server":
+        if self.spec.profile != "embedded":
             from phems.serve.turns import LeadingInTurn
 
             leading = in_turn = LeadingInTurn(self.node, stack)
@@ -190,13 +184,13 @@ class ServingNode:
             self._start_thread(partial(self._anchor, self.node.anchoring), "phems-anchors")
 
     def _begin_to_lead(self, told: Callable[[str], None]) -> None:
-        if self.spec.profile == "server":
+        if self.spec.profile != "embedded":
             told("This process drives the runs")
         self._publish.set()
 
     def _own_runtime_dir(self) -> None:
         folder = self.paths.runtime_dir
-        if self.spec.profile == "server":
+        if self.spec.profile != "embedded":
             ensure_runtime_dir(folder.parent)
             self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
         ensure_runtime_dir(folder)

@@ -55,11 +55,11 @@ class WorkerPool:
         self._folder = folder
         self._pool = pool
         self.spec = load_node(folder)
-        if self.spec.profile != "server":
+        if self.spec.profile == "embedded":
             raise InputError(
-                f"A node of the profile {self.spec.profile} has no workers of its own.",
+                "A node of the profile embedded has no workers of its own.",
                 why="Its steps run in the one process of phems serve.",
-                remedy="Set profile: server in node.yaml, or leave --role out.",
+                remedy="Set profile: server, or profile: kubernetes, in node.yaml, or leave --role out.",
             )
         self._places = [
             _Place(name, min(concurrency or project.queue.concurrency, project.queue.concurrency))

@@ -70,10 +70,9 @@ kubernetes: {image: "registry.example/p@sha256:%s"}
 """ % ("0" * 64)
 
 
-def test_a_profile_that_cannot_be_served_yet(phems: Phems, folder: Path) -> None:
+def test_a_node_for_a_cluster_that_has_nothing_of_it_here(phems: Phems, folder: Path) -> None:
     """Otherwise a node for a cluster would start on a laptop and look right."""
     (folder / "node.yaml").write_text(GOOD + CLUSTERED)
     said = phems(folder, "serve")
-    said.is_clear(said.code, "kubernetes", "embedded")
+    said.is_clear(said.code, "ABSENT")
     assert said.code in {2, 5}
-    assert everything_below(folder) == ["node.yaml"]

@@ -165,7 +165,7 @@ def cluster_site(folder: Path) -> Iterator[ClusterSite]:
         direct = ClusterApi(kubeconfig)
         proxy = ApiProxy(ClusterApi(kubeconfig))
         near = folder / "near"
-        near.write_text(json.dumps(_kubeconfig(proxy.address)))
+        near.write_text(json.dumps(kubeconfig_of(proxy.address)))
         site = ClusterSite(f"phems-{uuid.uuid4().hex[:8]}", image, direct, proxy, near, patience)
         try:
             _make_namespace(site)
@@ -187,12 +187,13 @@ def _api_server(folder: Path) -> Iterator[tuple[Path, str, int]]:
     machine = Machine(store, folder, STUB_IMAGE)
     with serving(store) as address:
         kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(json.dumps(_kubeconfig(address)))
+        kubeconfig.write_text(json.dumps(kubeconfig_of(address)))
         yield kubeconfig, STUB_IMAGE, 3
         machine.close()
 
 
-def _kubeconfig(address: str) -> dict[str, Any]:
+def kubeconfig_of(address: str) -> dict[str, Any]:
+    """How a client finds the API server at this address."""
     return {
         "apiVersion": "v1",
         "kind": "Config",

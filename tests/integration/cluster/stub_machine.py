@@ -1,7 +1,7 @@
 """The one machine of the small cluster, and the controller of its Jobs: pods are real sandboxed processes.
 
 A pod's process runs under bubblewrap as the pod says: its user, its volumes, a root that cannot be written,
-no network. One that takes more memory than its limit is killed; one that is deleted gets SIGTERM, and SIGKILL
+no network but what policies open (`stub_network`). Its image is the Python that the tests run with. One that takes more memory than its limit is killed; one that is deleted gets SIGTERM, and SIGKILL
 when its grace is over.
 """
 
@@ -11,6 +11,7 @@ import base64
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,13 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from stub_network import PodNetwork, open_ports
 from stub_store import Object, Store
 
 from phems.adapters.sandbox import walls
+from phems.adapters.sandbox.environment import python_folders
 from phems.nodespec.quantities import amount
 
 LOOK_SECONDS = 0.02
 NO_IMAGE = "ErrImagePull"
+IMAGE_PYTHON = Path(sys.executable)
 
 
 class Machine:
@@ -139,13 +143,18 @@ class Machine:
         return False
 
     def _execute(self, namespace: str, name: str, pod: Object, container: Object) -> None:
-        command = [self._bwrap, *self._arguments(namespace, pod, container)]
+        network = PodNetwork(open_ports(self._store, namespace, pod["metadata"]["labels"]))
+        command = [self._bwrap, *self._arguments(namespace, pod, container), *network.command]
         command += [word.replace("$$", "$") for word in container["command"]]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=network.inherited
+        )
+        network.serve()
         self._processes[name] = process
         self._store.change("pods", namespace, name, lambda each: each["status"].update(phase="Running"))
         killed_for = self._watch(namespace, name, pod, container, process)
         code = process.wait()
+        network.close()
         del self._processes[name]
         code = 128 - code if code < 0 else code
         reason = killed_for or ("Completed" if code == 0 else "Error")
@@ -175,7 +184,8 @@ class Machine:
 
     def _arguments(self, namespace: str, pod: Object, container: Object) -> list[str]:
         volumes = {each["name"]: each for each in pod["spec"]["volumes"]}
-        mounts = walls.system_mounts([])
+        mounts = walls.system_mounts(python_folders(IMAGE_PYTHON))
+        mounts += ["--setenv", "PATH", f"{IMAGE_PYTHON.parent}:/usr/bin:/bin"]
         for mount in container["volumeMounts"]:
             outside = self._outside(namespace, volumes[mount["name"]])
             if outside is None:
@@ -200,11 +210,18 @@ class Machine:
             (folder / key).write_bytes(base64.b64decode(value))
         return folder
 
+    def bind(self, namespace: str, name: str, folder: Path) -> None:
+        """Let a claim be a folder that is there."""
+        place = self._folder / namespace / "claims" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(folder)
+
     def claim(self, namespace: str, name: str) -> Path:
         """The folder of a claim."""
         folder = self._folder / namespace / "claims" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o777)
+        if not folder.is_symlink():
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o777)
         return folder
 
     def _is_deleted(self, namespace: str, name: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -71,6 +72,17 @@ def test_an_announced_giant_is_refused_unread(pair: tuple[socket.socket, socket.
     pair[0].sendall(struct.pack(">I", MAX_FRAME_BYTES + 1))
     with pytest.raises(IntegrityError, match="announced"):
         receive_frame(pair[1])
+
+
+def test_what_drips_in_is_not_waited_for(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Otherwise a stranger holds a thread of the node for as long as it likes, a byte at a time."""
+    send_frame(pair[0], "in time")
+    assert receive_frame(pair[1], until=time.monotonic() + 10) == "in time"
+    pair[0].sendall(b"\0")
+    with pytest.raises(TimeoutError):
+        receive_frame(pair[1], until=time.monotonic() + 0.05)
+    with pytest.raises(TimeoutError, match="too long"):
+        receive_frame(pair[1], until=time.monotonic() - 1)
 
 
 def test_a_giant_is_not_sent(

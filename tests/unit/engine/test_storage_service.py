@@ -19,9 +19,11 @@ from phems.engine import storage_service
 from phems.engine._dagster import EventLogEntry
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import CapabilityAuthority
+from phems.engine.doors import UnixDoor
 from phems.engine.storage_service import MAX_REFUSALS, ServiceParts, StorageService
 from phems.engine.tags import PROJECT_TAG
 from phems.errors import InputError, PhemsError, RefusedError, UnavailableError
+from phems.host.connections import unix_connection
 from phems.host.storage_client import StorageClient
 
 KEY = b"k" * 32
@@ -73,7 +75,7 @@ class Door:
         return capability
 
     def client(self, capability: Capability) -> StorageClient:
-        return StorageClient(str(self.path), lambda: self.authority.issue(capability))
+        return StorageClient(unix_connection(str(self.path)), lambda: self.authority.issue(capability))
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def door() -> Iterator[Door]:
     with tempfile.TemporaryDirectory(prefix="phems-") as folder, dg.DagsterInstance.ephemeral() as instance:
         made = Door(Path(folder) / "s.sock", instance, CapabilityAuthority(KEY), Attempts())
         service = StorageService(
-            made.path,
+            UnixDoor(made.path),
             ServiceParts(
                 instance=instance,
                 authority=made.authority,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from phems.errors import InputError
 from phems.nodespec import NodeSpec
-from phems.render.step_job import StepAttempt, job_name, label_value, step_job, step_secret
+from phems.render.step_job import STEP_COMMAND, StepAttempt, job_name, label_value, step_job, step_secret
 
 from .pod_rules import broken
 
@@ -203,3 +203,12 @@ def test_an_attempt_has_one_name_and_no_other_attempt_has_it(
 @given(text=st.text())
 def test_whatever_a_run_is_called_it_can_be_found_by_its_label(text: str) -> None:
     assert 0 < len(label_value(text)) <= 63
+
+
+def test_the_command_looks_for_the_pod_s_files_where_the_job_mounts_them() -> None:
+    """Otherwise every pod ends before it has asked what to do."""
+    pod = pod_of(step_job(spec(), ATTEMPT, STEP_COMMAND))
+    (container,) = pod["containers"]
+    (mount,) = (each for each in container["volumeMounts"] if each["name"] == "capability")
+    assert container["command"][-2:] == ["--step", mount["mountPath"]]
+    assert mount["readOnly"] is True

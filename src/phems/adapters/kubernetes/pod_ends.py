@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from phems.contract.pod import MEANINGS
+
 _SIGNALS_FROM = 128
 _SHOWN = 200
 
@@ -127,7 +129,7 @@ def _exit(job: Mapping[str, Any], ended: Mapping[str, Any]) -> JobEnd:
         return JobEnd(status, f"The step used more memory than it may ({limit}) and was killed (OOMKilled).")
     if ended.get("reason") in {"StartError", "ContainerCannotRun"}:
         return JobEnd(status, "The step's container could not be started: see the image of the project.")
-    return JobEnd(status)
+    return JobEnd(status, MEANINGS.get(code, ""))
 
 
 def _eviction(message: str) -> JobEnd:

@@ -98,6 +98,9 @@ _END = text(
     f"SET state = 'ENDED', ended_at = now(), ended = CAST(:ended AS jsonb) WHERE {_KEY} "
     "AND worker = :worker AND state = 'RUNNING'"
 )
+_HELD = text(
+    "SELECT run_id, step_key, attempt FROM engine.step_attempts WHERE project = :project AND state = 'RUNNING'"
+)
 _TELL = text("SELECT pg_notify(:channel, :payload)")
 
 
@@ -245,6 +248,12 @@ class PostgresWorkerLeases:
             if told:
                 connection.execute(_TELL, {"channel": ENDED_CHANNEL, "payload": notice_of(end)})
         return told
+
+    def held(self) -> Collection[tuple[str, str, int]]:
+        """See `WorkerLeases`."""
+        with database_failures(), self._engine.connect() as connection:
+            rows = connection.execute(_HELD, {"project": self.facts.project})
+            return {(row.run_id, row.step_key, row.attempt) for row in rows}
 
     def leave(self) -> None:
         """See `WorkerLeases`."""

@@ -1,0 +1,121 @@
+"""A worker's plane on a cluster, wired: its door, its Jobs, and who sweeps those that nobody answers for."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from phems.adapters.host_plans import HostPlans, asset_prefix
+from phems.adapters.kubernetes.api import ClusterApi
+from phems.adapters.kubernetes.job_runner import JobRunner, StepManifests
+from phems.adapters.kubernetes.job_sweeper import JobSweeper
+from phems.adapters.kubernetes.pod_orders import pod_order
+from phems.adapters.postgres.dagster_storage import DagsterStorages
+from phems.adapters.sandbox.verified import CodeCheck
+from phems.adapters.wall_certificate import wall_certificate
+from phems.bootstrap.control_plane import Record
+from phems.bootstrap.node import Node
+from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE
+from phems.contract.step_order import HostOrder
+from phems.engine.capabilities import CapabilityAuthority
+from phems.engine.doors import TlsDoor
+from phems.engine.leases import WorkerLeases
+from phems.engine.pod_plane import PodPlane, PodPlaneParts
+from phems.engine.pod_worker import PodCapabilities
+from phems.engine.step_queue import StepTask
+from phems.engine.wall import Wall
+from phems.errors import InputError
+from phems.nodespec.kubernetes import Kubernetes
+from phems.render.project_objects import STORAGE_PORTS
+from phems.render.step_job import STEP_COMMAND, StepAttempt, node_labels, step_job, step_secret
+
+ADDRESS_VARIABLE = "PHEMS_POD_IP"
+KUBECONFIG_VARIABLE = "KUBECONFIG"
+
+
+def pod_plane_of(
+    node: Node,
+    storages: DagsterStorages,
+    record: Record,
+    project: str,
+    leases: WorkerLeases,
+    stack: ExitStack,
+) -> PodPlane:
+    """The plane of a project's worker; what it stands on is closed by `stack`, after it."""
+    cluster = node.spec.kubernetes
+    if cluster is None:
+        raise InputError("node.yaml describes no cluster.", remedy="phems check says what is missing.")
+    address = _own_address()
+    context, certificate = wall_certificate(address, node.clock.now())
+    door = TlsDoor(address, STORAGE_PORTS, context)
+    authority = CapabilityAuthority()
+    capabilities = PodCapabilities(authority, cluster.pending_seconds)
+    host = f"[{address}]" if ":" in address else address
+    given = {ADDRESS_FILE: f"{host}:{door.port}", CERTIFICATE_FILE: certificate}
+    manifests = StepManifests(
+        job=lambda task: step_job(node.spec, _attempt(task), STEP_COMMAND),
+        secret=lambda task, uid: step_secret(
+            node.spec, _attempt(task), uid, {**given, CAPABILITY_FILE: capabilities.issue(task)}
+        ),
+    )
+    jobs = _jobs_of(node, cluster, project, manifests)
+    plans = HostPlans(lambda: node.spec, node.paths, node.paths.runtime_dir / "none", node.clock)
+
+    def host_order(task: StepTask) -> HostOrder:
+        return pod_order(plans.plan(task.project, task.code_digest))
+
+    plane = PodPlane(
+        PodPlaneParts(
+            wall=_wall_of(node, storages, record, authority),
+            door=door,
+            jobs=jobs,
+            project=project,
+            asset_prefix=asset_prefix(project),
+            concurrency=node.spec.project(project).queue.concurrency,
+            leases=leases,
+            host_order=host_order,
+            verify=CodeCheck(node.code_mount, record.changed_code),
+        )
+    )
+    stack.callback(plane.close)
+    sweeper = JobSweeper(jobs, leases.held)
+    sweeper.start()
+    stack.callback(sweeper.close)
+    return plane
+
+
+def _jobs_of(node: Node, cluster: Kubernetes, project: str, manifests: StepManifests) -> JobRunner:
+    named = os.environ.get(KUBECONFIG_VARIABLE)
+    selector = ",".join(f"{key}={value}" for key, value in node_labels(node.spec).items())
+    return JobRunner(ClusterApi(Path(named) if named else None), cluster, project, manifests, selector)
+
+
+def _wall_of(
+    node: Node, storages: DagsterStorages, record: Record, authority: CapabilityAuthority
+) -> Wall:
+    return Wall(
+        runs=storages.runs,
+        events=storages.events,
+        schedules=storages.schedules,
+        authority=authority,
+        register_output=record.output,
+        audit_refusal=record.refused_call,
+        home=node.paths.data_dir / "dagster",
+        logs=node.paths.logs,
+    )
+
+
+def _own_address() -> str:
+    address = os.environ.get(ADDRESS_VARIABLE)
+    if not address:
+        raise InputError(
+            f"{ADDRESS_VARIABLE} is not set.",
+            why="The pods of steps reach this worker at that address.",
+            remedy=f"Set it to the IP address of the worker's pod (status.podIP), as the chart phems-node does.",
+        )
+    return address
+
+
+def _attempt(task: StepTask) -> StepAttempt:
+    return StepAttempt(task.project, task.code_digest, task.run_id, task.step_key, task.attempt)

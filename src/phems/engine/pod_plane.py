@@ -1,0 +1,70 @@
+"""The engine's part of a worker process whose steps run in pods: a door that they reach, and who starts them.
+
+It is `worker_plane` without hosts: definitions are loaded in the pods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from phems.contract.step_order import HostOrder
+from phems.engine.attempts import Attempts
+from phems.engine.doors import Door
+from phems.engine.leases import WorkerLeases
+from phems.engine.pod_worker import PodWorker, PodWorkerParts, StepJobs
+from phems.engine.step_queue import StepTask
+from phems.engine.step_runner import StepRunner
+from phems.engine.wall import Wall
+from phems.engine.worker_plane import RunTexts, worker_instance
+
+
+class ClosableJobs(StepJobs, Protocol):
+    """Jobs of a cluster that this process looks after."""
+
+    def close(self) -> None:
+        """End what still runs, as lost."""
+        ...
+
+
+@dataclass(frozen=True)
+class PodPlaneParts:
+    """The ports and settings of a worker that serves one project on a cluster."""
+
+    wall: Wall
+    door: Door
+    jobs: ClosableJobs
+    project: str
+    asset_prefix: str
+    concurrency: int
+    leases: WorkerLeases
+    host_order: Callable[[StepTask], HostOrder]
+    verify: Callable[[str, str], None]
+
+
+class PodPlane:
+    """One project's steps on a cluster. `close` once."""
+
+    def __init__(self, parts: PodPlaneParts) -> None:
+        prefixes = {parts.project: parts.asset_prefix}
+        self._jobs = parts.jobs
+        attempts = Attempts()
+        self.instance = worker_instance(parts.wall, prefixes)
+        worker = PodWorker(PodWorkerParts(parts.jobs, attempts, parts.host_order, parts.verify))
+        self.runner = StepRunner(parts.leases, worker, RunTexts(self.instance), parts.concurrency)
+        self.storage_service = parts.wall.serve_behind(
+            parts.door, self.instance, attempts, prefixes, orders=worker.order_of
+        )
+
+    def serve(self, code_digest: str | None) -> None:
+        """Nothing is made ready: each pod loads the code of its own attempt."""
+
+    def forget_grants(self) -> None:
+        """Nothing is kept: each pod is told of the data that is granted when it starts."""
+
+    def close(self) -> None:
+        """End the steps that still run, and close the door."""
+        self.runner.close()
+        self._jobs.close()
+        self.storage_service.close()

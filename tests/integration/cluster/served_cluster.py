@@ -1,0 +1,170 @@
+"""A node of the profile `kubernetes`, served: its control process, a worker, and the small cluster of these tests.
+
+The claims of the project's namespace are the node's own folders, as an operator binds them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster_site import COLLECTIONS, STUB_IMAGE, kubeconfig_of
+from stub_api import serving
+from stub_machine import Machine
+from stub_store import Store
+from tests.folders import open_folder
+from tests.nodes import RunningNode, running_node
+from tests.rabbitmq import RabbitMq
+from tests.server_nodes import ServerSite, server_site
+from tests.server_stories import until_served
+
+from phems.adapters.kubernetes.api import ClusterApi
+from phems.adapters.postgres.database import Database
+from phems.nodespec import load_node
+from phems.render.project_objects import project_objects
+from phems.render.step_job import StepAttempt, step_job
+
+PROJECT = "ward"
+DEFINITIONS = '''
+import os
+import time
+from pathlib import Path
+
+import dagster as dg
+
+from phems.project import Outputs, ProjectIOManager
+
+
+@dg.op
+def makes() -> int:
+    return 20
+
+
+@dg.op
+def writes(context: dg.OpExecutionContext, number: int, files: Outputs) -> None:
+    files.write_text(context, "number.txt", str(number + 1))
+
+
+@dg.job
+def two_steps():
+    writes(makes())
+
+
+@dg.op
+def leaves() -> None:
+    os._exit(3)
+
+
+@dg.job
+def leaving():
+    leaves()
+
+
+@dg.op
+def eats() -> None:
+    """Its size is too small for Dagster alone."""
+
+
+@dg.job
+def eating():
+    eats()
+
+
+@dg.op
+def waits(context: dg.OpExecutionContext) -> None:
+    (Path("/artifacts") / f"waiting-{context.run_id}").touch()
+    while True:
+        time.sleep(0.05)
+
+
+@dg.job
+def waiting():
+    waits()
+
+
+defs = dg.Definitions(
+    jobs=[two_steps, leaving, eating, waiting],
+    resources={"io_manager": ProjectIOManager(), "files": Outputs()},
+)
+'''
+SIZES = {
+    "default": {"requests": {"cpu": "10m", "memory": "32Mi", "ephemeral_storage": "10Mi"}},
+    "small": {
+        "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral_storage": "10Mi"},
+        "limits": {"memory": "64Mi"},
+    },
+}
+
+
+@dataclass
+class ServedCluster:
+    """The node, and the cluster as an administrator of it sees it."""
+
+    node: RunningNode
+    site: ServerSite
+    api: ClusterApi
+
+    def objects(self, kind: str) -> list[dict[str, Any]]:
+        """What there is of a kind in the project's namespace."""
+        return self.api.list(kind, PROJECT, "app.kubernetes.io/managed-by=phems")[0]
+
+
+@contextmanager
+def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedCluster]:
+    """It runs, with a worker, until the end of the block."""
+    store = Store()
+    with open_folder() as folder, serving(store) as address, server_site(folder, database, rabbitmq) as site:
+        machine = Machine(store, folder / "cluster", STUB_IMAGE)
+        kubeconfig = folder / "kubeconfig"
+        kubeconfig.write_text(json.dumps(kubeconfig_of(address)))
+        site.environment |= {"KUBECONFIG": str(kubeconfig), "PHEMS_POD_IP": "127.0.0.1"}
+        site.settings |= {
+            "profile": "kubernetes",
+            "kubernetes": {"namespace": "{project}", "image": STUB_IMAGE, "sizes": SIZES},
+        }
+        site.add_project(
+            PROJECT,
+            {"src/ward/__init__.py": "", "src/ward/definitions.py": DEFINITIONS},
+            kubernetes={"sizes": {"eats": "small"}},
+        )
+        api = ClusterApi(kubeconfig)
+        _make_namespace(api, site)
+        with running_node(site) as node:
+            node.approve(PROJECT)
+            node.ready(PROJECT)
+            _bind_claims(api, machine, node)
+            _leave_an_orphan(api, site)
+            site.phems("broker", "init", PHEMS_BROKER_ADMIN=rabbitmq.admin_url)
+            site.start_worker()
+            until_served(node)
+            yield ServedCluster(node, site, api)
+            site.stop_workers()
+        machine.close()
+
+
+def _make_namespace(api: ClusterApi, site: ServerSite) -> None:
+    for found in project_objects(load_node(site.node_folder), PROJECT):
+        api._ask("POST", COLLECTIONS[found["kind"]].format(PROJECT), body=found)
+
+
+def _bind_claims(api: ClusterApi, machine: Machine, node: RunningNode) -> None:
+    paths = node.serving.paths
+    for name, folder in (("phems-code", paths.code_mount(PROJECT)), ("phems-artifacts", paths.artifacts(PROJECT))):
+        machine.bind(PROJECT, name, folder)
+        claim = {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": name},
+            "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "64Mi"}}},
+        }
+        api._ask("POST", f"/api/v1/namespaces/{PROJECT}/persistentvolumeclaims", body=claim)
+
+
+def _leave_an_orphan(api: ClusterApi, site: ServerSite) -> None:
+    """As a worker leaves it that was killed: its pod waits for a Secret that nobody makes."""
+    attempt = StepAttempt(PROJECT, "ab" * 32, "a-run-of-yesterday", "waits", 1)
+    api.create("jobs", PROJECT, step_job(load_node(site.node_folder), attempt, ("true",)))

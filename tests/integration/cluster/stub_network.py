@@ -1,0 +1,111 @@
+"""The network of a pod of the small cluster: none, but to the ports that its namespace's policies open to it.
+
+A pod has a network of its own, with nothing in it. For each port that a policy names, the pod begins with a
+socket that listens there, on its own loopback; this side takes what connects, and hands it on to the same port of
+this machine, where workers are. What is said goes through unread.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from stub_store import Store
+
+HERE = "127.0.0.1"
+PART = 1 << 16
+# Runs in the pod, before its own command: the sockets belong to the pod's network, whoever holds them.
+_LISTEN = """
+import os, socket, sys
+fd, ports, command = int(sys.argv[1]), sys.argv[2].split(","), sys.argv[3:]
+listening = [socket.create_server(("127.0.0.1", int(port))) for port in ports]
+with socket.socket(fileno=fd) as outside:
+    socket.send_fds(outside, [b"here"], [each.fileno() for each in listening])
+for each in listening:
+    each.close()
+os.execvp(command[0], command)
+"""
+
+
+def open_ports(store: Store, namespace: str, labels: Mapping[str, str]) -> list[int]:
+    """The ports that a pod with these labels may reach."""
+    found: list[int] = []
+    for (kind, of, _), policy in list(store.objects.items()):
+        if (kind, of) != ("networkpolicies", namespace):
+            continue
+        spec = policy["spec"]
+        if spec["podSelector"].get("matchLabels", {}).items() <= labels.items():
+            for rule in spec.get("egress", ()):
+                for port in rule["ports"]:
+                    found += range(port["port"], port.get("endPort", port["port"]) + 1)
+    return found
+
+
+class PodNetwork:
+    """One pod's; `command` begins the pod's own, `inherited` goes with it. `serve` until `close`."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._closed, self._closing = socket.socketpair()
+        ports_text = ",".join(map(str, ports))
+        self.inherited = [self._theirs.fileno()] if ports else []
+        self.command = (
+            ["python3", "-c", _LISTEN, str(self._theirs.fileno()), ports_text] if ports else []
+        )
+        self._count = len(ports)
+
+    def serve(self) -> None:
+        """Hand on what connects, in threads of its own."""
+        self._theirs.close()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        """The pod is gone."""
+        self._closing.close()
+
+    def _serve(self) -> None:
+        with self._ours, self._closed, selectors.DefaultSelector() as selector:
+            _, fds, _, _ = socket.recv_fds(self._ours, 16, max(1, self._count))
+            for each in (*(socket.socket(fileno=fd) for fd in fds), self._closed):
+                selector.register(each, selectors.EVENT_READ)
+            while not any(key.fileobj is self._closed for key in self._ready(selector)):
+                pass
+            for key in list(selector.get_map().values()):
+                selector.unregister(key.fileobj)
+                key.fileobj.close()  # type: ignore[union-attr]
+
+    def _ready(self, selector: selectors.BaseSelector) -> list[selectors.SelectorKey]:
+        """What can be read, once what connects has been taken."""
+        ready = [key for key, _ in selector.select()]
+        for key in ready:
+            listening = key.fileobj
+            if isinstance(listening, socket.socket) and listening is not self._closed:
+                peer, (_, port) = listening.accept()[0], listening.getsockname()
+                threading.Thread(target=_hand_on, args=(peer, port), daemon=True).start()
+        return ready
+
+
+def _hand_on(peer: socket.socket, port: int) -> None:
+    with peer:
+        try:
+            there = socket.create_connection((HERE, port), 5)
+        except OSError:
+            return  # nobody listens: the pod finds its connection closed
+        there.settimeout(None)
+        with there:
+            back = threading.Thread(target=_pump, args=(there, peer), daemon=True)
+            back.start()
+            _pump(peer, there)
+            back.join()
+
+
+def _pump(source: socket.socket, target: Any) -> None:
+    with suppress(OSError):
+        while part := source.recv(PART):
+            target.sendall(part)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

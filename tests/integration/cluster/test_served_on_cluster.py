@@ -1,0 +1,88 @@
+"""A node whose steps are Kubernetes Jobs, served: what people run there ends as it does elsewhere, or says why."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+from cluster_site import until
+from dagster import DagsterRunStatus
+from served_cluster import PROJECT, ServedCluster, served_cluster
+from tests.fresh_databases import fresh_database
+from tests.nodes import ANALYST, succeeded
+from tests.rabbitmq import RabbitMq
+
+from phems.adapters.postgres.database import Database
+from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE
+from phems.errors import RefusedError
+from phems.host.connections import tls_connection
+from phems.host.storage_client import StorageClient
+
+SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def served(postgres_server: Database, rabbitmq: RabbitMq) -> Iterator[ServedCluster]:
+    """The node, with a run of each job on its way: pods take seconds to begin."""
+    with fresh_database(postgres_server) as database, served_cluster(database, rabbitmq) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def runs(served: ServedCluster) -> dict[str, str]:
+    """By job, a run that was launched with the others."""
+    jobs = ("two_steps", "leaving", "eating", "waiting")
+    return {job: served.node.launch(job, project=PROJECT) for job in jobs}
+
+
+def test_a_run_s_steps_are_jobs_and_it_ends_well(served: ServedCluster, runs: dict[str, str]) -> None:
+    """Values go from pod to pod, and an output is on record with its hash: over TLS, through the wall."""
+    run = served.node.finished(runs["two_steps"], SECONDS)
+    assert succeeded(run), served.node.story(run.run_id) + served.site.worker_log()
+    steps = {each["metadata"]["annotations"]["phems/step"] for each in served.objects("jobs")}
+    assert {"makes", "writes"} <= steps
+    assert served.node.artifact(f"outputs/{run.run_id}/number.txt", PROJECT).read_text() == "21"
+    (output,) = served.node.serving.node.outputs.list(ANALYST, PROJECT, run.run_id)
+    assert output.size == 2
+
+
+def test_a_step_that_leaves_is_told_with_its_exit_code(served: ServedCluster, runs: dict[str, str]) -> None:
+    run = served.node.finished(runs["leaving"], SECONDS)
+    assert run.status is DagsterRunStatus.FAILURE
+    assert "exit code 3" in served.node.story(run.run_id)
+
+
+def test_a_step_that_takes_too_much_memory_says_how_much_it_may(
+    served: ServedCluster, runs: dict[str, str]
+) -> None:
+    """Otherwise people read SIGKILL, and look for an error in their code."""
+    run = served.node.finished(runs["eating"], SECONDS)
+    assert run.status is DagsterRunStatus.FAILURE
+    assert "(64Mi) and was killed (OOMKilled)" in served.node.story(run.run_id)
+
+
+def test_a_secret_holds_a_capability_that_ends_with_its_attempt_and_a_cancelled_run_leaves_nothing(
+    served: ServedCluster, runs: dict[str, str]
+) -> None:
+    """Who reads the Secret of a step later, or in another project's name, gets in nowhere with it."""
+    run_id = runs["waiting"]
+    until(served.node.artifact(f"waiting-{run_id}", PROJECT).exists)
+    (secret,) = (each for each in served.objects("secrets") if each["metadata"]["labels"]["phems/run"] == run_id)
+    files = {name: base64.b64decode(text).decode() for name, text in secret["data"].items()}
+    assert set(files) == {ADDRESS_FILE, CERTIFICATE_FILE, CAPABILITY_FILE}
+    client = StorageClient(
+        tls_connection(files[ADDRESS_FILE], files[CERTIFICATE_FILE]), lambda: files[CAPABILITY_FILE]
+    )
+    assert client.call("runs", "has_run", (run_id,), {})
+    served.node.terminate(run_id)
+    assert served.node.finished(run_id, SECONDS).status is DagsterRunStatus.CANCELED
+    until(lambda: not [each for each in served.objects("pods") if each["metadata"]["labels"]["phems/run"] == run_id])
+    assert run_id not in {each["metadata"]["labels"]["phems/run"] for each in served.objects("secrets")}
+    with pytest.raises(RefusedError, match="ended"):
+        client.call("runs", "has_run", (run_id,), {})
+
+
+def test_a_job_that_no_worker_answers_for_is_swept(served: ServedCluster) -> None:
+    """A worker that was killed leaves its Jobs: they would hold what they were given for a day."""
+    until(lambda: "a-run-of-yesterday" not in {each["metadata"]["labels"]["phems/run"] for each in served.objects("jobs")})

@@ -1,0 +1,116 @@
+"""A step's pod from its command on: real processes, as the Job has them started, against a wall over TLS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.tls_wall import TlsWall, tls_wall
+
+from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE, MEANINGS, PodExit, of_step
+from phems.contract.step_order import HostOrder, ResourceLimits, StepOrder
+from phems.engine._dagster import serialize_value
+from phems.errors import InputError
+from phems.host.__main__ import main
+from phems.host.connections import tls_connection
+from phems.render.step_job import STEP_COMMAND
+
+LIMITS = ResourceLimits(memory=1 << 32, cpu_seconds=60, processes=100, file_size=1 << 30)
+BROKEN = "raise RuntimeError('a package is missing')\n"
+
+@pytest.fixture(scope="module")
+def wall() -> Iterator[TlsWall]:
+    with tls_wall() as made:
+        yield made
+
+
+class Pod:
+    """A pod's folder, and its process."""
+
+    def __init__(self, folder: Path, wall: TlsWall, token: str, certificate: str | None = None) -> None:
+        folder.mkdir()
+        (folder / ADDRESS_FILE).write_text(wall.address)
+        (folder / CERTIFICATE_FILE).write_text(certificate or wall.certificate)
+        (folder / CAPABILITY_FILE).write_text(token)
+        self.process = subprocess.Popen(
+            [sys.executable, *STEP_COMMAND[1:-1], str(folder)],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"]},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def ended(self) -> tuple[int, str]:
+        """Its exit code, and what it said."""
+        _, said = self.process.communicate(timeout=120)
+        return self.process.returncode, said
+
+
+def ordered(wall: TlsWall, folder: Path, module: str, code: str) -> str:
+    """The capability of a step whose order names this code; gives its token."""
+    (folder / f"{module}.py").write_text(code)
+    run = wall.run("heart")
+    key = f"s{module}"
+    host = HostOrder(
+        project="heart",
+        location_name="heart",
+        code_digest="d",
+        module=module,
+        root=str(folder),
+        capability_file="",
+        storage_socket="",
+        code_server_socket="",
+        artifact_dir=str(folder),
+        data_dir=str(folder),
+        sources={},
+        limits=LIMITS,
+        asset_prefix="heart",
+    )
+    step = StepOrder("", serialize_value(run), "s", 1, "null", "s-1", LIMITS)
+    wall.orders[key] = {"host": host.to_json(), "step": step.to_json()}
+    capability = replace(wall.step(run_id=run.run_id), step_key=key)
+    wall.attempts.begin(run.run_id, key, 1)
+    return wall.authority.issue(capability)
+
+
+def test_a_pod_that_does_not_come_to_its_step_says_why_by_its_exit_code(
+    wall: TlsWall, tmp_path: Path
+) -> None:
+    """Otherwise a run fails with a number that nobody can read; the words are in the table of the runner."""
+    with tls_wall() as other:
+        pods = {
+            PodExit.REFUSED: Pod(tmp_path / "refused", wall, "no-capability"),
+            PodExit.NOT_REACHED: Pod(tmp_path / "elsewhere", wall, "none", other.certificate),
+            PodExit.NOT_LOADED: Pod(tmp_path / "broken", wall, ordered(wall, tmp_path, "broken", BROKEN)),
+        }
+        for code, pod in pods.items():
+            ended, said = pod.ended()
+            assert ended == code, said
+    events = [
+        record.event_log_entry.message
+        for run in wall.instance.get_runs()
+        for record in wall.instance.get_records_for_run(run.run_id).records
+    ]
+    assert any("do not load in the step's pod" in each and "a package is missing" in each for each in events)
+
+
+def test_each_exit_code_of_a_pod_has_a_meaning_and_no_step_can_borrow_it() -> None:
+    assert set(MEANINGS) == set(PodExit)
+    assert [of_step(code) for code in (0, 3, *PodExit)] == [0, 3, 1, 1, 1]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--step"], ["three"], ["--step", "a", "b"]])
+def test_a_start_that_nobody_ordered_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(InputError, match="file descriptor"):
+        main(arguments)
+
+
+@pytest.mark.parametrize("address", ["", "7443", "host:", "host:port"])
+def test_an_address_that_is_none_is_told(address: str) -> None:
+    with pytest.raises(InputError, match="no address"):
+        tls_connection(address, "")
