@@ -1,4 +1,4 @@
-"""The certificate of a worker's storage service: made at its start for one address, and told to its pods alone.
+"""The certificate of a worker's storage service: made at its start for its address, told to its pods alone.
 
 There is no authority behind it, and no name in it to look up: who is to trust it has the certificate itself.
 """
@@ -24,6 +24,7 @@ def wall_certificate(address: str, now: dt.datetime) -> tuple[ssl.SSLContext, st
     """How a storage service at this IP address speaks TLS, and the certificate (PEM) that it shows."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "phems storage service")])
+    held_by = x509.IPAddress(ipaddress.ip_address(address))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -33,7 +34,7 @@ def wall_certificate(address: str, now: dt.datetime) -> tuple[ssl.SSLContext, st
         .not_valid_before(now - _BEFORE)
         .not_valid_after(now + _AFTER)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
+        .add_extension(x509.SubjectAlternativeName([held_by]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )

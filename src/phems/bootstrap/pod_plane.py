@@ -91,9 +91,7 @@ def _jobs_of(node: Node, cluster: Kubernetes, project: str, manifests: StepManif
     return JobRunner(ClusterApi(Path(named) if named else None), cluster, project, manifests, selector)
 
 
-def _wall_of(
-    node: Node, storages: DagsterStorages, record: Record, authority: CapabilityAuthority
-) -> Wall:
+def _wall_of(node: Node, storages: DagsterStorages, record: Record, authority: CapabilityAuthority) -> Wall:
     return Wall(
         runs=storages.runs,
         events=storages.events,
@@ -112,7 +110,7 @@ def _own_address() -> str:
         raise InputError(
             f"{ADDRESS_VARIABLE} is not set.",
             why="The pods of steps reach this worker at that address.",
-            remedy=f"Set it to the IP address of the worker's pod (status.podIP), as the chart phems-node does.",
+            remedy="Set it to the IP address of the worker's pod (status.podIP), as the chart does.",
         )
     return address
 

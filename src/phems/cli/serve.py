@@ -45,9 +45,9 @@ def serve(
     """Run the node until it is stopped with Ctrl-C or SIGTERM.
 
     With the profile embedded this one process is the whole node; runs that were on their way go on when
-    it is started again. With the profiles server and kubernetes several may run, one of which drives the runs
-    while the others wait to take over, and workers perform the steps: phems serve --role worker. A worker that
-    is told to stop takes no more steps, and ends when those that it has have ended; told twice, it ends them.
+    it is started again. With the profiles server and kubernetes several may run, one of which drives the
+    runs while the others wait to take over, and workers see to the steps: phems serve --role worker. A worker
+    told to stop takes no more steps, and ends when those that it has have ended; told twice, it ends them.
     """
     import logging
 

@@ -41,7 +41,7 @@ def receive_frame(
 ) -> object | None:
     """Receive one JSON value, at most `limit` bytes; None when the peer has closed between two frames.
 
-    With `until`, a moment of `time.monotonic`, it must be there by then: `TimeoutError` for one that drips in.
+    With `until`, a moment of `time.monotonic`, it must be there by then: else `TimeoutError`.
     """
     header = _receive_exactly(peer, _LENGTH.size, until, may_end=True)
     if header is None:

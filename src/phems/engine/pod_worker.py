@@ -1,7 +1,7 @@
-"""The worker whose steps run in pods: has a Job made for each attempt, and keeps its order until it is asked for.
+"""The worker whose steps run in pods: has a Job made for each attempt, and keeps its order.
 
-It starts and kills as `engine.worker.Worker` does. A pod comes with nothing but its capability: what it is to do
-is told over the wall, to who shows that, for as long as the attempt lives.
+It starts and kills as `engine.worker.Worker` does. A pod comes with nothing but its capability: what it is to
+do is told over the wall, to who shows that, for as long as the attempt lives.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import signal
 import ssl
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -48,9 +49,7 @@ def run_pod(folder: str) -> NoReturn:
 
 
 def _run(folder: Path) -> int:
-    connect = tls_connection(
-        (folder / ADDRESS_FILE).read_text(), (folder / CERTIFICATE_FILE).read_text()
-    )
+    connect = tls_connection((folder / ADDRESS_FILE).read_text(), (folder / CERTIFICATE_FILE).read_text())
     client = StorageClient(connect, (folder / CAPABILITY_FILE).read_text)
     try:
         orders = ask_for_orders(client, time.monotonic() + REACH_SECONDS)
@@ -66,7 +65,8 @@ def _run(folder: Path) -> int:
     try:
         loaded = definitions.load(orders.host)
     except PhemsError as error:
-        step_process.report_not_loaded(orders.step, client, str(error)[-SHOWN:])
+        with suppress(PhemsError, OSError):
+            step_process.report_not_loaded(orders.step, client, str(error)[-SHOWN:])
         return _told(error, PodExit.NOT_LOADED)
     try:
         step_process.perform(orders.host, loaded, orders.step, client)
@@ -78,7 +78,7 @@ def _run(folder: Path) -> int:
 
 
 def ask_for_orders(client: StorageClient, until: float) -> PodOrders:
-    """Ask for the orders, until `until` while nobody answers; what answers with another certificate is final."""
+    """Ask for the orders, until `until` while nobody answers; another certificate is final."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:

@@ -28,7 +28,7 @@ DATA = "/data"
 CAPABILITY = "/run/phems"
 TMP = "/tmp"  # noqa: S108 (the pod's own)
 STEP_COMMAND = ("python3", "-P", "-m", "phems.host", "--step", CAPABILITY)
-"""What an image of steps is to have on its path. -P: nothing of the code's folder stands in for the node's own."""
+"""What an image of steps can execute. -P: nothing of the code's folder stands in for the node's own."""
 GRACE_SECONDS = 10
 """Between SIGTERM and SIGKILL: a step that is cancelled may tidy up."""
 

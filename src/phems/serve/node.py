@@ -39,7 +39,7 @@ from phems.domain.live_changes import Changed
 from phems.engine.control_plane import ControlPlane
 from phems.engine.orchestrator import unfinished_runs
 from phems.engine.tags import PROJECT_TAG
-from phems.errors import PhemsError, UnavailableError
+from phems.errors import PhemsError
 from phems.nodespec import load_node, node_paths
 from phems.nodespec.governed import granted_anew
 from phems.serve.leading import AlwaysLeading, Leading

@@ -1,4 +1,4 @@
-"""A node of the profile `kubernetes`, served: its control process, a worker, and the small cluster of these tests.
+"""A node of the profile `kubernetes`, served: its control process, a worker, and the tests' small cluster.
 
 The claims of the project's namespace are the node's own folders, as an operator binds them.
 """
@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cluster_site import COLLECTIONS, STUB_IMAGE, kubeconfig_of
@@ -29,6 +28,7 @@ from phems.render.project_objects import project_objects
 from phems.render.step_job import StepAttempt, step_job
 
 PROJECT = "ward"
+ORPHAN = "a-run-of-yesterday"
 DEFINITIONS = '''
 import os
 import time
@@ -108,6 +108,10 @@ class ServedCluster:
     site: ServerSite
     api: ClusterApi
 
+    def of_run(self, kind: str, run_id: str) -> list[dict[str, Any]]:
+        """What there is of a kind for a run."""
+        return [each for each in self.objects(kind) if each["metadata"]["labels"]["phems/run"] == run_id]
+
     def objects(self, kind: str) -> list[dict[str, Any]]:
         """What there is of a kind in the project's namespace."""
         return self.api.list(kind, PROJECT, "app.kubernetes.io/managed-by=phems")[0]
@@ -153,7 +157,10 @@ def _make_namespace(api: ClusterApi, site: ServerSite) -> None:
 
 def _bind_claims(api: ClusterApi, machine: Machine, node: RunningNode) -> None:
     paths = node.serving.paths
-    for name, folder in (("phems-code", paths.code_mount(PROJECT)), ("phems-artifacts", paths.artifacts(PROJECT))):
+    for name, folder in (
+        ("phems-code", paths.code_mount(PROJECT)),
+        ("phems-artifacts", paths.artifacts(PROJECT)),
+    ):
         machine.bind(PROJECT, name, folder)
         claim = {
             "apiVersion": "v1",
@@ -166,5 +173,5 @@ def _bind_claims(api: ClusterApi, machine: Machine, node: RunningNode) -> None:
 
 def _leave_an_orphan(api: ClusterApi, site: ServerSite) -> None:
     """As a worker leaves it that was killed: its pod waits for a Secret that nobody makes."""
-    attempt = StepAttempt(PROJECT, "ab" * 32, "a-run-of-yesterday", "waits", 1)
+    attempt = StepAttempt(PROJECT, "ab" * 32, ORPHAN, "waits", 1)
     api.create("jobs", PROJECT, step_job(load_node(site.node_folder), attempt, ("true",)))

@@ -1,8 +1,8 @@
 """The one machine of the small cluster, and the controller of its Jobs: pods are real sandboxed processes.
 
 A pod's process runs under bubblewrap as the pod says: its user, its volumes, a root that cannot be written,
-no network but what policies open (`stub_network`). Its image is the Python that the tests run with. One that takes more memory than its limit is killed; one that is deleted gets SIGTERM, and SIGKILL
-when its grace is over.
+no network but what policies open (`stub_network`). Its image is the Python that the tests run with. One that
+takes more memory than its limit is killed; one that is deleted gets SIGTERM, and SIGKILL after its grace.
 """
 
 from __future__ import annotations

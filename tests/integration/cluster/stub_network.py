@@ -1,7 +1,7 @@
 """The network of a pod of the small cluster: none, but to the ports that its namespace's policies open to it.
 
 A pod has a network of its own, with nothing in it. For each port that a policy names, the pod begins with a
-socket that listens there, on its own loopback; this side takes what connects, and hands it on to the same port of
+socket that listens there, on its own loopback; this side takes what connects, and hands it on to that port of
 this machine, where workers are. What is said goes through unread.
 """
 
@@ -53,9 +53,7 @@ class PodNetwork:
         self._closed, self._closing = socket.socketpair()
         ports_text = ",".join(map(str, ports))
         self.inherited = [self._theirs.fileno()] if ports else []
-        self.command = (
-            ["python3", "-c", _LISTEN, str(self._theirs.fileno()), ports_text] if ports else []
-        )
+        self.command = ["python3", "-c", _LISTEN, str(self._theirs.fileno()), ports_text] if ports else []
         self._count = len(ports)
 
     def serve(self) -> None:

@@ -1,4 +1,4 @@
-"""A node whose steps are Kubernetes Jobs, served: what people run there ends as it does elsewhere, or says why."""
+"""A node whose steps are Kubernetes Jobs, served: what people run ends as it does elsewhere, or says why."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from cluster_site import until
 from dagster import DagsterRunStatus
-from served_cluster import PROJECT, ServedCluster, served_cluster
+from served_cluster import ORPHAN, PROJECT, ServedCluster, served_cluster
 from tests.fresh_databases import fresh_database
 from tests.nodes import ANALYST, succeeded
 from tests.rabbitmq import RabbitMq
@@ -68,7 +68,7 @@ def test_a_secret_holds_a_capability_that_ends_with_its_attempt_and_a_cancelled_
     """Who reads the Secret of a step later, or in another project's name, gets in nowhere with it."""
     run_id = runs["waiting"]
     until(served.node.artifact(f"waiting-{run_id}", PROJECT).exists)
-    (secret,) = (each for each in served.objects("secrets") if each["metadata"]["labels"]["phems/run"] == run_id)
+    (secret,) = served.of_run("secrets", run_id)
     files = {name: base64.b64decode(text).decode() for name, text in secret["data"].items()}
     assert set(files) == {ADDRESS_FILE, CERTIFICATE_FILE, CAPABILITY_FILE}
     client = StorageClient(
@@ -77,12 +77,11 @@ def test_a_secret_holds_a_capability_that_ends_with_its_attempt_and_a_cancelled_
     assert client.call("runs", "has_run", (run_id,), {})
     served.node.terminate(run_id)
     assert served.node.finished(run_id, SECONDS).status is DagsterRunStatus.CANCELED
-    until(lambda: not [each for each in served.objects("pods") if each["metadata"]["labels"]["phems/run"] == run_id])
-    assert run_id not in {each["metadata"]["labels"]["phems/run"] for each in served.objects("secrets")}
+    until(lambda: not any(served.of_run(kind, run_id) for kind in ("jobs", "pods", "secrets")))
     with pytest.raises(RefusedError, match="ended"):
         client.call("runs", "has_run", (run_id,), {})
 
 
 def test_a_job_that_no_worker_answers_for_is_swept(served: ServedCluster) -> None:
     """A worker that was killed leaves its Jobs: they would hold what they were given for a day."""
-    until(lambda: "a-run-of-yesterday" not in {each["metadata"]["labels"]["phems/run"] for each in served.objects("jobs")})
+    until(lambda: not served.of_run("jobs", ORPHAN))

@@ -23,6 +23,7 @@ from phems.render.step_job import STEP_COMMAND
 LIMITS = ResourceLimits(memory=1 << 32, cpu_seconds=60, processes=100, file_size=1 << 30)
 BROKEN = "raise RuntimeError('a package is missing')\n"
 
+
 @pytest.fixture(scope="module")
 def wall() -> Iterator[TlsWall]:
     with tls_wall() as made:
@@ -71,7 +72,7 @@ def ordered(wall: TlsWall, folder: Path, module: str, code: str) -> str:
         limits=LIMITS,
         asset_prefix="heart",
     )
-    step = StepOrder("", serialize_value(run), "s", 1, "null", "s-1", LIMITS)
+    step = StepOrder("", serialize_value(run), key, 1, "null", "s-1", LIMITS)
     wall.orders[key] = {"host": host.to_json(), "step": step.to_json()}
     capability = replace(wall.step(run_id=run.run_id), step_key=key)
     wall.attempts.begin(run.run_id, key, 1)

@@ -1,4 +1,4 @@
-"""Sweeps the Jobs of a project that no worker answers for: at a worker's start, and then from time to time."""
+"""Sweeps the Jobs of a project that no worker answers for: at a worker's start, and from time to time."""
 
 from __future__ import annotations
 

@@ -99,7 +99,8 @@ _END = text(
     "AND worker = :worker AND state = 'RUNNING'"
 )
 _HELD = text(
-    "SELECT run_id, step_key, attempt FROM engine.step_attempts WHERE project = :project AND state = 'RUNNING'"
+    "SELECT run_id, step_key, attempt FROM engine.step_attempts "
+    "WHERE project = :project AND state = 'RUNNING'"
 )
 _TELL = text("SELECT pg_notify(:channel, :payload)")
 
