@@ -15,6 +15,7 @@ from phems.contract.capability import Capability
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import CapabilityAuthority
 from phems.engine.doors import TlsDoor
+from phems.engine.step_output import StepOutput
 from phems.engine.storage_service import ServiceParts, StorageService
 from phems.engine.tags import PROJECT_TAG
 from phems.host.connections import tls_connection
@@ -34,6 +35,7 @@ class TlsWall:
     authority: CapabilityAuthority = field(default_factory=CapabilityAuthority)
     attempts: Attempts = field(default_factory=Attempts)
     orders: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    output: StepOutput | None = None
 
     @property
     def address(self) -> str:
@@ -60,6 +62,15 @@ class TlsWall:
         self.attempts.begin(run_id, "s", 1)
         return Capability("step", project, expires, "d", run_id=run_id, step_key="s", attempt=1)
 
+    def order_of(self, capability: Capability) -> Mapping[str, str] | None:
+        """See `StepsInPods`."""
+        return self.orders.get(capability.step_key or "")
+
+    def hear(self, capability: Capability, stream: object, said: object) -> None:
+        """See `StepsInPods`."""
+        assert self.output is not None
+        self.output.hear(capability, stream, said)
+
     def client(self, token: str, certificate: str | None = None) -> StorageClient:
         """A client that shows this, and expects this certificate."""
         return StorageClient(tls_connection(self.address, certificate or self.certificate), lambda: token)
@@ -81,7 +92,7 @@ def tls_wall() -> Iterator[TlsWall]:
                 host_is_live=lambda _project, _digest: False,
                 register_output=lambda _capability, path, _declared: {"path": path},
                 audit_refusal=lambda _capability, _method, _reason: None,
-                orders=lambda capability: made.orders.get(capability.step_key or ""),
+                pods=made,
             ),
         )
         try:

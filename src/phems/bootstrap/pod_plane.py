@@ -73,6 +73,7 @@ def pod_plane_of(
             project=project,
             asset_prefix=asset_prefix(project),
             concurrency=node.spec.project(project).queue.concurrency,
+            most_output_bytes=int(node.spec.project(project).resources.file_size),
             leases=leases,
             host_order=host_order,
             verify=CodeCheck(node.code_mount, record.changed_code),

@@ -14,6 +14,7 @@ from phems.engine.attempts import Attempts
 from phems.engine.doors import Door
 from phems.engine.leases import WorkerLeases
 from phems.engine.pod_worker import PodWorker, PodWorkerParts, StepJobs
+from phems.engine.step_output import StepOutput
 from phems.engine.step_queue import StepTask
 from phems.engine.step_runner import StepRunner
 from phems.engine.wall import Wall
@@ -38,6 +39,7 @@ class PodPlaneParts:
     project: str
     asset_prefix: str
     concurrency: int
+    most_output_bytes: int
     leases: WorkerLeases
     host_order: Callable[[StepTask], HostOrder]
     verify: Callable[[str, str], None]
@@ -51,10 +53,11 @@ class PodPlane:
         self._jobs = parts.jobs
         attempts = Attempts()
         self.instance = worker_instance(parts.wall, prefixes)
-        worker = PodWorker(PodWorkerParts(parts.jobs, attempts, parts.host_order, parts.verify))
+        output = StepOutput(parts.wall.logs, parts.most_output_bytes)
+        worker = PodWorker(PodWorkerParts(parts.jobs, attempts, output, parts.host_order, parts.verify))
         self.runner = StepRunner(parts.leases, worker, RunTexts(self.instance), parts.concurrency)
         self.storage_service = parts.wall.serve_behind(
-            parts.door, self.instance, attempts, prefixes, orders=worker.order_of
+            parts.door, self.instance, attempts, prefixes, pods=worker
         )
 
     def serve(self, code_digest: str | None) -> None:

@@ -16,6 +16,7 @@ from phems.contract.step_order import HostOrder, StepOrder
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import STEP_SECONDS, CapabilityAuthority
 from phems.engine.host_connection import StepEnd
+from phems.engine.step_output import StepOutput
 from phems.engine.step_queue import StepTask
 from phems.engine.worker import log_file_key
 from phems.errors import PhemsError
@@ -57,10 +58,11 @@ class PodCapabilities:
 
 @dataclass(frozen=True)
 class PodWorkerParts:
-    """What it stands on. `verify` raises for code that is not what was approved."""
+    """What it stands on. `verify(project, code_digest)` raises for code that is not what was approved."""
 
     jobs: StepJobs
     attempts: Attempts
+    output: StepOutput
     host_order: Callable[[StepTask], HostOrder]
     verify: Callable[[str, str], None]
 
@@ -112,15 +114,20 @@ class PodWorker:
         self._parts.jobs.kill_run(run_id)
 
     def order_of(self, capability: Capability) -> Mapping[str, str] | None:
-        """What the attempt that a capability names is to do; see `StepOrders`."""
+        """See `StepsInPods`."""
         key = (capability.run_id or "", capability.step_key or "", capability.attempt or 0)
         with self._lock:
             return self._orders.get(key)
+
+    def hear(self, capability: Capability, stream: object, said: object) -> None:
+        """See `StepsInPods`."""
+        self._parts.output.hear(capability, stream, said)
 
     def _ended(self, task: StepTask, end: StepEnd, on_end: Callable[[StepEnd], None]) -> None:
         self._parts.attempts.end(*task.key)
         with self._lock:
             self._orders.pop(task.key, None)
+        self._parts.output.ended(task)
         on_end(end)
 
 

@@ -38,7 +38,7 @@ MAX_STRANGERS = 256
 HELLO_SECONDS = 10.0
 HELLO_BYTES = 16 * 1024
 VALUE_CALLS = frozenset({"keep", "find"})
-ORDER_CALL = ("step", "order")
+POD_CALLS = frozenset({"order", "say"})
 _LOG = logging.getLogger("phems.storage")
 
 CODEC = wire_codec(_dagster)
@@ -66,11 +66,15 @@ class ValueStore(Protocol):
         ...
 
 
-class StepOrders(Protocol):
-    """The orders of steps that were started with nothing but their capability."""
+class StepsInPods(Protocol):
+    """What steps ask and tell that were started elsewhere, with nothing but their capability."""
 
-    def __call__(self, capability: Capability) -> Mapping[str, str] | None:
+    def order_of(self, capability: Capability) -> Mapping[str, str] | None:
         """The order of this attempt, and that of its host, as JSON; None when there is none."""
+        ...
+
+    def hear(self, capability: Capability, stream: object, said: object) -> None:
+        """Keep what the attempt printed."""
         ...
 
 
@@ -94,8 +98,8 @@ class ServiceParts:
     register_output: OutputRegister
     audit_refusal: RefusalAudit
     values: ValueStore | None = None
-    orders: StepOrders | None = None
-    """None where steps are handed their orders, and need not ask."""
+    pods: StepsInPods | None = None
+    """None where steps are processes of this machine: they are handed their orders, and print to files."""
 
 
 @dataclass
@@ -244,8 +248,8 @@ class StorageService:
             return self._parts.register_output(scope.capability, *_output_and_declaration(args))
         if storage == "values" and method in VALUE_CALLS:
             return self._value(scope.capability, method, args)
-        if (storage, method) == ORDER_CALL:
-            return self._order(scope.capability)
+        if storage == "step" and method in POD_CALLS:
+            return self._of_pod(scope.capability, method, args)
         rule = RULES.get(storage, {}).get(method)
         if rule is None:
             raise errors.RefusedError(
@@ -271,12 +275,19 @@ class StorageService:
                 return ask(capability.project, path)
         raise errors.InputError("A value is kept and found by its path.")
 
-    def _order(self, capability: Capability) -> Mapping[str, str]:
-        orders = self._parts.orders
-        order = orders(capability) if orders is not None and capability.kind == "step" else None
-        if order is None:
-            raise errors.RefusedError("There is no order to ask for.")
-        return order
+    def _of_pod(self, capability: Capability, method: str, args: list[Any]) -> Mapping[str, str] | None:
+        pods = self._parts.pods
+        if pods is None or capability.kind != "step":
+            raise errors.RefusedError("Only a step in a pod asks for its order, and says what it prints.")
+        match method, args:
+            case "order", []:
+                if (order := pods.order_of(capability)) is None:
+                    raise errors.RefusedError("There is no order for this attempt.")
+                return order
+            case "say", [stream, said]:
+                pods.hear(capability, stream, said)
+                return None
+        raise errors.InputError(f"step.{method} was called with wrong arguments.")
 
     def _storage(self, storage: str) -> Any:
         instance = self._parts.instance
@@ -337,7 +348,7 @@ def _known_name(request: object) -> str:
     is_known = (
         method in RULES.get(storage, {})
         or (storage == "values" and method in VALUE_CALLS)
-        or (storage, method) == ORDER_CALL
+        or (storage == "step" and method in POD_CALLS)
     )
     return f"{storage}.{method}" if is_known else "unknown"
 

@@ -28,7 +28,7 @@ from phems.engine.storage_service import (
     OutputRegister,
     RefusalAudit,
     ServiceParts,
-    StepOrders,
+    StepsInPods,
     StorageService,
     ValueStore,
 )
@@ -74,7 +74,7 @@ class Wall:
         asset_prefixes: Mapping[str, str],
         *,
         host_is_live: Callable[[str, str], bool] = lambda _project, _code_digest: False,
-        orders: StepOrders | None = None,
+        pods: StepsInPods | None = None,
     ) -> StorageService:
         """The storage service behind a door, serving; without hosts, no location's capability is taken."""
         return StorageService(
@@ -88,7 +88,7 @@ class Wall:
                 register_output=self.register_output,
                 audit_refusal=self.audit_refusal,
                 values=self.values,
-                orders=orders,
+                pods=pods,
             ),
         )
 

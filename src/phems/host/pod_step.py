@@ -1,6 +1,7 @@
 """One step in a pod: asks for its order over the wall, loads the definitions, executes, and leaves.
 
-The pod is used once. It holds nothing but its capability, and is told nothing but where to show it.
+The pod is used once. It holds nothing but its capability, and is told nothing but where to show it. Its first
+process asks and waits; a fork of it executes, so that its words and its end are told however it ends.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from phems.contract.step_order import HostOrder, StepOrder
 from phems.errors import PhemsError, RefusedError, UnavailableError
 from phems.host import limits, privacy
 from phems.host.connections import tls_connection
+from phems.host.pod_output import PodOutput
 from phems.host.step_loop import leave_after
 from phems.host.storage_client import StorageClient
 
@@ -28,7 +30,9 @@ from phems.host.storage_client import StorageClient
 REACH_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
-ENDED_BY_TERM = 128 + signal.SIGTERM
+OUTPUT_SECONDS = 0.5
+SIGNALS_FROM = 128
+AWAITED = (signal.SIGCHLD, signal.SIGTERM)
 SHOWN = 4000
 
 
@@ -57,6 +61,39 @@ def _run(folder: Path) -> int:
         return _told(error, PodExit.REFUSED)
     except (PhemsError, OSError) as error:
         return _told(error, PodExit.NOT_REACHED)
+    client.close()  # a fork that shared the connection would end it for both
+    output = PodOutput()
+    signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
+    pid = os.fork()
+    if pid == 0:
+        output.take_over()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)
+        leave_after(lambda: sys.exit(_carry_out(orders, client)))
+    status = _wait_for(pid, output, client)
+    output.send(client)
+    return status
+
+
+def _wait_for(pid: int, output: PodOutput, client: StorageClient) -> int:
+    """Wait for the step's process, sending what it prints; gives its end as a container's exit code."""
+    while True:
+        found = signal.sigtimedwait(AWAITED, OUTPUT_SECONDS)
+        if found is not None and found.si_signo == signal.SIGTERM:
+            os.kill(pid, signal.SIGTERM)
+        while True:  # the first process of a container buries everybody
+            ended, status = os.waitpid(-1, os.WNOHANG)
+            if ended == pid:
+                return _code_of(os.waitstatus_to_exitcode(status))
+            if ended == 0:
+                break
+        with suppress(PhemsError, OSError):
+            client.renew_if_due()
+        output.send(client)
+
+
+def _carry_out(orders: PodOrders, client: StorageClient) -> int:
+    """Load and execute, in the step's own process; gives its exit code."""
+    os.setsid()
     os.environ.update(orders.host.variables)
     limits.apply_in_pod(orders.host.limits)
     # Project code comes to this process here, and its packages may need what was set just now.
@@ -71,10 +108,17 @@ def _run(folder: Path) -> int:
     try:
         step_process.perform(orders.host, loaded, orders.step, client)
     except step_process.StepCancelled:
-        return ENDED_BY_TERM
+        return SIGNALS_FROM + signal.SIGTERM
     except SystemExit as leaving:  # project code may leave as it likes, but not in the pod's own name
         return of_step(leaving.code if isinstance(leaving.code, int) else 1)
     return 0
+
+
+def _code_of(status: int) -> int:
+    """The end of the step's process as a container tells it, and not in the pod's own name."""
+    if status < 0:
+        return SIGNALS_FROM - status
+    return status if status == PodExit.NOT_LOADED else of_step(status)
 
 
 def ask_for_orders(client: StorageClient, until: float) -> PodOrders:
@@ -99,4 +143,4 @@ def _told(error: Exception, code: PodExit) -> int:
 
 
 def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(ENDED_BY_TERM)
+    sys.exit(SIGNALS_FROM + signal.SIGTERM)

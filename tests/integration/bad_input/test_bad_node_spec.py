@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from typed_commands import Phems, everything_below
+from typed_commands import Phems, everything_below, free_port
 
 ROWS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join(['*' + before] * 10)}]\n"
@@ -73,6 +73,6 @@ kubernetes: {image: "registry.example/p@sha256:%s"}
 def test_a_node_for_a_cluster_that_has_nothing_of_it_here(phems: Phems, folder: Path) -> None:
     """Otherwise a node for a cluster would start on a laptop and look right."""
     (folder / "node.yaml").write_text(GOOD + CLUSTERED)
-    said = phems(folder, "serve")
+    said = phems(folder, "serve", "--port", str(free_port()))
     said.is_clear(said.code, "ABSENT")
     assert said.code in {2, 5}

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cluster_site import COLLECTIONS, STUB_IMAGE, kubeconfig_of
+from cluster_site import COLLECTIONS, STUB_IMAGE, kubeconfig_of, until
 from stub_api import serving
 from stub_machine import Machine
 from stub_store import Store
@@ -41,6 +41,7 @@ from phems.project import Outputs, ProjectIOManager
 
 @dg.op
 def makes() -> int:
+    print("said by a step")
     return 20
 
 
@@ -56,6 +57,7 @@ def two_steps():
 
 @dg.op
 def leaves() -> None:
+    print("the last words", flush=True)
     os._exit(3)
 
 
@@ -111,6 +113,12 @@ class ServedCluster:
     def of_run(self, kind: str, run_id: str) -> list[dict[str, Any]]:
         """What there is of a kind for a run."""
         return [each for each in self.objects(kind) if each["metadata"]["labels"]["phems/run"] == run_id]
+
+    def printed(self, run_id: str, step: str) -> str:
+        """What the first attempt of a step printed, once it prints no more."""
+        folder = self.node.serving.paths.logs / run_id / "compute_logs"
+        until((folder / f"{step}-1.complete").exists)
+        return (folder / f"{step}-1.out").read_text()
 
     def objects(self, kind: str) -> list[dict[str, Any]]:
         """What there is of a kind in the project's namespace."""

@@ -174,7 +174,7 @@ class Machine:
                 _end(process.pid, signal.SIGKILL)
                 return "OOMKilled"
             if self._is_deleted(namespace, name) and deadline is None:
-                _end(process.pid, signal.SIGTERM)
+                _tell(process.pid)
                 deadline = time.monotonic() + pod["spec"]["terminationGracePeriodSeconds"]
             if deadline is not None and time.monotonic() > deadline:
                 process.kill()
@@ -248,6 +248,15 @@ def _rss(process: psutil.Process) -> int:
         found: Any = process.memory_info().rss
         return int(found)
     return 0
+
+
+def _tell(pid: int) -> None:
+    """Send SIGTERM to the first process of the pod, as a kubelet does: the others are its own to tell."""
+    for process in _tree(pid):
+        with suppress(psutil.Error):
+            if process.name() != "bwrap":
+                process.terminate()
+                return
 
 
 def _end(pid: int, number: int) -> None:

@@ -43,6 +43,7 @@ def test_a_run_s_steps_are_jobs_and_it_ends_well(served: ServedCluster, runs: di
     steps = {each["metadata"]["annotations"]["phems/step"] for each in served.objects("jobs")}
     assert {"makes", "writes"} <= steps
     assert served.node.artifact(f"outputs/{run.run_id}/number.txt", PROJECT).read_text() == "21"
+    assert "said by a step" in served.printed(run.run_id, "makes")
     (output,) = served.node.serving.node.outputs.list(ANALYST, PROJECT, run.run_id)
     assert output.size == 2
 
@@ -51,6 +52,7 @@ def test_a_step_that_leaves_is_told_with_its_exit_code(served: ServedCluster, ru
     run = served.node.finished(runs["leaving"], SECONDS)
     assert run.status is DagsterRunStatus.FAILURE
     assert "exit code 3" in served.node.story(run.run_id)
+    assert "the last words" in served.printed(run.run_id, "leaves")
 
 
 def test_a_step_that_takes_too_much_memory_says_how_much_it_may(
