@@ -6,6 +6,7 @@ The claims of the project's namespace are the node's own folders, as an operator
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,13 +37,13 @@ from pathlib import Path
 
 import dagster as dg
 
-from phems.project import Outputs, ProjectIOManager
+from phems.project import DataSource, Outputs, ProjectIOManager
 
 
 @dg.op
 def makes() -> int:
     print("said by a step")
-    return 20
+    return int(DataSource(source="numbers").path().read_text().split()[1])
 
 
 @dg.op
@@ -136,13 +137,21 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
         site.environment |= {"KUBECONFIG": str(kubeconfig), "PHEMS_POD_IP": "127.0.0.1"}
         site.settings |= {
             "profile": "kubernetes",
-            "kubernetes": {"namespace": "{project}", "image": STUB_IMAGE, "sizes": SIZES},
+            "data_sources": {"numbers": {"path": "numbers.csv", "format": "csv"}},
+            "kubernetes": {
+                "namespace": "{project}",
+                "image": STUB_IMAGE,
+                "sizes": SIZES,
+                "claims": {"data": "data"},
+            },
         }
         site.add_project(
             PROJECT,
             {"src/ward/__init__.py": "", "src/ward/definitions.py": DEFINITIONS},
             kubernetes={"sizes": {"eats": "small"}},
+            data_grants=[{"source": "numbers"}],
         )
+        (site.node_folder / "numbers.csv").write_text("number\n20\n")
         api = ClusterApi(kubeconfig)
         _make_namespace(api, site)
         with running_node(site) as node:
@@ -165,7 +174,11 @@ def _make_namespace(api: ClusterApi, site: ServerSite) -> None:
 
 def _bind_claims(api: ClusterApi, machine: Machine, node: RunningNode) -> None:
     paths = node.serving.paths
+    granted = node.site.folder / "granted"
+    granted.mkdir()
+    shutil.copy(node.site.node_folder / "numbers.csv", granted)
     for name, folder in (
+        ("data", granted),
         ("phems-code", paths.code_mount(PROJECT)),
         ("phems-artifacts", paths.artifacts(PROJECT)),
     ):

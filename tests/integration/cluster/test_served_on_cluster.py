@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from cluster_site import until
@@ -12,6 +13,7 @@ from served_cluster import ORPHAN, PROJECT, ServedCluster, served_cluster
 from tests.fresh_databases import fresh_database
 from tests.nodes import ANALYST, succeeded
 from tests.rabbitmq import RabbitMq
+from tests.server_stories import kill_workers
 
 from phems.adapters.postgres.database import Database
 from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE
@@ -64,24 +66,46 @@ def test_a_step_that_takes_too_much_memory_says_how_much_it_may(
     assert "(64Mi) and was killed (OOMKilled)" in served.node.story(run.run_id)
 
 
-def test_a_secret_holds_a_capability_that_ends_with_its_attempt_and_a_cancelled_run_leaves_nothing(
+def test_a_secret_holds_what_a_pod_needs_and_is_worth_nothing_once_the_attempt_is_over(
     served: ServedCluster, runs: dict[str, str]
 ) -> None:
-    """Who reads the Secret of a step later, or in another project's name, gets in nowhere with it."""
+    """A worker that is killed costs a step one more start; who kept the Secret gets in nowhere with it."""
+    run_id = runs["waiting"]
+    waiting = served.node.artifact(f"waiting-{run_id}", PROJECT)
+    until(waiting.exists)
+    (secret,), (job,) = served.of_run("secrets", run_id), served.of_run("jobs", run_id)
+    files = {name: base64.b64decode(text).decode() for name, text in secret["data"].items()}
+    assert set(files) == {ADDRESS_FILE, CERTIFICATE_FILE, CAPABILITY_FILE}
+    assert reads_its_run(files, run_id)
+    waiting.unlink()
+    kill_workers(served.node)
+    with pytest.raises(OSError, match=r"(?i)refused|verify|reset"):
+        reads_its_run(files, run_id)
+    until(waiting.exists)
+    until(
+        lambda: job["metadata"]["name"] not in {each["metadata"]["name"] for each in served.objects("jobs")}
+    )
+    (later,) = served.of_run("jobs", run_id)
+    assert later["metadata"]["labels"]["phems/attempt"] != job["metadata"]["labels"]["phems/attempt"]
+
+
+def test_a_cancelled_run_leaves_nothing_in_the_cluster(served: ServedCluster, runs: dict[str, str]) -> None:
     run_id = runs["waiting"]
     until(served.node.artifact(f"waiting-{run_id}", PROJECT).exists)
     (secret,) = served.of_run("secrets", run_id)
     files = {name: base64.b64decode(text).decode() for name, text in secret["data"].items()}
-    assert set(files) == {ADDRESS_FILE, CERTIFICATE_FILE, CAPABILITY_FILE}
-    client = StorageClient(
-        tls_connection(files[ADDRESS_FILE], files[CERTIFICATE_FILE]), lambda: files[CAPABILITY_FILE]
-    )
-    assert client.call("runs", "has_run", (run_id,), {})
     served.node.terminate(run_id)
     assert served.node.finished(run_id, SECONDS).status is DagsterRunStatus.CANCELED
     until(lambda: not any(served.of_run(kind, run_id) for kind in ("jobs", "pods", "secrets")))
     with pytest.raises(RefusedError, match="ended"):
-        client.call("runs", "has_run", (run_id,), {})
+        reads_its_run(files, run_id)
+
+
+def reads_its_run(files: dict[str, str], run_id: str) -> bool:
+    """Whether who has these files of a Secret is answered."""
+    connect = tls_connection(files[ADDRESS_FILE], files[CERTIFICATE_FILE])
+    with closing(StorageClient(connect, lambda: files[CAPABILITY_FILE])) as client:
+        return bool(client.call("runs", "has_run", (run_id,), {}))
 
 
 def test_a_job_that_no_worker_answers_for_is_swept(served: ServedCluster) -> None:
