@@ -39,10 +39,10 @@ projects:
     members: {data_analyst: [ana], information_asset_owner: [iris], output_checker: [carol, dmitri]}
 END
 phems serve > serve.log 2>&1 &
-until phems status > /dev/null 2>&1; do kill -0 $!; sleep 1; done
+phems status --wait
 PHEMS_TOKEN=$ANA phems code submit --project two-steps
 PHEMS_TOKEN=$IRIS phems code approve --project two-steps "$(git -C ../two-steps-code rev-parse HEAD)"
-until phems status | grep --quiet "two-steps.*READY"; do sleep 1; done
+phems status --wait --project two-steps
 if PHEMS_TOKEN=$ANA phems run launch two-steps both; then echo "The run did not fail."; exit 1; fi
 FAILED=$(PHEMS_TOKEN=$ANA phems run list --project two-steps --json |
   python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["id"])')

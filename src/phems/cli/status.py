@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from phems.cli import output, session
 from phems.cli.node import opened_folder
+from phems.cli.node_loading import refuse_failed, when_loaded
 
 app = typer.Typer()
 
 
 @app.command()
-def status() -> None:
-    """Show the running node: address, sandbox, hosts, queues. Exit code 5 when it does not run."""
+def status(
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the node runs and the code of each project has loaded.")
+    ] = False,
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", help="Of what to wait for: this project alone.")
+    ] = None,
+    within: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="For how long to wait at the longest.")
+    ] = 120.0,
+) -> None:
+    """Show the running node: address, sandbox, hosts, queues.
+
+    Exit code 5 when it does not run; with --wait also when the code of a project does not load.
+    """
     with opened_folder() as node:
-        found = node.status()
+        found = when_loaded(node.status, project, within=within) if wait else node.status()
+    _show(found)
+    if wait:
+        refuse_failed(found, project)
+
+
+def _show(found: Mapping[str, Any]) -> None:
     if session.current().json:
         output.print_json(found)
         return

@@ -17,7 +17,7 @@ from phems.engine._dagster import (
     QueuedRunCoordinatorDaemon,
     create_daemons_from_instance,
 )
-from phems.engine.run_queue import FrontOfQueue, QueuedRuns, limits_of
+from phems.engine.run_queue import FrontOfQueue, OtherRuns, QueuedRuns, limits_of
 from phems.engine.untold import FirstLineAlone
 from phems.engine.workspace import NodeWorkspace
 
@@ -32,6 +32,7 @@ class WokenRunQueueDaemon(QueuedRunCoordinatorDaemon):
         super().__init__(interval_seconds=LOST_NOTIFICATION_SECONDS)
         self._queued = queued
         self._woken = threading.Event()
+        self._others = OtherRuns()
 
     def wake(self) -> None:
         """A run was queued, or one ended and left its place."""
@@ -48,8 +49,8 @@ class WokenRunQueueDaemon(QueuedRunCoordinatorDaemon):
     def _get_runs_to_dequeue(
         self, instance: DagsterInstance, concurrency_config: Any, fixed_iteration_time: float | None
     ) -> list[DagsterRun]:
-        front = self._queued.first(limits_of(concurrency_config.run_queue_config.tag_concurrency_limits))
-        shown: Any = FrontOfQueue(instance, front)
+        limits = limits_of(concurrency_config.run_queue_config.tag_concurrency_limits)
+        shown: Any = FrontOfQueue(instance, self._queued.first(limits, others=self._others.due()))
         return super()._get_runs_to_dequeue(shown, concurrency_config, fixed_iteration_time)
 
 

@@ -7,7 +7,8 @@ queue instead, and what it makes of it (limits, priorities, pauses) stays its ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from dagster import DagsterInstance
@@ -15,14 +16,18 @@ from dagster import DagsterInstance
 from phems.engine._dagster import DagsterRun, RunsFilter
 from phems.engine.tags import PROJECT_TAG
 
+LOOK_FOR_OTHERS_SECONDS = 10.0
+OTHERS_AT_ONCE = 50
+
 
 class QueuedRuns(Protocol):
     """The queue, in the order in which runs start: a larger priority first, then the older."""
 
-    def first(self, most: Mapping[str, int]) -> Sequence[str]:
+    def first(self, most: Mapping[str, int], *, others: int) -> Sequence[str]:
         """The runs that may start: of each project as many as it has room for, when `most` may be active.
 
-        Of projects that `most` does not name, a few: nothing limits them, and admission refuses them.
+        And at most `others` runs of projects that `most` does not name: nothing limits them, and admission
+        refuses them.
         """
         ...
 
@@ -46,6 +51,24 @@ class FrontOfQueue:
         found = self._instance.get_runs(RunsFilter(run_ids=list(self._run_ids)))
         places = {run_id: place for place, run_id in enumerate(self._run_ids)}
         return sorted(found, key=lambda run: places[run.run_id])
+
+
+class OtherRuns:
+    """When to look for runs of a project that was taken out of node.yaml: they only wait to be refused.
+
+    Each look for them reads the whole queue, and the queue's length must not slow the start of a run.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._due_at = now()
+
+    def due(self) -> int:
+        """How many of them to look at this time."""
+        if self._now() < self._due_at:
+            return 0
+        self._due_at = self._now() + LOOK_FOR_OTHERS_SECONDS
+        return OTHERS_AT_ONCE
 
 
 def limits_of(tag_limits: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:

@@ -13,7 +13,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster_postgres import PostgresRunStorage
 
 from phems.adapters.postgres.database import Database
-from phems.adapters.postgres.queued_runs import PRIORITY_TAG, UNLIMITED, PostgresQueuedRuns
+from phems.adapters.postgres.queued_runs import PRIORITY_TAG, PostgresQueuedRuns
 from phems.engine.tags import PROJECT_TAG
 
 LIMITS = {"heart": 5, "genes": 2, "idle": 3, "full": 1}
@@ -75,7 +75,7 @@ def test_each_project_s_first_runs_are_those_that_dagster_would_start(
         if active[project] < LIMITS[project]:
             active[project] += 1
             expected.append(run.run_id)
-    assert list(PostgresQueuedRuns(database.engine("dagster")).first(LIMITS)) == expected
+    assert list(PostgresQueuedRuns(database.engine("dagster")).first(LIMITS, others=50)) == expected
 
 
 def test_runs_of_no_project_that_has_a_limit_are_among_them(
@@ -84,12 +84,13 @@ def test_runs_of_no_project_that_has_a_limit_are_among_them(
     """Otherwise runs of a project that was taken out of node.yaml wait for ever, and nobody is told why."""
     add(storage, "full", DagsterRunStatus.STARTED)
     add(storage, "full")
-    gone = [add(storage, "gone").run_id for _ in range(UNLIMITED + 5)]
+    gone = [add(storage, "gone").run_id for _ in range(9)]
     nobodys = add(storage, None, priority="9").run_id
-    first = list(PostgresQueuedRuns(database.engine("dagster")).first(LIMITS))
-    assert first == [nobodys, *gone[: UNLIMITED - 1]]
+    queued = PostgresQueuedRuns(database.engine("dagster"))
+    assert list(queued.first(LIMITS, others=5)) == [nobodys, *gone[:4]]
+    assert queued.first(LIMITS, others=0) == []
 
 
 def test_a_queue_that_is_empty_has_no_first(database: Database, storage: PostgresRunStorage) -> None:
-    assert PostgresQueuedRuns(database.engine("dagster")).first(LIMITS) == []
-    assert PostgresQueuedRuns(database.engine("dagster")).first({}) == []
+    assert PostgresQueuedRuns(database.engine("dagster")).first(LIMITS, others=50) == []
+    assert PostgresQueuedRuns(database.engine("dagster")).first({}, others=50) == []

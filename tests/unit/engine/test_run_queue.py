@@ -7,7 +7,13 @@ from typing import Any, cast
 
 from dagster import DagsterInstance, DagsterRun, RunsFilter
 
-from phems.engine.run_queue import FrontOfQueue, limits_of
+from phems.engine.run_queue import (
+    LOOK_FOR_OTHERS_SECONDS,
+    OTHERS_AT_ONCE,
+    FrontOfQueue,
+    OtherRuns,
+    limits_of,
+)
 from phems.engine.tags import PROJECT_TAG
 
 
@@ -53,3 +59,14 @@ def test_limits_are_those_of_projects() -> None:
         {"key": PROJECT_TAG, "limit": 3},
     ]
     assert limits_of(limits) == {"heart": 4}
+
+
+def test_runs_that_nobody_waits_for_are_looked_for_now_and_then() -> None:
+    """Finding them reads the whole queue: with ten thousand in it each start of a run would be slower."""
+    at = [100.0]
+    others = OtherRuns(now=lambda: at[0])
+    assert [others.due(), others.due()] == [OTHERS_AT_ONCE, 0]
+    at[0] += LOOK_FOR_OTHERS_SECONDS - 0.1
+    assert others.due() == 0
+    at[0] += 0.1
+    assert [others.due(), others.due()] == [OTHERS_AT_ONCE, 0]

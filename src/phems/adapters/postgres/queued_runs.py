@@ -14,8 +14,6 @@ from phems.adapters.postgres.failures import database_failures
 from phems.engine.tags import PROJECT_TAG
 
 PRIORITY_TAG = "dagster/priority"
-UNLIMITED = 50
-"""So many runs of projects that have no limit are looked at."""
 _ACTIVE = ["STARTING", "STARTED", "CANCELING"]
 # What Dagster takes for a number; whatever else is written there counts as none.
 _NUMBER = r"^\s*[+-]?[0-9]{1,18}\s*$"
@@ -38,7 +36,7 @@ _FIRST = text(
     "  UNION ALL SELECT * FROM ("
     f"   {_QUEUED} WHERE r.status = 'QUEUED' AND NOT EXISTS (SELECT FROM dagster.run_tags p "
     "     WHERE p.run_id = r.run_id AND p.key = :project_tag AND p.value = ANY(CAST(:projects AS text[]))) "
-    "    ORDER BY priority DESC, r.id LIMIT :unlimited) others) front "
+    "    ORDER BY priority DESC, r.id LIMIT :others) others) front "
     "ORDER BY front.priority DESC, front.id"
 )
 
@@ -49,7 +47,7 @@ class PostgresQueuedRuns:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def first(self, most: Mapping[str, int]) -> Sequence[str]:
+    def first(self, most: Mapping[str, int], *, others: int) -> Sequence[str]:
         """See the port."""
         values = {
             "projects": list(most),
@@ -58,7 +56,8 @@ class PostgresQueuedRuns:
             "number": _NUMBER,
             "project_tag": PROJECT_TAG,
             "priority_tag": PRIORITY_TAG,
-            "unlimited": UNLIMITED,
+            # With 0 Postgres does not begin to look: telling them apart means reading the whole queue.
+            "others": others,
         }
         with database_failures(), self._engine.connect() as connection:
             return list(connection.execute(_FIRST, values).scalars())
