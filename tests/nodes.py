@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from dagster import DagsterEvent, DagsterRun, DagsterRunStatus
 from tests.folders import open_folder
+from tests.made_databases import give_database
 
 from phems.adapters.postgres.dagster_storage import EVENT_CHANNEL
 from phems.adapters.postgres.notifications import Notifications
@@ -132,6 +133,7 @@ class RunningNode:
     def start(self) -> RunningNode:
         """Serve, without a gateway."""
         self.serving = ServingNode(self.site.node_folder, with_gateway=False)
+        give_database(self.serving)
         self.serving.start()
         url = self.serving.node.database.url("dagster")
         self._notifications = Notifications(url, {EVENT_CHANNEL: lambda _payload: self._tell()}, self._tell)

@@ -15,6 +15,7 @@ from typing import Any, Self
 import yaml
 from dagster import AssetKey, DagsterInstance, DagsterRun
 from sqlalchemy import text
+from tests.made_databases import give_database
 
 from phems.domain.actors import Actor
 from phems.domain.audit import Entry
@@ -117,6 +118,7 @@ class AttackedNode:
         self.serving = ServingNode(folder, with_gateway=False)
 
     def __enter__(self) -> Self:
+        give_database(self.serving)
         self.serving.start()
         try:
             for project in self._approve:

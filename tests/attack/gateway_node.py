@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import yaml
 from attacked_node import commit, git, until
 from dagster._daemon import controller
+from tests.made_databases import give_database
 
 from phems.domain.actors import LOCAL_OPERATOR, Actor
 from phems.serve import ServingNode
@@ -167,6 +168,7 @@ class GatewayNode:
 
     def __enter__(self) -> Self:
         with _looking_each_second():
+            give_database(self.serving)
             self.serving.start()
             try:
                 self._populate()

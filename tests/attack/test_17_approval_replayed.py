@@ -106,7 +106,8 @@ def test_an_approval_copied_to_other_code_by_sql_lets_nothing_run(own_site: Atta
 
     entry = until(refusal, 20, "the forged code is refused")
     assert "the signature is not over this statement" in entry.details["reason"]
-    assert WARD not in site.serving.control.hosts.projects()
+    # It is written down first, and then done.
+    until(lambda: WARD not in site.serving.control.hosts.projects(), 20, "the forged code has no host")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
+from tests.made_databases import give_database
+
 from phems.domain.actors import LOCAL_OPERATOR, Actor
 from phems.serve import ServingNode
 
@@ -122,6 +124,7 @@ def start_small_node(folder: Path) -> SmallNode:
     for project in (PROJECT, OTHER):
         _write_code(folder / "code" / project, project)
     serving = ServingNode(folder)
+    give_database(serving)
     serving.start()
     try:
         return SmallNode(folder, serving, _populate(serving))
