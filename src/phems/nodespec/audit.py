@@ -8,41 +8,34 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from phems.nodespec.base import Section
-from phems.nodespec.names import Bucket, FromEnvironment, Name, PathText, StrictInt, refuse
+from phems.nodespec.names import Bucket, FromEnvironment, Name, PathText, StrictInt, matching, refuse
 
 _ORIGIN = r"[^\s+\x00-\x1f]{1,200}"
 _URL = r"https?://[^\s\x00-\x1f]{1,1000}"
 _PREFIX = r"([A-Za-z0-9!_.*'()-]+/)*"
 
 
-def _origin(value: str) -> str:
-    if re.fullmatch(_ORIGIN, value) is None:
-        raise refuse(
-            f"{value[:80]!r} cannot name a log",
-            why="the name stands in each checkpoint, and may hold neither spaces nor +",
-            remedy="write it as an address without its scheme, such as hospital.example/node-a/audit",
-        )
-    return value
-
-
-def _url(value: str) -> str:
-    if re.fullmatch(_URL, value) is None:
-        raise refuse(
-            f"{value[:80]!r} is not an address of a web service",
-            why="checkpoints are sent by http or https",
-            remedy="write it as in https://witness.example/checkpoints",
-        )
-    return value
-
-
-def _prefix(value: str) -> str:
-    if re.fullmatch(_PREFIX, value) is None:
-        raise refuse(
-            f"{value[:80]!r} is not a prefix of keys",
-            why="it is empty or folders that end with a slash",
-            remedy="write it as in node-a/audit/",
-        )
-    return value
+_origin = matching(
+    _ORIGIN,
+    what="{value} cannot name a log",
+    why="the name stands in each checkpoint, and may hold neither spaces nor +",
+    remedy="write it as an address without its scheme, such as hospital.example/node-a/audit",
+    flags=re.UNICODE,
+)
+_url = matching(
+    _URL,
+    what="{value} is not an address of a web service",
+    why="checkpoints are sent by http or https",
+    remedy="write it as in https://witness.example/checkpoints",
+    flags=re.UNICODE,
+)
+_prefix = matching(
+    _PREFIX,
+    what="{value} is not a prefix of keys",
+    why="it is empty or folders that end with a slash",
+    remedy="write it as in node-a/audit/",
+    flags=re.UNICODE,
+)
 
 
 Origin = Annotated[str, AfterValidator(_origin), Field(json_schema_extra={"pattern": f"^{_ORIGIN}$"})]

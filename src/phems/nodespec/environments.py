@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from phems.nodespec.base import Section
-from phems.nodespec.names import FROM_ENVIRONMENT, PathText, refuse
+from phems.nodespec.names import FROM_ENVIRONMENT, PathText, matching
 
 _INDEX = r"https://[A-Za-z0-9.-]+(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~/+-]*)?"
 _LOCK = r"requirements[A-Za-z0-9._-]*\.(txt|lock)"
 
 
-def _index(value: str) -> str:
-    if re.fullmatch(f"{_INDEX}|{FROM_ENVIRONMENT}", value, re.ASCII) is None:
-        raise refuse(
-            "is not the address of a package index",
-            why="it is https without user, password or query: node.yaml is no place for secrets",
-            remedy="write https://packages.hospital.example/simple, or env:NAME when it holds a password",
-        )
-    return value
-
-
-def _lock(value: str) -> str:
-    if re.fullmatch(_LOCK, value, re.ASCII) is None:
-        raise refuse(
-            f"{value[:80]!r} is not the name of a requirements file",
-            why="it lies at the top of the Code Repo, where it counts for the environment digest",
-            remedy="write requirements.txt",
-        )
-    return value
+_index = matching(
+    f"{_INDEX}|{FROM_ENVIRONMENT}",
+    what="is not the address of a package index",
+    why="it is https without user, password or query: node.yaml is no place for secrets",
+    remedy="write https://packages.hospital.example/simple, or env:NAME when it holds a password",
+)
+_lock = matching(
+    _LOCK,
+    what="{value} is not the name of a requirements file",
+    why="it lies at the top of the Code Repo, where it counts for the environment digest",
+    remedy="write requirements.txt",
+)
 
 
 RequirementsFile = Annotated[str, AfterValidator(_lock)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -12,20 +11,18 @@ from pydantic import AfterValidator, Field
 
 from phems.errors import InputError
 from phems.nodespec.base import Section
-from phems.nodespec.names import FromEnvironment, PathText, StrictBool, StrictInt, refuse
+from phems.nodespec.names import FromEnvironment, PathText, StrictBool, StrictInt, matching, refuse
 
 _PUBLIC_URL = r"https?://([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?"
 _RATE = r"[1-9][0-9]{0,6}/(second|minute|hour)"
 
 
-def _public_url(value: str) -> str:
-    if re.fullmatch(_PUBLIC_URL, value, re.ASCII) is None:
-        raise refuse(
-            f"{value[:80]!r} is not the address of a site",
-            why="it is a scheme, a name in small letters and maybe a port: the node takes the whole site",
-            remedy="write it as in https://node.hospital.example, without a slash at its end",
-        )
-    return value
+_public_url = matching(
+    _PUBLIC_URL,
+    what="{value} is not the address of a site",
+    why="it is a scheme, a name in small letters and maybe a port: the node takes the whole site",
+    remedy="write it as in https://node.hospital.example, without a slash at its end",
+)
 
 
 def _network(value: str) -> str:
@@ -46,14 +43,12 @@ def _network(value: str) -> str:
     return value
 
 
-def _rate(value: str) -> str:
-    if re.fullmatch(_RATE, value, re.ASCII) is None:
-        raise refuse(
-            f"{value[:80]!r} is not a rate",
-            why="a rate is how many in a second, a minute or an hour",
-            remedy="write it as in 600/minute",
-        )
-    return value
+_rate = matching(
+    _RATE,
+    what="{value} is not a rate",
+    why="a rate is how many in a second, a minute or an hour",
+    remedy="write it as in 600/minute",
+)
 
 
 PublicUrl = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from phems.nodespec.base import Section
-from phems.nodespec.names import Name, StrictBool, StrictInt, Title, refuse
+from phems.nodespec.names import Name, StrictBool, StrictInt, Title, matching, refuse
 
 _ISSUER = r"https?://[A-Za-z0-9.\[\]:-]+(/[^\s?#]*)?"
 _LOCAL_ISSUER = r"http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(/[^\s?#]*)?"
@@ -27,24 +27,20 @@ def _issuer(value: str) -> str:
     return value
 
 
-def _secret(value: str) -> str:
-    if re.fullmatch(_SECRET, value) is None:
-        raise refuse(
-            "the secret stands in node.yaml",
-            why="node.yaml is kept in Git, and is no place for secrets",
-            remedy="write env:NAME or file:PATH, and keep the secret there",
-        )
-    return value
-
-
-def _word(value: str) -> str:
-    if re.fullmatch(_WORD, value) is None:
-        raise refuse(
-            f"{value[:80]!r} is not one word",
-            why="it is sent to the provider as it is",
-            remedy="write it as the provider names it",
-        )
-    return value
+_secret = matching(
+    _SECRET,
+    what="the secret stands in node.yaml",
+    why="node.yaml is kept in Git, and is no place for secrets",
+    remedy="write env:NAME or file:PATH, and keep the secret there",
+    flags=re.UNICODE,
+)
+_word = matching(
+    _WORD,
+    what="{value} is not one word",
+    why="it is sent to the provider as it is",
+    remedy="write it as the provider names it",
+    flags=re.UNICODE,
+)
 
 
 Issuer = Annotated[str, AfterValidator(_issuer)]

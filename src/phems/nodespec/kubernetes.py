@@ -6,7 +6,6 @@ does not get. A step that needs more than the others is given one of `sizes`, by
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -21,7 +20,7 @@ from phems.nodespec.kubernetes_names import (
     NamespacePattern,
     ObjectName,
 )
-from phems.nodespec.names import Name, StrictInt, refuse
+from phems.nodespec.names import Name, StrictInt, matching, refuse
 from phems.nodespec.quantities import BytesQuantity, CpuQuantity, amount
 
 DEFAULT_SIZE = "default"
@@ -175,14 +174,12 @@ class Kubernetes(Section):
         return self.namespace.replace(PROJECT, project)
 
 
-def _step(value: str) -> str:
-    if re.fullmatch(_STEP, value, re.ASCII) is None:
-        raise refuse(
-            f"{value[:80]!r} is not the name of an asset or op",
-            why="a name has letters, digits and underscores; an asset's key has slashes between its parts",
-            remedy="write it as in heart_attack/model",
-        )
-    return value
+_step = matching(
+    _STEP,
+    what="{value} is not the name of an asset or op",
+    why="a name has letters, digits and underscores; an asset's key has slashes between its parts",
+    remedy="write it as in heart_attack/model",
+)
 
 
 StepName = Annotated[str, AfterValidator(_step), Field(json_schema_extra={"pattern": f"^{_STEP}$"})]

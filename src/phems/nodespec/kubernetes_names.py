@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from phems.nodespec.names import refuse
+from phems.nodespec.names import matching, refuse
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 """RFC 1123: namespaces, claims, and the names of pods."""
@@ -24,17 +23,6 @@ IMAGE = (
     r"(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*){0,10}@sha256:[0-9a-f]{64}"
 )
 MOST_IN_SUBDOMAIN = 253
-
-
-def _text(pattern: str, *, what: str, why: str, remedy: str) -> Callable[[str], str]:
-    compiled = re.compile(pattern, re.ASCII)
-
-    def read(value: str) -> str:
-        if compiled.fullmatch(value) is None or len(value) > MOST_IN_SUBDOMAIN + len(PROJECT) + 64:
-            raise refuse(f"{value[:80]!r} {what}", why=why, remedy=remedy)
-        return value
-
-    return read
 
 
 def _image(value: str) -> str:
@@ -57,9 +45,9 @@ ImageByDigest = Annotated[str, AfterValidator(_image), Field(json_schema_extra={
 NamespacePattern = Annotated[
     str,
     AfterValidator(
-        _text(
+        matching(
             NAMESPACE,
-            what="is not a pattern of namespaces",
+            what="{value} is not a pattern of namespaces",
             why="each project has a namespace of its own, so {project} stands in it once, "
             "among small letters, digits and dashes",
             remedy="write it as in phems-{project}",
@@ -72,9 +60,9 @@ NamespacePattern = Annotated[
 ObjectName = Annotated[
     str,
     AfterValidator(
-        _text(
+        matching(
             SUBDOMAIN,
-            what="is not the name of an object in a cluster",
+            what="{value} is not the name of an object in a cluster",
             why="a name has small letters, digits, dashes and dots (RFC 1123)",
             remedy="write it as kubectl get shows it",
         )
@@ -86,23 +74,23 @@ ObjectName = Annotated[
 LabelKey = Annotated[
     str,
     AfterValidator(
-        _text(
+        matching(
             LABEL_KEY,
-            what="is not the key of a label",
+            what="{value} is not the key of a label",
             why="a key has letters, digits, dashes, underscores and dots, maybe after a domain and a slash",
             remedy="write it as in kubernetes.io/arch",
         )
     ),
-    Field(json_schema_extra={"pattern": f"^{LABEL_KEY}$"}),
+    Field(max_length=MOST_IN_SUBDOMAIN + 64, json_schema_extra={"pattern": f"^{LABEL_KEY}$"}),
 ]
 """The key of a label or taint."""
 
 LabelValue = Annotated[
     str,
     AfterValidator(
-        _text(
+        matching(
             LABEL_VALUE,
-            what="is not the value of a label",
+            what="{value} is not the value of a label",
             why="a value has up to 63 letters, digits, dashes, underscores and dots",
             remedy='write it in quotes, as in "true"',
         )

@@ -29,6 +29,7 @@ __all__ = [
     "StrictInt",
     "Title",
     "VariableName",
+    "matching",
     "refuse",
 ]
 
@@ -55,12 +56,15 @@ def refuse(what: str, *, why: str, remedy: str) -> PydanticCustomError:
     return PydanticCustomError("phems", "{what}", {"what": what, "why": why, "remedy": remedy})
 
 
-def _matches(pattern: str, *, what: str, why: str, remedy: str) -> Callable[[str], str]:
-    compiled = re.compile(pattern, re.ASCII)
+def matching(
+    pattern: str, *, what: str, why: str, remedy: str, flags: re.RegexFlag = re.ASCII
+) -> Callable[[str], str]:
+    """A check that a text is `pattern` from end to end; `{value}` in `what` stands for its beginning."""
+    compiled = re.compile(pattern, flags)
 
     def check(value: str) -> str:
         if compiled.fullmatch(value) is None:
-            raise refuse(what, why=why, remedy=remedy)
+            raise refuse(what.replace("{value}", repr(value[:80])), why=why, remedy=remedy)
         return value
 
     return check
@@ -126,7 +130,7 @@ def _day(value: Any) -> date:
 Name = Annotated[
     str,
     AfterValidator(
-        _matches(
+        matching(
             NAME,
             what="is not a name",
             why="a name starts with a small letter and has at most 63 small letters, digits and dashes",
@@ -140,7 +144,7 @@ Name = Annotated[
 Person = Annotated[
     str,
     AfterValidator(
-        _matches(
+        matching(
             PERSON,
             what="is not a user's name",
             why="a user's name has small letters, digits and . _ @ + -",
@@ -160,7 +164,7 @@ PathText = Annotated[str, AfterValidator(_path)]
 FromEnvironment = Annotated[
     str,
     AfterValidator(
-        _matches(
+        matching(
             FROM_ENVIRONMENT,
             what="the token stands in node.yaml",
             why="node.yaml is kept in Git, and is no place for secrets",
@@ -173,7 +177,7 @@ FromEnvironment = Annotated[
 Bucket = Annotated[
     str,
     AfterValidator(
-        _matches(
+        matching(
             BUCKET,
             what="is not the name of a bucket",
             why="a bucket has 3 to 63 small letters, digits, dots and dashes",
@@ -189,7 +193,7 @@ RepoAddress = Annotated[str, AfterValidator(_repo)]
 Branch = Annotated[
     str,
     AfterValidator(
-        _matches(
+        matching(
             BRANCH,
             what="is not the name of a branch",
             why="git would not take it, or would read it as an option",
@@ -201,7 +205,7 @@ Branch = Annotated[
 Module = Annotated[
     str,
     AfterValidator(
-        _matches(
+        matching(
             MODULE,
             what="is not the name of a Python module",
             why="Python could not import it",
@@ -214,7 +218,7 @@ Module = Annotated[
 VariableName = Annotated[
     str,
     AfterValidator(
-        _matches(
+        matching(
             VARIABLE,
             what="is not the name of an environment variable",
             why="a name has capital letters, digits and underscores",
