@@ -10,8 +10,11 @@ DEV_STAMP := $(VENV)/.installed-dev
 PYTEST_ARGS ?=
 # Tests wait for real services as often as they compute: two files at a time, each with nodes of its own.
 WORKERS ?= 2
+# What images are built with, and from; BASE is named in images/*.Containerfile otherwise.
+ENGINE ?= $(firstword $(shell command -v podman buildah docker))
+BASE ?=
 
-.PHONY: help demo test test-unit test-integration test-cluster test-attack lint format bench docs requirements system-packages clean
+.PHONY: help demo test test-unit test-integration test-cluster test-attack lint format bench docs requirements images system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1|/' | column -t -s '|'
@@ -70,6 +73,12 @@ bench: $(DEV_STAMP) ## speed and memory, side by side with stock Dagster; then o
 docs: $(DEV_STAMP) ## the generated reference
 	@exec $(BIN)/python docs/generate.py
 
+images: ## the container images, where podman, buildah or docker is (BASE=... for a base of your own)
+	@test -n "$(ENGINE)" || { echo "No podman, buildah or docker is here. Remedy (as root): apt-get install podman"; exit 2; }
+	@for image in control project; do \
+	  $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) --file images/$$image.Containerfile --tag phems-$$image . || exit 2; \
+	done
+
 requirements: $(BIN)/uv ## compile the pinned requirements anew
 	@compile() { $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --universal --python-version 3.11 "$$@"; }; \
 	compile requirements/bootstrap.in -o requirements/bootstrap.txt; \
@@ -77,6 +86,7 @@ requirements: $(BIN)/uv ## compile the pinned requirements anew
 	for peer in airflow luigi prefect; do compile requirements/peers-$$peer.in -o requirements/peers-$$peer.txt; done; \
 	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra examples --extra dev -o requirements/dev.txt; \
 	compile pyproject.toml --extra node --extra examples --constraint requirements/dev.txt -o requirements/demo.txt; \
+	compile pyproject.toml --extra node --extra s3 --extra kubernetes --constraint requirements/dev.txt -o requirements/control.txt; \
 	compile pyproject.toml --constraint requirements/dev.txt -o requirements/base.txt
 
 # As root on Debian, install what the tests start; elsewhere say what is missing and go on.

@@ -25,9 +25,10 @@ from library_page import library_page  # noqa: E402
 from rule_pages import exit_codes_page, permissions_page, storage_page  # noqa: E402
 
 from phems.domain.state_pages import states_page  # noqa: E402
-from phems.nodespec import NodeSpec, format_size  # noqa: E402
+from phems.nodespec import NodeSpec, format_size, load_node  # noqa: E402
 from phems.nodespec.sizes import Size  # noqa: E402
 from phems.render.chart_values import values_schema  # noqa: E402
+from phems.render.gitops import gitops_files  # noqa: E402
 
 HEAD = """\
 # node.yaml
@@ -71,6 +72,11 @@ def _section(model: type[BaseModel]) -> str:
         for name, field in model.model_fields.items()
     ]
     return "\n".join((model.__doc__ or "", "", "| key | is | default | |", "|---|---|---|---|", *rows, ""))
+
+
+def gitops_example(place: str) -> str:
+    """What Argo CD is given for the example's node."""
+    return gitops_files(load_node(DOCS.parent / "gitops" / "example"))[place]
 
 
 _WORDS: Mapping[Any, str] = {
@@ -137,6 +143,10 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/storage-service.md": storage_page,
     "explanation/states.md": states_page,
     "../charts/phems-node/values.schema.json": lambda: json.dumps(values_schema(), indent=2) + "\n",
+    **{
+        f"../gitops/example/{place}": lambda place=place: gitops_example(place)
+        for place in ("bootstrap.yaml", "applications/node-pipeline.yaml", "applications/code-pipeline.yaml")
+    },
 }
 
 

@@ -1,4 +1,4 @@
-"""The chart as Helm itself renders it: its SDK in this process, no cluster."""
+"""The charts as Helm itself renders them: its SDK in this process, no cluster."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 import yaml
 from helm_python.chart import Chart
 
-CHART = Path(__file__).parents[2] / "charts" / "phems-node"
+CHARTS = Path(__file__).parents[2] / "charts"
+CHART, CODE_CHART = CHARTS / "phems-node", CHARTS / "phems-code"
 RELEASE, NAMESPACE = "st-mary", "phems"
 CI_VALUES = sorted(path.name for path in (CHART / "ci").glob("*-values.yaml"))
+CODE = {"project": "genes", "repo": "https://git.example/genes.git", "branch": "main"}
+"""What the Code Pipeline gives the chart phems-code beside the node's values."""
 Manifest = dict[str, Any]
 
 
@@ -20,9 +23,14 @@ def ci_values(name: str) -> dict[str, Any]:
     return values
 
 
-def render(values: dict[str, Any]) -> list[Manifest]:
-    """What the chart installs with these values."""
-    texts = Chart.load(CHART).render(values, name=RELEASE, namespace=NAMESPACE)
+def render(values: dict[str, Any], *, chart: Path = CHART, name: str = RELEASE) -> list[Manifest]:
+    """What a chart installs with these values."""
+    return render_as(name, NAMESPACE, values, chart=chart)
+
+
+def render_as(name: str, namespace: str, values: dict[str, Any], *, chart: Path = CHART) -> list[Manifest]:
+    """What a chart installs as a release of this name, in this namespace."""
+    texts = Chart.load(chart).render(values, name=name, namespace=namespace)
     return [
         manifest
         for path, text in texts.items()

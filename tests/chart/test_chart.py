@@ -18,10 +18,23 @@ from phems.render.chart_values import ChartValues, chart_values
 from phems.render.project_objects import WORKER, WORKER_RIGHTS
 from phems.render.step_job import StepAttempt, step_job
 
-from .charts import CHART, CI_VALUES, NAMESPACE, RELEASE, ci_values, containers_of, of_kind, pods_of, render
+from .charts import (
+    CHART,
+    CI_VALUES,
+    CODE,
+    CODE_CHART,
+    NAMESPACE,
+    RELEASE,
+    ci_values,
+    containers_of,
+    of_kind,
+    pods_of,
+    render,
+)
+from .custom_kinds import faults_of
 
 VERSIONS = [f"1.{minor}" for minor in range(30, 37)]
-OTHERS = {"PodMonitor": "monitoring.coreos.com/v1", "ScaledObject": "keda.sh/v1alpha1"}
+OTHERS = {"PodMonitor", "ScaledObject"}
 """Kinds that the cluster learns from operators: Kubernetes has no schema of them."""
 Change = Callable[[dict[str, Any]], object]
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -32,19 +45,26 @@ every_set = pytest.mark.parametrize("name", CI_VALUES)
 
 @every_set
 def test_helm_finds_nothing_to_say(name: str) -> None:
-    report = lint(CHART, ci_values(name), strict=True)
-    # Severity 1 is a hint: the chart has no picture.
-    assert [found for found in report["messages"] if found["severity"] > 1] == []
-    assert report["errors"] == []
+    for chart in (CHART, CODE_CHART):
+        report = lint(chart, {**ci_values(name), "code": CODE}, strict=True)
+        # Severity 1 is a hint: the chart has no picture.
+        assert [found for found in report["messages"] if found["severity"] > 1] == []
+        assert report["errors"] == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_cluster_takes_every_object(version: str) -> None:
-    for manifest in render(ci_values("full-values.yaml")):
-        if manifest["kind"] in OTHERS:
-            assert manifest["apiVersion"] == OTHERS[manifest["kind"]]
-        else:
+    values = ci_values("full-values.yaml")
+    for manifest in [*render(values), *render({**values, "code": CODE}, chart=CODE_CHART)]:
+        if manifest["kind"] not in OTHERS:
             kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_the_operators_take_what_is_theirs() -> None:
+    """KEDA and the Prometheus Operator, by schemas made from their own types."""
+    theirs = of_kind(render(ci_values("full-values.yaml")), *OTHERS)
+    assert {each["kind"] for each in theirs} == OTHERS
+    assert faults_of(theirs) == {}
 
 
 @every_set
@@ -144,11 +164,17 @@ def test_a_step_reaches_the_storage_service_and_is_let_in(name: str) -> None:
 
 
 def test_the_namespaces_of_projects_outlive_the_chart() -> None:
-    """Otherwise `helm uninstall` takes a project's code, artifacts and data with it."""
+    """Otherwise `helm uninstall` takes a project's code, artifacts and data with it.
+
+    And so does Argo CD, which prunes what Helm would keep (argo-cd issue 17819), when a project is taken out.
+    """
     namespaces = of_kind(render(ci_values("full-values.yaml")), "Namespace")
     assert len(namespaces) == 2
     for each in namespaces:
-        assert each["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+        assert each["metadata"]["annotations"] == {
+            "helm.sh/resource-policy": "keep",
+            "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+        }
         assert each["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 

@@ -25,6 +25,9 @@ GENERATED = (
     "reference/storage-service.md",
     "explanation/states.md",
     "../charts/phems-node/values.schema.json",
+    "../gitops/example/bootstrap.yaml",
+    "../gitops/example/applications/node-pipeline.yaml",
+    "../gitops/example/applications/code-pipeline.yaml",
 )
 # Folders that exist on one machine and not on the reader's; ~ and relative paths are anybody's.
 _OWN_PATH = re.compile(r"(?<![\w.~/])/(?:home|root|Users|work|tmp/\w|mnt|workspace)\b[/\w.-]*")

@@ -1,4 +1,4 @@
-"""`phems init`: a new node's folder with a commented node.yaml."""
+"""`phems init`: a new node's folder with a commented node.yaml, or a Node Repo for Argo CD."""
 
 from __future__ import annotations
 
@@ -26,8 +26,39 @@ def init(
         str | None,
         typer.Option(metavar="NAME", help="The node's name. Default: the folder's.", show_default=False),
     ] = None,
+    gitops: Annotated[
+        bool, typer.Option("--gitops", help="A Node Repo, which Argo CD delivers to a cluster.")
+    ] = False,
+    repo: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="With --gitops: where the Node Repo will be.", show_default=False),
+    ] = None,
+    chart_repo: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="With --gitops: the repo with phems' charts.", show_default=False),
+    ] = None,
+    chart_revision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TAG", help="With --gitops: their version. Default: of this phems.", show_default=False
+        ),
+    ] = None,
 ) -> None:
-    """Write a new node: a commented node.yaml, a README and a .gitignore."""
+    """Write a new node: a commented node.yaml, a README and a .gitignore.
+
+    With --gitops it is for a cluster: the chart's values, what Argo CD needs, and a workflow beside it.
+    """
+    if gitops:
+        from phems.cli.init_gitops import Addresses, init_node_repo
+
+        init_node_repo(folder, _node_name(name, folder), Addresses.given(repo, chart_repo, chart_revision))
+        return
+    if repo or chart_repo or chart_revision:
+        raise InputError(
+            "--repo, --chart-repo and --chart-revision are of a Node Repo.",
+            why="A node that Argo CD does not deliver has no use for them.",
+            remedy="phems init DIR --gitops --repo URL --chart-repo URL",
+        )
     target = folder / "node.yaml"
     if target.exists() or target.is_symlink():
         raise InputError(

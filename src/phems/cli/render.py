@@ -97,6 +97,15 @@ def helm(out: Out = None) -> None:
     _give({"values.yaml": values_text(values)}, out)
 
 
+@app.command()
+def gitops(out: Out = None) -> None:
+    """What Argo CD delivers the node by: its rights, where it begins, the Node and Code Pipelines."""
+    from phems.render.gitops import gitops_files
+
+    spec, _ = session.load_node()
+    _give(gitops_files(spec), out)
+
+
 def _this_program() -> Path:
     found = shutil.which(sys.argv[0])
     return Path(found).absolute() if found else Path(sys.executable).with_name("phems")
@@ -110,8 +119,8 @@ def _give(files: Mapping[str, str], out: Path | None) -> None:
         for name, text in files.items():
             output.say(f"# --- {name}\n{text}")  # a comment in all of them
         return
-    out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text(text, encoding="utf-8")
     written = [str(out / name) for name in files]
     output.done({"files": written}, "\n".join(f"Wrote {name}" for name in written))

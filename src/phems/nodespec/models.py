@@ -19,6 +19,7 @@ from phems.nodespec.broker import Broker
 from phems.nodespec.database import Database
 from phems.nodespec.environments import Environments
 from phems.nodespec.gateway import Gateway
+from phems.nodespec.gitops import Gitops
 from phems.nodespec.identity import Identity
 from phems.nodespec.kubernetes import Kubernetes
 from phems.nodespec.names import Name, PathText, Person, Title
@@ -89,6 +90,9 @@ class NodeSpec(Section):
     )
     kubernetes: Kubernetes | None = Field(
         default=None, description="The cluster that steps run on; profile kubernetes needs it."
+    )
+    gitops: Gitops | None = Field(
+        default=None, description="How Argo CD delivers the node to its cluster; unset: it does not."
     )
     storage: Storage = Field(
         default=Storage(), description="Where files lie that all machines of the node share."

@@ -14,6 +14,10 @@ from pathlib import PurePosixPath
 from phems.nodespec.document import Loc
 from phems.nodespec.findings import Finding
 from phems.nodespec.gateway_rules import public_address_is_served, remote_gateway_is_meant
+from phems.nodespec.gitops_rules import (
+    argo_cd_has_a_namespace_of_its_own,
+    what_argo_cd_delivers_is_a_cluster_s,
+)
 from phems.nodespec.kubernetes_rules import (
     clusters_are_described,
     clusters_have_a_namespace_for_each_project,
@@ -306,4 +310,6 @@ RULES: Sequence[Callable[[NodeSpec], Iterator[Finding]]] = (
     clusters_are_described,
     clusters_have_a_namespace_for_each_project,
     clusters_have_the_sizes_that_steps_name,
+    what_argo_cd_delivers_is_a_cluster_s,
+    argo_cd_has_a_namespace_of_its_own,
 )

@@ -179,8 +179,16 @@ class NetworkPolicies(_Values):
     )
 
 
+class CodePipeline(_Values):
+    """A project whose approved code is brought in step: the chart phems-code is given it by Argo CD."""
+
+    project: str
+    repo: str = Field(description="Its Code Repo, as node.yaml names it: the node fetches from there.")
+    branch: str
+
+
 class ChartValues(_Values):
-    """The values of the chart phems-node."""
+    """The values of the charts phems-node and phems-code: both are given the same."""
 
     node: Node
     image: Image = Image()
@@ -191,6 +199,9 @@ class ChartValues(_Values):
     projects: tuple[ProjectNamespace, ...]
     monitoring: Monitoring = Monitoring()
     network_policies: NetworkPolicies = NetworkPolicies()
+    code: CodePipeline | None = Field(
+        default=None, description="Of the chart phems-code; phems-node does not read it."
+    )
     setup: bool = Field(
         default=True, description="Prepare database and broker before each installation and upgrade."
     )

@@ -43,6 +43,7 @@ OPERATORS_OWN = {
     "storage",
     # Which machines steps run on, and how large: as environment.python and resources are.
     "kubernetes",
+    "gitops",
     # Packages are taken by the hashes that approved code names: an index can withhold one, not change it.
     "environments",
 }

@@ -1,0 +1,1 @@
+../../phems-node/templates/_pods.tpl
