@@ -84,7 +84,7 @@ requirements: $(BIN)/uv ## compile the pinned requirements anew
 	compile requirements/bootstrap.in -o requirements/bootstrap.txt; \
 	compile requirements/crate-validator.in -o requirements/crate-validator.txt; \
 	for peer in airflow luigi prefect; do compile requirements/peers-$$peer.in -o requirements/peers-$$peer.txt; done; \
-	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra examples --extra dev -o requirements/dev.txt; \
+	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra examples --extra dev --constraint requirements/bootstrap.txt -o requirements/dev.txt; \
 	compile pyproject.toml --extra node --extra examples --constraint requirements/dev.txt -o requirements/demo.txt; \
 	compile pyproject.toml --extra node --extra s3 --extra kubernetes --constraint requirements/dev.txt -o requirements/control.txt; \
 	compile pyproject.toml --constraint requirements/dev.txt -o requirements/base.txt

@@ -6,6 +6,8 @@ command -v bwrap >/dev/null || missing+=(bubblewrap)
 command -v git >/dev/null || missing+=(git)
 command -v curl >/dev/null || missing+=(curl)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+# A server that code is fetched from over ssh: the tests start their own.
+[ -x /usr/sbin/sshd ] || missing+=(openssh-server)
 # The identity provider that people sign in at.
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)

@@ -2,7 +2,8 @@
 
 A Code Repo is untrusted: its hooks, its configuration and its objects were written by project
 people. Therefore: only `rev-parse`, `merge-base`, `ls-tree` and `cat-file` are called, which run no
-hook, filter, pager or helper; the network is off; replacement objects, grafts and the configuration
+hook, filter, pager or helper; the network is off (a repo on another machine is fetched before, see
+`git_mirrors`); replacement objects, grafts and the configuration
 of the system and the user are ignored; and what a commit *is* is decided by the SHA-256 of the bytes
 read here, not by Git's object names.
 """
@@ -17,10 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
-from urllib.parse import unquote
 
+from phems.adapters.git_mirrors import GitMirrors
 from phems.domain.digests import MODES, check_tree_paths
 from phems.errors import InputError, RefusedError, UnavailableError
+from phems.nodespec.code import RemoteRepo
 from phems.services.ports.code_repos import Commit, TreeFile
 
 _COMMIT_NAME = re.compile(r"[0-9a-f]{7,64}\Z")
@@ -54,59 +56,83 @@ class TreeLimits:
 
 
 class GitRepos:
-    """The port `CodeRepos` over folders with a Git repository, bare or with a work tree."""
+    """The port `CodeRepos` over folders with a Git repository, bare or with a work tree, and over mirrors."""
 
-    def __init__(self, limits: TreeLimits | None = None) -> None:
+    def __init__(self, limits: TreeLimits | None = None, mirrors: GitMirrors | None = None) -> None:
         self._limits = limits or TreeLimits()
+        self._mirrors = mirrors
 
-    def commit(self, repo: Path | str, branch: str, commit: str | None) -> Commit:
+    def refresh(self, repo: Path | RemoteRepo, *, wanted: str | None = None) -> None:
         """See the port."""
-        repo = _folder(repo)
-        tip = self._tip(repo, branch)
-        name = tip if commit is None else self._full_name(repo, commit)
-        if name != tip and not self._is_ancestor(repo, name, tip):
+        if isinstance(repo, Path):
+            return
+        mirrors, folder = self._elsewhere(repo)
+        is_here = (
+            wanted is not None and folder.is_dir() and _try(folder, "cat-file", "-e", wanted) is not None
+        )
+        if not is_here:
+            mirrors.fetch(repo)
+
+    def commit(self, repo: Path | RemoteRepo, branch: str, commit: str | None) -> Commit:
+        """See the port."""
+        folder, at = self._folder(repo), _words(repo)
+        tip = self._tip(folder, repo, branch)
+        name = tip if commit is None else self._full_name(folder, repo, commit)
+        if name != tip and not self._is_ancestor(folder, name, tip):
             raise RefusedError(
                 f"The commit {name[:12]} is not on the branch '{branch}' of {repo}.",
                 why="only commits reachable from the project's branch can be submitted.",
-                remedy=f"Merge it first: git -C {repo} merge {name[:12]} (on '{branch}'), then submit again.",
+                remedy=f"Merge it first: {at} merge {name[:12]} (on '{branch}'), then submit again.",
             )
-        raw = _run(repo, "cat-file", "commit", name)
+        raw = _run(folder, "cat-file", "commit", name)
         return _parse_commit(name, raw)
 
     @contextmanager
-    def files(self, repo: Path | str, commit: str) -> Iterator[Iterator[TreeFile]]:
+    def files(self, repo: Path | RemoteRepo, commit: str) -> Iterator[Iterator[TreeFile]]:
         """See the port."""
-        repo = _folder(repo)
-        rows = self._tree(repo, commit)
-        with _start(repo, "cat-file", "--batch") as process:
+        folder = self._folder(repo)
+        rows = self._tree(folder, commit)
+        with _start(folder, "cat-file", "--batch") as process:
             try:
-                yield self._contents(repo, process, rows)
+                yield self._contents(folder, process, rows)
             finally:
                 process.kill()
 
-    def _tip(self, repo: Path, branch: str) -> str:
-        answer = _try(repo, *_RESOLVE, f"refs/heads/{branch}^{{commit}}")
+    def _folder(self, repo: Path | RemoteRepo) -> Path:
+        return repo if isinstance(repo, Path) else self._elsewhere(repo)[1]
+
+    def _elsewhere(self, repo: RemoteRepo) -> tuple[GitMirrors, Path]:
+        if self._mirrors is None:
+            raise InputError(
+                f"The Code Repo {repo} is not on this machine.",
+                why="there is no place here for what is fetched of it.",
+                remedy="Name a folder as `code.repo` in node.yaml.",
+            )
+        return self._mirrors, self._mirrors.folder(repo)
+
+    def _tip(self, folder: Path, repo: Path | RemoteRepo, branch: str) -> str:
+        answer = _try(folder, *_RESOLVE, f"refs/heads/{branch}^{{commit}}")
         if answer is None:
             raise InputError(
                 f"The Code Repo {repo} has no branch '{branch}'.",
                 why="`code.branch` in node.yaml names the only branch whose commits can be submitted.",
-                remedy=f"Create it (git -C {repo} branch {branch}), or correct `code.branch` in node.yaml.",
+                remedy=f"Create it ({_words(repo)} branch {branch}), or correct `code.branch` in node.yaml.",
             )
         return answer.decode().strip()
 
-    def _full_name(self, repo: Path, commit: str) -> str:
+    def _full_name(self, folder: Path, repo: Path | RemoteRepo, commit: str) -> str:
         if not _COMMIT_NAME.match(commit):
             raise InputError(
                 f"{commit!r} is not the name of a commit.",
                 why="a commit is named by at least 7 of its hexadecimal characters, in lower case.",
-                remedy=f"List commits with: git -C {repo} log --oneline",
+                remedy=f"List commits with: {_words(repo)} log --oneline",
             )
-        answer = _try(repo, *_RESOLVE, f"{commit}^{{commit}}")
+        answer = _try(folder, *_RESOLVE, f"{commit}^{{commit}}")
         if answer is None:
             raise InputError(
                 f"The Code Repo {repo} has no commit {commit}.",
                 why="no commit, or more than one, begins with these characters.",
-                remedy=f"List commits with: git -C {repo} log --oneline",
+                remedy=f"List commits with: {_words(repo)} log --oneline",
             )
         return answer.decode().strip()
 
@@ -215,17 +241,9 @@ def _too_large(thing: str, size: int, limit: int) -> InputError:
     )
 
 
-def _folder(repo: Path | str) -> Path:
-    """The folder of a Code Repo; an address on another machine is refused, not fetched."""
-    if isinstance(repo, Path):
-        return repo
-    if repo.startswith("file:///"):
-        return Path(unquote(repo.removeprefix("file://")))
-    raise InputError(
-        f"The Code Repo {repo} is not on this machine.",
-        why="the node reads commits from a folder and fetches nothing.",
-        remedy="Keep a mirror (git clone --mirror) and name its folder as `code.repo` in node.yaml.",
-    )
+def _words(repo: Path | RemoteRepo) -> str:
+    """Git as a person types it: in the folder, or in a clone of their own."""
+    return f"git -C {repo}" if isinstance(repo, Path) else "git"
 
 
 def _git_folder(repo: Path) -> Path:

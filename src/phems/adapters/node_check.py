@@ -18,7 +18,18 @@ from pathlib import Path
 from phems.adapters.repo_check import repo_fault
 from phems.adapters.source_check import source_fault
 from phems.adapters.tls_files import tls_fault
-from phems.nodespec import Document, NodePaths, NodeSpec, Problem, inspect_text, node_paths, read_node_text
+from phems.adapters.webhook_secrets import webhook_secret
+from phems.errors import PhemsError
+from phems.nodespec import (
+    Code,
+    Document,
+    NodePaths,
+    NodeSpec,
+    Problem,
+    inspect_text,
+    node_paths,
+    read_node_text,
+)
 from phems.nodespec.problems import dotted
 
 Loc = tuple[str | int, ...]
@@ -59,13 +70,21 @@ def _faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]:
     for name, project in spec.projects.items():
         at: Loc = ("projects", name)
         code = project.code
-        broken = repo_fault(paths.repo(code.repo), branch=code.branch, root=code.root, module=code.module)
+        broken = repo_fault(paths.code_repo(code), branch=code.branch, root=code.root, module=code.module)
         if broken is not None:
             yield (*at, "code", broken.key), broken.texts
+        yield from _webhook_faults((*at, "code", "webhook_secret"), code, paths)
         if project.environment.python is not None:
             yield from _interpreter_faults(
                 (*at, "environment", "python"), paths.resolve(project.environment.python)
             )
+
+
+def _webhook_faults(loc: Loc, code: Code, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]:
+    try:
+        webhook_secret(code, paths.folder, os.environ)
+    except PhemsError as error:
+        yield loc, (error.what, error.why, error.remedy)
 
 
 def is_running(paths: NodePaths) -> bool:

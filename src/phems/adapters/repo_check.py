@@ -1,7 +1,7 @@
 """Whether a Code Repo can be used: it is there, has the branch, and the branch has the module.
 
 Asks git alone, with prompts, hooks and the search in folders above switched off. Of a repo elsewhere
-only the branch is asked for: nothing is fetched.
+only the branch is asked for, as the node goes there itself: nothing is fetched.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from phems.adapters.git_remote import RemoteLimits, exchange
+from phems.errors import PhemsError
+from phems.nodespec.code import RemoteRepo
 
 ANSWER_SECONDS = 20.0
 
@@ -29,13 +33,13 @@ class RepoFault:
         return self.what, self.why, self.remedy
 
 
-def repo_fault(repo: Path | str, *, branch: str, root: str, module: str) -> RepoFault | None:
+def repo_fault(repo: Path | RemoteRepo, *, branch: str, root: str, module: str) -> RepoFault | None:
     """What is wrong with a Code Repo, a folder or an address; `None` when nothing is."""
     if shutil.which("git") is None:
         return RepoFault("repo", "cannot be read", "git is not installed", "apt-get install git")
     try:
-        if isinstance(repo, str):
-            return _remote_fault(repo, branch)
+        if isinstance(repo, RemoteRepo):
+            return _remote_fault(repo)
         return _folder_fault(repo, branch, root, module)
     except subprocess.TimeoutExpired:
         why = f"git did not answer in {ANSWER_SECONDS:.0f} s"
@@ -60,13 +64,20 @@ def _folder_fault(repo: Path, branch: str, root: str, module: str) -> RepoFault 
     return _module_fault(repo, branch, root, module)
 
 
-def _remote_fault(address: str, branch: str) -> RepoFault | None:
-    found = _git(None, "ls-remote", "--heads", "--", address, f"refs/heads/{branch}")
-    if found.returncode:
-        return RepoFault("repo", f"{address} cannot be read", _said(found), f"git ls-remote {address}")
-    if not found.stdout.strip():
+def _remote_fault(repo: RemoteRepo) -> RepoFault | None:
+    try:
+        found = exchange(
+            repo,
+            ("ls-remote", "--heads", "--", repo.address, f"refs/heads/{repo.branch}"),
+            limits=RemoteLimits(seconds=ANSWER_SECONDS),
+        )
+    except PhemsError as error:
+        return RepoFault("remote", error.what, error.why, error.remedy)
+    if found.code:
+        return RepoFault("repo", f"{repo} cannot be read", found.said, f"git ls-remote {repo}")
+    if not found.output.strip():
         return RepoFault(
-            "branch", f"there is no branch {branch}", f"{address} has others", f"git ls-remote {address}"
+            "branch", f"there is no branch {repo.branch}", f"{repo} has others", f"git ls-remote {repo}"
         )
     return None
 
@@ -96,20 +107,17 @@ def _kind(repo: Path, branch: str, path: str) -> str:
     return _git(repo, "cat-file", "-t", f"refs/heads/{branch}:{path}").stdout.strip()
 
 
-def _git(repo: Path | None, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _git(repo: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "true",
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=10",
         "GIT_OPTIONAL_LOCKS": "0",
         "LC_ALL": "C",
     }
-    at: tuple[str, ...] = ()
-    if repo is not None:
-        # A folder inside some other checkout is not a repo of its own.
-        environment["GIT_CEILING_DIRECTORIES"] = str(repo.resolve().parent)
-        at = ("-C", str(repo.resolve()))
+    # A folder inside some other checkout is not a repo of its own.
+    environment["GIT_CEILING_DIRECTORIES"] = str(repo.resolve().parent)
+    at = ("-C", str(repo.resolve()))
     return subprocess.run(
         ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *at, *arguments],
         capture_output=True,

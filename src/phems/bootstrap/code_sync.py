@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from phems.adapters.git import GitRepos
 from phems.adapters.postgres.code_in_use import PostgresCodeInUse
 from phems.adapters.postgres.notifications import Notifications
+from phems.adapters.webhook_secrets import webhook_secrets
 from phems.bootstrap.channels import CODE_CHANNEL
 from phems.bootstrap.environments import environments_of
 from phems.bootstrap.node import Node
 from phems.services.code_sync import CodeSync
+from phems.services.code_webhooks import CodeWebhooks
 
 LOOK_AGAIN_SECONDS = 300.0
 
@@ -21,13 +23,22 @@ def code_sync_of(node: Node) -> CodeSync:
     """The use case over the node's repos, Code Mount, environments and runs."""
     return CodeSync(
         node.governance,
-        GitRepos(),
+        node.code_repos,
         node.code_mount,
         environments_of(lambda: node.spec, node.paths),
         node.code_approvals,
         PostgresCodeInUse(node.database.engine("dagster")),
         node.access.rules,
         lambda project: node.spec.project(project).environment.requirements,
+    )
+
+
+def code_webhooks_of(node: Node) -> CodeWebhooks:
+    """The use case over the secrets that node.yaml names; where they are kept is read anew each time."""
+    return CodeWebhooks(
+        node.governance,
+        lambda: webhook_secrets(node.spec, node.paths.folder, os.environ),
+        lambda: code_sync_of(node),
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 
 from phems.adapters.oidc.provider import OidcProvider
-from phems.adapters.oidc.secrets import secret_at
+from phems.adapters.secret_places import secret_at
 from phems.nodespec import NodePaths
 from phems.nodespec.identity import Oidc
 
 
 def identity_provider_of(oidc: Oidc, paths: NodePaths) -> OidcProvider:
     """The provider that node.yaml names; the secret is read when it is needed."""
-    return OidcProvider(oidc, lambda: secret_at(oidc.client_secret, paths.folder, os.environ))
+    return OidcProvider(
+        oidc,
+        lambda: secret_at(oidc.client_secret, paths.folder, os.environ, key="identity.oidc.client_secret"),
+    )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from phems.services.code_approvals import CodeApprovals
     from phems.services.code_diffs import CodeDiffs
     from phems.services.code_revisions import CodeRevisions
+    from phems.services.code_webhooks import CodeWebhooks
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
     from phems.services.engine_acts import EngineActs
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from phems.services.output_checks import OutputChecks
     from phems.services.outputs import Outputs
     from phems.services.policies import Policies, Waiting
-    from phems.services.ports.code_repos import CodeMount
+    from phems.services.ports.code_repos import CodeMount, CodeRepos
     from phems.services.ports.data_versions import DataVersions
     from phems.services.ports.identity_provider import IdentityProvider
     from phems.services.project_access import ProjectAccess, ProjectRules
@@ -247,22 +248,35 @@ class Node:
         return HashedDataVersions(self.paths.data_dir / "data-versions.json")
 
     @cached_property
+    def code_repos(self) -> CodeRepos:
+        """Code Repos, in folders and on other machines."""
+        from phems.adapters.git import GitRepos
+        from phems.adapters.git_mirrors import GitMirrors
+
+        return GitRepos(mirrors=GitMirrors(self.paths.code_mirrors))
+
+    @cached_property
     def code_revisions(self) -> CodeRevisions:
         """Code revisions."""
-        from phems.adapters.git import GitRepos
         from phems.services.code_revisions import CodeRevisions
 
         return CodeRevisions(
-            self.governance, GitRepos(), self.code_mount, self.access, self.code_approvals, self.clock
+            self.governance, self.code_repos, self.code_mount, self.access, self.code_approvals, self.clock
         )
 
     @cached_property
     def code_diffs(self) -> CodeDiffs:
         """What code revisions change."""
-        from phems.adapters.git import GitRepos
         from phems.services.code_diffs import CodeDiffs
 
-        return CodeDiffs(self.governance, GitRepos(), self.access)
+        return CodeDiffs(self.governance, self.code_repos, self.access)
+
+    @cached_property
+    def code_webhooks(self) -> CodeWebhooks:
+        """Webhooks of the Code Repos' servers."""
+        from phems.bootstrap.code_sync import code_webhooks_of
+
+        return code_webhooks_of(self)
 
     @cached_property
     def code_approvals(self) -> CodeApprovals:
@@ -394,28 +408,9 @@ class Node:
     @cached_property
     def publisher(self) -> Publisher:
         """Moves approved requests to the release zone."""
-        from phems import __version__
-        from phems.adapters.postgres.engine_runs import PostgresEngineRuns
-        from phems.adapters.release_package.dsse import DssePackageSigner
-        from phems.adapters.release_package.readme import write_readme
-        from phems.domain.release_facts import NodeIdentity
-        from phems.services.package_parts import PackageParts
-        from phems.services.publisher import Publisher
-        from phems.services.vote_signatures import VoteSignatures
+        from phems.bootstrap.publishing import publisher_of
 
-        return Publisher(
-            self.governance,
-            self.files.frozen,
-            self.files.release_zone,
-            PackageParts(
-                NodeIdentity(self.spec.node.name, self.spec.controller.name, __version__),
-                DssePackageSigner(self.release_key),
-                write_readme,
-                PostgresEngineRuns(self.database.engine("dagster")),
-            ),
-            VoteSignatures(self.approval_signatures),
-            self.clock,
-        )
+        return publisher_of(self)
 
     @cached_property
     def outbox(self) -> Outbox:

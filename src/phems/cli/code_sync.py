@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from phems.cli import output, session
-from phems.errors import InputError
+from phems.errors import InputError, PhemsError
 
 if TYPE_CHECKING:
     from phems.bootstrap import Node
@@ -41,14 +45,43 @@ def sync(
             why="it is a folder on the node's own machine.",
             remedy="phems code sync --node DIR, there",
         )
-    with open_node(session.node_folder()) as node:
-        if not watch:
+    if not watch:
+        with open_node(session.node_folder()) as node:
             _once(node, project, dry_run=dry_run)
-            return
-        with code_changes(node) as changes:
-            for _ in changes:
-                node.follow_policies()
-                _show(_rows(node, project, dry_run=dry_run))
+        return
+    with _until_terminated(), open_node(session.node_folder()) as node, code_changes(node) as changes:
+        for _ in changes:
+            _again(node, project, dry_run=dry_run)
+
+
+def _again(node: Node, project: str | None, *, dry_run: bool) -> None:
+    """One turn of many: what goes wrong in it is told, and the next turn may mend it."""
+    try:
+        node.follow_policies()
+        _show(_rows(node, project, dry_run=dry_run))
+    except PhemsError as error:
+        output.warn(f"{error.what} {error.why}")
+    sys.stdout.flush()
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came. No `except Exception` on the way takes it for a failure."""
+
+
+@contextmanager
+def _until_terminated() -> Iterator[None]:
+    """End the block on SIGTERM, wherever it is, and well: what it has begun is taken back as it is left."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: leaving is not broken off
+        raise _TerminatedError
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with suppress(_TerminatedError):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _once(node: Node, project: str | None, *, dry_run: bool) -> None:

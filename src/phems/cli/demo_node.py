@@ -21,9 +21,10 @@ from types import FrameType
 from typing import Any
 
 import phems
+from phems.cli.demo_wheels import LOCKED, build_wheels
 from phems.errors import InputError, UnavailableError
 
-PROJECTS = ("heart-attack", "breast-cancer")
+AUTHORS = {"heart-attack": "ana", "breast-cancer": "ben", "length-of-stay": "ana", "tumour-grade": "ben"}
 PEOPLE = ("ana", "ben", "wei", "ingrid", "carol", "dmitri", "esra", "omar", "uma")
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -56,18 +57,23 @@ class DemoNode:
         text = spec.read_text()
         text = re.sub(r"(?m)^release_zone: \S+", "release_zone: ../releases", text)
         spec.write_text(re.sub(r"(?m)^(\s+port:) \d+", rf"\1 {_free_port()}", text))
-        for project in PROJECTS:
-            self.commit(project, "First version")
+        shutil.copytree(example / "libraries", self.folder / "libraries")
+        wheels = build_wheels(self.folder / "libraries", self.folder / "wheels")
         subprocess.run(
             [sys.executable, str(example / "make_data.py"), str(self.node / "sources")],
             check=True,
             capture_output=True,
         )
+        locked = wheels()
+        for project, version in LOCKED.items():
+            (self.folder / "code" / project / "requirements.txt").write_text(locked[version])
+        for project in AUTHORS:
+            self.commit(project, "First version")
 
     def commit(self, project: str, message: str) -> None:
         """Commit all of a Code Repo, as its analyst."""
         repo = self.folder / "code" / project
-        author = "ana" if project == PROJECTS[0] else "ben"
+        author = AUTHORS[project]
         if not (repo / ".git").exists():
             _git(repo, author, "init", "--quiet", "--initial-branch=main")
         _git(repo, author, "add", "--all")

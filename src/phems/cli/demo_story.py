@@ -1,7 +1,6 @@
 """The story of the demo: two projects from submitted code to released files, each claim checked as told.
 
-People act through the same commands that they would type; the story runs them with their tokens and
-reads their JSON. Nothing is looked up behind the node's back but files, to compare their bytes.
+People act through the same commands that they would type; see `demo_acts`.
 """
 
 from __future__ import annotations
@@ -11,18 +10,16 @@ import json
 import secrets
 import shutil
 import signal
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from phems.cli import demo_libraries
+from phems.cli.demo_acts import RUN_SECONDS, Story, artifacts, error_of, host_of, run_of
 from phems.cli.demo_node import PEOPLE, DemoNode
 from phems.cli.demo_terminal import Teller
 from phems.errors import IntegrityError, RefusedError
 
-RUN_SECONDS = 90.0
 SENSOR_SECONDS = 60.0
 HEART, BREAST = "heart-attack", "breast-cancer"
 PATIENTS, DEATHS = 500, 220  # of WHAS500; the model tells its 215 deaths to the nearest ten
@@ -30,38 +27,6 @@ RESAMPLES = 8
 OUTPUTS = ["cox_coefficients.json", "km_curve.png", "km_table.csv"]
 _START_SENSOR = """mutation Start($selector: SensorSelector!) { startSensor(sensorSelector: $selector) {
   __typename ... on PythonError { message } } }"""
-
-
-@dataclass
-class Story:
-    """What the chapters share."""
-
-    node: DemoNode
-    teller: Teller
-    analysis: str = ""
-    bootstrap: str = ""
-    request: str = ""
-
-    def act(self, who: str, *words: str, refused: bool = False) -> Any:
-        """Type a command; what it gives. A failure ends the demo, unless the story wants the refusal."""
-        self.teller.command(who, "phems " + " ".join(_quoted(word) for word in words))
-        code, result = self.node.act(who, *words)
-        if refused:
-            return code, _error(result)
-        if code:
-            self.teller.fail(f"the node did not do it: {_error(result)}", seen=result)
-        return result
-
-    def wait_for(self, what: str, holds: Callable[[], Any], seconds: float) -> Any:
-        """Wait until something holds, showing what is waited for."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = holds()
-            if found:
-                return found
-            self.teller.progress(f"waiting for {what}")
-            time.sleep(0.1)
-        return None
 
 
 def tell(folder: Path, *, keep: bool) -> None:
@@ -74,6 +39,7 @@ def tell(folder: Path, *, keep: bool) -> None:
         ("Code is submitted, and approved by somebody else", _approve_code),
         ("Heart attack: cohort, Kaplan-Meier curves, Cox model", _run_heart),
         ("Breast cancer: a fan-out, and a step that fails once", _run_breast),
+        ("Two small projects, with two versions of one library", demo_libraries.run),
         ("Neither project can read the other's data", _refuse_data),
         ("A release is asked for, and two checkers vote, blind to each other", _release),
         ("The second project's result is released, too", _release_breast),
@@ -97,7 +63,7 @@ def _set_up(story: Story) -> None:
     node.make()
     code, problems = node.act("operator", "check")
     teller.claim(
-        "node.yaml, both Code Repos and both data sources are in order", holds=code == 0, seen=problems
+        "node.yaml, four Code Repos and both data sources are in order", holds=code == 0, seen=problems
     )
     teller.progress("starting the node")
     node.start(teller.progress)
@@ -124,7 +90,7 @@ def _approve_code(story: Story) -> None:
         )
         story.act(owner, "code", "approve", "--project", project, commit)
     for project in (HEART, BREAST):
-        host = story.wait_for(f"the host of {project}", partial(_host, story, project), RUN_SECONDS)
+        host = story.wait_for(f"the host of {project}", partial(host_of, story, project), RUN_SECONDS)
         digest = host["code_digest"][:12] if host else "none"
         story.teller.claim(
             f"{project} is loaded in its own sandbox, from the approved digest {digest}",
@@ -146,10 +112,11 @@ def _approve_code(story: Story) -> None:
     story.teller.claim(
         "ana switched on the sensor that watches the cohort", holds=bool(started), seen=selector
     )
+    demo_libraries.approve(story)
 
 
 def _run_heart(story: Story) -> None:
-    run = _run(story, "ana", HEART, "analysis")
+    run = run_of(story, "ana", HEART, "analysis")
     story.analysis = run["id"]
     story.teller.claim("the run succeeded", holds=run["status"] == "SUCCESS", seen=run)
     names = sorted(Path(output["path"]).name for output in run["outputs"])
@@ -159,7 +126,7 @@ def _run_heart(story: Story) -> None:
         seen=run["outputs"],
     )
     model = json.loads(
-        (_artifacts(story, HEART) / "outputs" / story.analysis / "cox_coefficients.json").read_text()
+        (artifacts(story, HEART) / "outputs" / story.analysis / "cox_coefficients.json").read_text()
     )
     story.teller.claim(
         f"the Cox model is fitted on {PATIENTS} patients (concordance {model['concordance']:.3f})",
@@ -169,7 +136,7 @@ def _run_heart(story: Story) -> None:
 
 
 def _run_breast(story: Story) -> None:
-    run = _run(story, "ben", BREAST, "bootstrap_hormone_effect")
+    run = run_of(story, "ben", BREAST, "bootstrap_hormone_effect")
     story.bootstrap = run["id"]
     story.teller.claim("the run succeeded", holds=run["status"] == "SUCCESS", seen=run)
     fanned = [step for step in run["steps"] if "[" in step["key"]]
@@ -191,7 +158,7 @@ def _refuse_data(story: Story) -> None:
         holds=code == RefusedError.exit_code and "no grant for the data source whas500" in error,
         seen=error,
     )
-    run = _run(story, "ben", BREAST, "read_other_data")
+    run = run_of(story, "ben", BREAST, "read_other_data")
     story.teller.claim(
         "a job that asks for it quietly, in mid-step, finds nothing there",
         holds=run["status"] == "FAILURE" and "whas500" in json.dumps(run),
@@ -226,7 +193,7 @@ def _release(story: Story) -> None:
     teller.claim(
         f"{len(reviewed)} files are frozen by their SHA-256", holds=sorted(reviewed) == OUTPUTS, seen=request
     )
-    victim = _artifacts(story, HEART) / "outputs" / story.analysis / "km_table.csv"
+    victim = artifacts(story, HEART) / "outputs" / story.analysis / "km_table.csv"
     victim.write_text("patient_id,name\n1,Jane Doe\n")
     teller.say("       (meanwhile, somebody swaps km_table.csv in the artifact area)")
     code, error = story.act("ana", "release", "vote", story.request, "--approve", "all", refused=True)
@@ -313,7 +280,9 @@ def _audit(story: Story) -> None:
         forged.write_bytes(b"".join(content))
         code, result = story.node.act("uma", "audit", "verify", str(forged))
         teller.claim(
-            f"with {what} it does not: {_error(result)}", holds=code == IntegrityError.exit_code, seen=result
+            f"with {what} it does not: {error_of(result)}",
+            holds=code == IntegrityError.exit_code,
+            seen=result,
         )
     forged.unlink()
     code, result = story.node.act("uma", "audit", "verify")
@@ -339,25 +308,6 @@ def _end(story: Story, *, keep: bool) -> None:
     teller.say("The node runs until you press Ctrl-C.")
 
 
-def _run(story: Story, who: str, project: str, job: str) -> dict[str, Any]:
-    """Launch a job and watch it to its end: what `phems run show` says then."""
-    launched = story.act(who, "run", "launch", project, job, "--no-wait")
-    run_id = launched["id"]
-
-    def ended() -> Any:
-        code, run = story.node.act(who, "run", "show", run_id)
-        if code:
-            return None
-        done = sum(step["status"] in {"SUCCESS", "FAILURE", "SKIPPED"} for step in run["steps"])
-        story.teller.progress(f"{job}: {run['status'].lower()}, {done} steps done")
-        return run if run["status"] in {"SUCCESS", "FAILURE", "CANCELED"} else None
-
-    run: dict[str, Any] = story.wait_for(job, ended, RUN_SECONDS)
-    if run is None:
-        story.teller.fail(f"{job} did not end within {RUN_SECONDS:.0f} s", seen=run_id)
-    return run
-
-
 def _check_package(story: Story, package: Path, reviewed: dict[str, str]) -> None:
     manifest = story.wait_for("the publisher", (package / "manifest.json").exists, RUN_SECONDS)
     found = (
@@ -370,28 +320,8 @@ def _check_package(story: Story, package: Path, reviewed: dict[str, str]) -> Non
     )
 
 
-def _artifacts(story: Story, project: str) -> Path:
-    return story.node.node / "data" / "artifacts" / project
-
-
-def _host(story: Story, project: str) -> Any:
-    hosts = (story.node.status() or {}).get("hosts", [])
-    return next((h for h in hosts if h["project"] == project and h["state"] in {"READY", "FAILED"}), None)
-
-
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _error(result: Any) -> str:
-    if isinstance(result, dict):
-        error = result.get("error", result)
-        return str(error.get("what") or error.get("why") or error) if isinstance(error, dict) else str(error)
-    return str(result)
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"' if " " in word else word
 
 
 def _shown(folder: Path) -> str:

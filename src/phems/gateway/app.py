@@ -21,6 +21,7 @@ from phems.gateway.account import AccountPage
 from phems.gateway.accounts import Accounts
 from phems.gateway.api.lazy import LazyApi
 from phems.gateway.api_sign_in import ApiSignIn
+from phems.gateway.code_webhooks import WebhookDoor
 from phems.gateway.door import Door, Identities
 from phems.gateway.events import events_route
 from phems.gateway.http_protocol import OpenConnections
@@ -95,7 +96,11 @@ def assemble(
             *SecondFactorPage(accounts, identities, sign_in).routes(),
             *Probes(readiness, probing.metrics, settings).routes(),
             *(
-                [Mount(API_PATH, app=LazyApi(cases)), *site_routes(cases, settings)]
+                [
+                    Mount(API_PATH, app=LazyApi(cases)),
+                    *WebhookDoor(cases.code_webhooks).routes(),
+                    *site_routes(cases, settings),
+                ]
                 if cases is not None
                 else []
             ),

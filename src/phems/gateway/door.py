@@ -1,8 +1,8 @@
 """The one door: every request and WebSocket passes here, and goes on only on behalf of somebody.
 
 In order: the Host header must be the gateway's, what a browser may have been tricked to send must come
-from our own pages, and everything but the sign-in page needs a session or a token. A cookie counts only
-with our own Origin, since browsers send it by themselves; a token is never sent by itself.
+from our own pages, and everything but the sign-in page and webhooks needs a session or a token. A cookie
+counts only with our own Origin, since browsers send it by themselves; a token is never sent by itself.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from phems.domain.coordinators import COORDINATOR_TOKEN_PREFIX
 from phems.errors import PhemsError, RefusedError
 from phems.gateway.accounts import Accounts, CoordinatorTokens
 from phems.gateway.callers import Caller, Credential, calling
+from phems.gateway.code_webhooks import IS_WEBHOOK
 from phems.gateway.open_requests import OpenRequests
 from phems.gateway.origins import host_is_known, origin_is_own
 from phems.gateway.pages import STATIC
@@ -143,7 +144,7 @@ class Door:
                 caller, _ = await self._identify(connection)
         else:
             refusal = self._foreign(connection)
-            if refusal is None and not _is_at(connection, PUBLIC_PATHS):
+            if refusal is None and not _is_at(connection, PUBLIC_PATHS) and not _is_webhook(connection):
                 caller, refusal = await self._identify(connection)
                 if refusal is not None:
                     refusal = self._limiter.stranger(connection) or refusal
@@ -251,6 +252,14 @@ def _is_for_coordinators(connection: HTTPConnection) -> bool:
     path = connection.scope["path"]
     reads = connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS
     return reads and (path == RELEASES_PATH or path.startswith(RELEASES_PATH + "/"))
+
+
+def _is_webhook(connection: HTTPConnection) -> bool:
+    """A delivery is signed with a secret of its own, which `phems.gateway.code_webhooks` verifies."""
+    scope = connection.scope
+    return (
+        scope["type"] == "http" and scope["method"] == "POST" and IS_WEBHOOK.match(scope["path"]) is not None
+    )
 
 
 def _is_at(connection: HTTPConnection, paths: frozenset[str]) -> bool:

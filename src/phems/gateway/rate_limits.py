@@ -24,7 +24,7 @@ from phems.gateway.rate_storage import BoundedWindows
 from phems.gateway.replies import error_reply
 from phems.nodespec.gateway import RateLimits
 
-Row = Literal["sign_in", "strangers", "probes", "graphql", "downloads", "writes", "reads"]
+Row = Literal["sign_in", "strangers", "probes", "webhooks", "graphql", "downloads", "writes", "reads"]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 TOO_MANY = 429
 
@@ -48,6 +48,7 @@ class Kind:
 DOWNLOADS = re.compile(r"/(logs|download_debug|notebook)/|/api/.*/(package|packages|content|export)(/|$)")
 KINDS: Sequence[Kind] = (
     Kind("probes", "ask how the node is", re.compile(r"/(readyz|metrics)$")),
+    Kind("webhooks", "send webhooks", re.compile(r"/webhooks(/|$)"), safe=False),
     Kind("sign_in", "try to sign in", re.compile(r"/(login|oidc|sign-in|api/sign-in)(/|$)"), safe=False),
     # Going to the identity provider and coming back are GETs: each keeps something, or asks the provider.
     Kind("sign_in", "try to sign in", re.compile(r"/login/oidc(/|$)")),

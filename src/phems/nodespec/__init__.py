@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from phems.nodespec.broker import Broker
 from phems.nodespec.check import check_text, inspect_text, parse_node
+from phems.nodespec.code import Code, RemoteRepo
 from phems.nodespec.database import Database
 from phems.nodespec.document import Document
 from phems.nodespec.gateway import Gateway
@@ -13,7 +14,7 @@ from phems.nodespec.output_checks import OutputChecks, Thresholds
 from phems.nodespec.paths import NodePaths, node_paths
 from phems.nodespec.policies import Policy
 from phems.nodespec.problems import Problem, SpecError
-from phems.nodespec.projects import Code, DataGrant, Environment, Members, Project, Queue, Resources
+from phems.nodespec.projects import DataGrant, Environment, Members, Project, Queue, Resources
 from phems.nodespec.schema import node_schema
 from phems.nodespec.sizes import format_size, parse_size
 
@@ -38,6 +39,7 @@ __all__ = [
     "Problem",
     "Project",
     "Queue",
+    "RemoteRepo",
     "Resources",
     "SpecError",
     "Thresholds",

@@ -77,6 +77,7 @@ class RateLimits(Section):
         default="300/minute", description="Requests that nobody known is behind, from one address."
     )
     probes: Rate = Field(default="600/minute", description="/readyz and /metrics, from one address.")
+    webhooks: Rate = Field(default="120/minute", description="Webhooks of Code Repos, from one address.")
     graphql: Rate = Field(default="6000/minute", description="GraphQL: a page of Dagster's UI asks 50 times.")
     writes: Rate = Field(default="1200/minute", description="Everything else that changes something.")
     downloads: Rate = Field(default="600/minute", description="Files, logs and packages.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from phems.nodespec.code import Remote
 from phems.nodespec.identity import GroupRoles
 from phems.nodespec.models import DataSource, NodeRoles, NodeSpec
 from phems.nodespec.policies import Policy
@@ -118,6 +119,8 @@ def _source(declared: DataSource | None, content: Content) -> DataSource:
 
 def _project(declared: Project, content: Content, sources: Mapping[str, DataSource]) -> Project:
     code = declared.code.model_copy(update=dict(content["code"]))
+    if code.repo != declared.code.repo:  # what is declared for one server is not shown to another
+        code = code.model_copy(update={"remote": Remote(), "webhook_secret": None})
     grants = tuple(
         DataGrant.model_validate({"source": source, "expires": expires})
         for source, expires in content["data_grants"].items()

@@ -8,11 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from phems.nodespec.base import Section
-from phems.nodespec.names import Name, StrictBool, StrictInt, Title, matching, refuse
+from phems.nodespec.names import Name, SecretPlace, StrictBool, StrictInt, Title, matching, refuse
 
 _ISSUER = r"https?://[A-Za-z0-9.\[\]:-]+(/[^\s?#]*)?"
 _LOCAL_ISSUER = r"http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(/[^\s?#]*)?"
-_SECRET = r"env:[A-Za-z_][A-Za-z0-9_]{0,126}|file:[^\x00-\x1f]{1,1000}"  # noqa: S105 (a pattern)
 _WORD = r"[\x21\x23-\x5b\x5d-\x7e]{1,200}"
 
 
@@ -27,13 +26,6 @@ def _issuer(value: str) -> str:
     return value
 
 
-_secret = matching(
-    _SECRET,
-    what="the secret stands in node.yaml",
-    why="node.yaml is kept in Git, and is no place for secrets",
-    remedy="write env:NAME or file:PATH, and keep the secret there",
-    flags=re.UNICODE,
-)
 _word = matching(
     _WORD,
     what="{value} is not one word",
@@ -44,7 +36,6 @@ _word = matching(
 
 
 Issuer = Annotated[str, AfterValidator(_issuer)]
-SecretPlace = Annotated[str, AfterValidator(_secret)]
 Word = Annotated[str, AfterValidator(_word)]
 NodeRole = Literal["operator", "auditor"]
 SecondFactorRule = Literal["optional", "required"]

@@ -25,10 +25,12 @@ __all__ = [
     "PathText",
     "Person",
     "RepoAddress",
+    "SecretPlace",
     "StrictBool",
     "StrictInt",
     "Title",
     "VariableName",
+    "is_elsewhere",
     "matching",
     "refuse",
 ]
@@ -45,6 +47,16 @@ BRANCH = r"(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,199
 # A path or one of the transports that run no command of the address's choosing ("ext::sh -c ..." does).
 REPO = r"(?!-)(?!ext::)(?!fd::)[^\x00-\x1f\x7f]{1,1000}"
 TRANSPORTS = ("https://", "ssh://", "file://")
+# Of an address on another machine: no password (node.yaml is no place for secrets), no query, and no name
+# that begins with a dash, which ssh would read as an option.
+_HOST = r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?"
+_USER = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+REMOTE_REPO = (
+    rf"https://{_HOST}/[^\s?#]+"
+    rf"|ssh://({_USER}@)?{_HOST}/[^\s?#]+"
+    rf"|{_USER}@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s:?#-][^\s?#]*"
+)
+SECRET_PLACE = r"env:[A-Za-z_][A-Za-z0-9_]{0,126}|file:[^\x00-\x1f]{1,1000}"  # noqa: S105 (a pattern)
 
 # What the node itself sets, or what would change how the sandbox loads code.
 RESERVED_VARIABLES = ("LD_", "PYTHON", "DAGSTER_", "PHEMS_", "PATH", "HOME", "TMPDIR", "PWD", "SHELL", "IFS")
@@ -102,7 +114,18 @@ def _repo(value: str) -> str:
             why="only folders and https, ssh and file addresses are read",
             remedy="write a folder (relative to node.yaml), https://host/repo.git or git@host:repo.git",
         )
+    if is_elsewhere(value) and re.fullmatch(REMOTE_REPO, value, re.ASCII) is None:
+        raise refuse(
+            "is not the address of a Git repo alone",
+            why="it holds a password, a query, or a name that a program would read as an option",
+            remedy="write https://host/repo.git, and under code.remote where the token is kept",
+        )
     return value
+
+
+def is_elsewhere(address: str) -> bool:
+    """Whether a Code Repo is reached over the network: by https, or by ssh in one of its two forms."""
+    return address.startswith(("https://", "ssh://")) or re.match(r"[^/]+@[^/:]+:", address) is not None
 
 
 def _variable(value: str) -> str:
@@ -186,6 +209,20 @@ Bucket = Annotated[
     ),
 ]
 """A bucket of an S3-compatible service."""
+
+SecretPlace = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            SECRET_PLACE,
+            what="the secret stands in node.yaml",
+            why="node.yaml is kept in Git, and is no place for secrets",
+            remedy="write env:NAME or file:PATH, and keep the secret there",
+            flags=re.UNICODE,
+        )
+    ),
+]
+"""A secret, by the environment variable or the file that holds it."""
 
 FolderInRepo = Annotated[str, AfterValidator(_folder_in_repo)]
 RepoAddress = Annotated[str, AfterValidator(_repo)]

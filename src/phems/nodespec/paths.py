@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
+from phems.nodespec.code import Code, RemoteRepo
 from phems.nodespec.models import NodeSpec
+from phems.nodespec.names import is_elsewhere
 
 # Not the TMPDIR of whoever calls: a command in another shell must find the node's sockets, and a
 # socket's path may have 108 bytes at most.
@@ -102,11 +104,18 @@ class NodePaths:
         """A path of the node spec, made absolute."""
         return _absolute(self.folder, path)
 
-    def repo(self, address: str) -> Path | str:
-        """A Code Repo: an absolute folder, or the address as it is when it lies elsewhere."""
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+@[^/:]+:", address):
-            return address
-        return self.resolve(address)
+    def code_repo(self, code: Code) -> Path | RemoteRepo:
+        """A Code Repo: an absolute folder, or what lies on another machine."""
+        if code.repo.startswith("file:///"):
+            return Path(unquote(code.repo.removeprefix("file://")))
+        if not is_elsewhere(code.repo):
+            return self.resolve(code.repo)
+        return RemoteRepo(address=code.repo, branch=code.branch, folder=self.folder, remote=code.remote)
+
+    @property
+    def code_mirrors(self) -> Path:
+        """What the node has fetched of Code Repos on other machines."""
+        return self.data_dir / "mirrors"
 
 
 def node_paths(spec: NodeSpec, folder: Path, *, tmp: Path = SHORT_TMP, uid: int | None = None) -> NodePaths:

@@ -7,17 +7,14 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from phems.nodespec.base import Section
+from phems.nodespec.code import Code
 from phems.nodespec.environments import RequirementsFile
 from phems.nodespec.kubernetes import ProjectKubernetes
 from phems.nodespec.names import (
-    Branch,
     Day,
-    FolderInRepo,
-    Module,
     Name,
     PathText,
     Person,
-    RepoAddress,
     StrictInt,
     Title,
     VariableName,
@@ -28,23 +25,6 @@ from phems.nodespec.sizes import Size
 GIB = 1024**3
 
 People = tuple[Person, ...]
-
-
-class Code(Section):
-    """Where a project's code comes from."""
-
-    repo: RepoAddress = Field(
-        description="The Code Repo: a folder (relative to node.yaml) or an address for git."
-    )
-    branch: Branch = Field(
-        default="main", description="Only commits reachable from this branch can be submitted."
-    )
-    root: FolderInRepo = Field(default="src", description="The folder in the repo that Python imports from.")
-    module: Module = Field(
-        default="",
-        description="The module with the Dagster definitions; unset: the project's name with "
-        "underscores, then .definitions.",
-    )
 
 
 class Members(Section):

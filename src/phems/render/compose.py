@@ -159,7 +159,7 @@ def _read(spec: NodeSpec, paths: NodePaths) -> list[str]:
         *(
             project.code.repo
             for project in spec.projects.values()
-            if isinstance(paths.repo(project.code.repo), Path)
+            if isinstance(paths.code_repo(project.code), Path) and "://" not in project.code.repo
         ),
     ]
     return list(dict.fromkeys(named))

@@ -26,6 +26,7 @@ def certificates_of(spec: NodeSpec) -> list[str]:
         *((database.ca, database.certificate, database.key) if database is not None else ()),
         spec.broker.ca if spec.broker is not None else None,
         s3.ca if s3 is not None else None,
+        *(file for project in spec.projects.values() for file in project.code.files),
     )
     return list(dict.fromkeys(path for path in named if path is not None))
 

@@ -228,6 +228,9 @@ class ServingNode:
         settings = settings_of(self.spec, lambda: self.node.spec, self.node.roles_in)
         self._live = live = LiveChanges(settings.membership)
         self._stack.callback(live.close)
+        # Not waited for at the end, either: a fetch from a slow server.
+        threading.Thread(target=self.node.code_webhooks.work, name="phems-webhooks", daemon=True).start()
+        self._stack.callback(self.node.code_webhooks.close)
         self._late.app = create_app(
             self.control.workspace,
             self.node.users,

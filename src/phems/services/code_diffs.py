@@ -81,13 +81,14 @@ class CodeDiffs:
         )
 
     def _tree(self, rules: ProjectRules, revision: CodeRevision) -> list[TreeEntry]:
+        self._repos.refresh(rules.repo, wanted=revision.commit)
         with self._repos.files(rules.repo, revision.commit) as files:
             tree = [TreeEntry(file.path, file.mode, _sha256(file.content)) for file in files]
         if content_digest(tree) != revision.digest:
             raise IntegrityError(
                 f"The code revision {revision.name} is not what was submitted.",
                 why="the Code Repo holds other bytes under this commit now.",
-                remedy=f"Find out who changed {rules.repo}; check it with: git -C {rules.repo} fsck",
+                remedy=f"Find out who changed {rules.repo}, and check it with: git fsck",
             )
         return tree
 

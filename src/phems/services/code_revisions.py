@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from phems.domain.actors import NODE, Actor
@@ -63,6 +64,7 @@ class CodeRevisions:
         with recorded_refusals(
             self._governance, actor, "code.submit", commit or rules.branch, project=project
         ):
+            self._repos.refresh(rules.repo)
             found = self._repos.commit(rules.repo, rules.branch, commit)
             fresh = self._read(actor, project, rules, found)
             with self._governance.transaction() as work:
@@ -134,6 +136,7 @@ class CodeRevisions:
         rules = self._access.check(actor, "code.approve", project)
         with (
             recorded_refusals(self._governance, actor, "code.approve", commit, project=project),
+            self._refreshed(rules),
             self._governance.transaction() as work,
         ):
             work.code_revisions.lock(project)
@@ -175,6 +178,7 @@ class CodeRevisions:
         _check_reason("roll back to", commit, reason, f"phems code rollback --project {project} {commit}")
         with (
             recorded_refusals(self._governance, actor, "code.restore", commit, project=project),
+            self._refreshed(rules),
             self._governance.transaction() as work,
         ):
             work.code_revisions.lock(project)
@@ -278,6 +282,12 @@ class CodeRevisions:
             submitter=actor.name,
             submitted_at=self._clock.now(),
         )
+
+    @contextmanager
+    def _refreshed(self, rules: ProjectRules) -> Iterator[None]:
+        """Before the transaction, which must not wait for another machine: see what the branch is now."""
+        self._repos.refresh(rules.repo)
+        yield
 
     def _publish(self, rules: ProjectRules, revision: CodeRevision) -> None:
         """Into the Code Mount, which verifies that the bytes are those that were submitted."""

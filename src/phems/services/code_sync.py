@@ -65,6 +65,10 @@ class CodeSync:
         self._rules_of = rules_of
         self._requirements_of = requirements_of
 
+    def refresh(self, project: str) -> None:
+        """See what is new in a Code Repo on another machine."""
+        self._repos.refresh(self._rules_of(project).repo)
+
     def sync(self, projects: Sequence[str], *, dry_run: bool = False) -> list[SyncedProject]:
         """Bring each project in step; what is wrong with one is told in its row, and stops no other."""
         return [self._one(project, dry_run=dry_run) for project in projects]
@@ -138,6 +142,7 @@ class CodeSync:
         if dry_run:
             return "would fetch"
         rules = self._rules_of(revision.project)
+        self._repos.refresh(rules.repo)
         # Again: that it is on the project's branch still. A branch that was forced elsewhere has left it.
         self._repos.commit(rules.repo, rules.branch, revision.commit)
         with self._repos.files(rules.repo, revision.commit) as files:

@@ -14,14 +14,14 @@ from phems.domain.actors import Actor
 from phems.domain.approvals import ApprovalRules
 from phems.domain.permissions import Role, Verb, check_may, may
 from phems.errors import NotFoundError
-from phems.nodespec import NodePaths, NodeSpec, OutputChecks, Thresholds
+from phems.nodespec import NodePaths, NodeSpec, OutputChecks, RemoteRepo, Thresholds
 
 
 @dataclass(frozen=True)
 class ProjectRules:
     """What the node spec says of one project. Sizes in bytes."""
 
-    repo: Path | str
+    repo: Path | RemoteRepo
     branch: str
     policy: str
     approvals: int
@@ -76,7 +76,7 @@ def rules_of_spec(spec: NodeSpec, paths: NodePaths) -> Callable[[str], ProjectRu
     def rules_of(name: str) -> ProjectRules:
         project, policy = spec.project(name), spec.policy_of(name)
         return ProjectRules(
-            repo=paths.repo(project.code.repo),
+            repo=paths.code_repo(project.code),
             branch=project.code.branch,
             policy=project.policy,
             approvals=policy.approvals,

@@ -19,6 +19,7 @@ from phems.serve import ServingNode
 PROJECT = "heart-attack"
 OTHER = "breast-cancer"
 PASSWORD = "four plain words here"
+WEBHOOK_SECRET = "5f0c1d9e-of-the-git-server"
 DEADLINE_SECONDS = 60.0
 PEOPLE = ("ana", "ben", "omar", "iris", "olga", "aud", "nobody")
 
@@ -31,7 +32,7 @@ gateway: {{host: 127.0.0.1, port: {port}, rate_limits: {{strangers: 10000/minute
 roles: {{operator: [olga], auditor: [aud]}}
 projects:
   heart-attack:
-    code: {{repo: code/heart-attack}}
+    code: {{repo: code/heart-attack, webhook_secret: "file:webhook.secret"}}
     members: {{data_analyst: [ana], output_checker: [omar, oda], information_asset_owner: [iris]}}
   breast-cancer:
     code: {{repo: code/breast-cancer}}
@@ -123,6 +124,9 @@ def start_small_node(folder: Path) -> SmallNode:
     folder.joinpath("node.yaml").write_text(SPEC.format(port=free_port()), encoding="utf-8")
     for project in (PROJECT, OTHER):
         _write_code(folder / "code" / project, project)
+    secret = folder / "webhook.secret"
+    secret.write_text(f"{WEBHOOK_SECRET}\n", encoding="utf-8")
+    secret.chmod(0o600)
     serving = ServingNode(folder)
     give_database(serving)
     serving.start()
@@ -176,10 +180,26 @@ def _write_code(repo: Path, project: str) -> None:
     package.joinpath("definitions.py").write_text(
         dedent(DEFINITIONS).replace("{prefix}", prefix), encoding="utf-8"
     )
+    _git(repo, "init", "-q", "-b", "main")
+    _commit(repo, "First")
+
+
+def commit_code(repo: Path, line: str) -> None:
+    """A further commit, with a line added to the definitions."""
+    (definitions,) = repo.glob("src/*/definitions.py")
+    definitions.write_text(definitions.read_text(encoding="utf-8") + line, encoding="utf-8")
+    _commit(repo, "Change")
+
+
+def _commit(repo: Path, message: str) -> None:
+    _git(repo, "add", ".")
+    _git(repo, "commit", "-q", "-m", message)
+
+
+def _git(repo: Path, *arguments: str) -> None:
     who = {
         f"GIT_{role}_{key}": value
         for role in ("AUTHOR", "COMMITTER")
         for key, value in (("NAME", "Zoe"), ("EMAIL", "zoe@hospital.example"))
     }
-    for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "First")):
-        subprocess.run(["git", "-C", str(repo), *arguments], check=True, env={**os.environ, **who})
+    subprocess.run(["git", "-C", str(repo), *arguments], check=True, env={**os.environ, **who})

@@ -16,6 +16,7 @@ from phems.adapters.files.code_mount import FolderCodeMount
 from phems.adapters.files.frozen_files import FolderFrozenFiles
 from phems.adapters.files.release_zone import FolderReleaseZone
 from phems.adapters.git import GitRepos
+from phems.adapters.git_mirrors import GitMirrors
 from phems.adapters.output_check_runner import SandboxedCheckRunner
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
 from phems.adapters.release_package.dsse import DssePackageSigner
@@ -139,8 +140,9 @@ class Site:
         self.keys = FolderApproverKeys(self.folder / "keys")
         self.signatures = ApprovalSignatures("node-a", self.keys, self.clock)
         self.approvals = CodeApprovals(self.signatures, self.access, self.clock)
+        self.repos = GitRepos(mirrors=GitMirrors(self.folder / "mirrors"))
         self.code = CodeRevisions(
-            self.governance, GitRepos(), self.mount, self.access, self.approvals, self.clock
+            self.governance, self.repos, self.mount, self.access, self.approvals, self.clock
         )
         self.outputs = Outputs(self.governance, self.artifacts, self.access, self.clock)
         self.output_checks = OutputChecks(

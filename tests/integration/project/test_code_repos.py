@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from ruamel.yaml import YAML
+
+from phems.cli.app import run
 
 HOSPITAL = Path(__file__).parents[3] / "examples" / "hospital"
 PROJECTS = ["heart-attack", "breast-cancer"]
+# Which version of the hospital's library a small project locks.
+LOCKED = {"length-of-stay": "1.0", "tumour-grade": "2.0"}
 pytestmark = pytest.mark.integration
 RESERVED = ("phems/", "dagster-k8s/")
 
@@ -32,11 +38,12 @@ def _in(code_repo: Path, *command: str) -> subprocess.CompletedProcess[str]:
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("PHEMS_", "PYTEST_"))
     }
+    library = HOSPITAL / "libraries" / f"rounding-{LOCKED.get(code_repo.name)}" / "src"
     environment |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "VIRTUAL_ENV": sys.prefix,
         "HOME": "/nonexistent",
-        "PYTHONPATH": "src",
+        "PYTHONPATH": f"src{os.pathsep}{library}",
         "DAGSTER_HOME": "",
     }
     return subprocess.run(
@@ -44,7 +51,7 @@ def _in(code_repo: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("code_repo", PROJECTS, indirect=True)
+@pytest.mark.parametrize("code_repo", [*PROJECTS, *LOCKED], indirect=True)
 def test_its_own_tests_pass(code_repo: Path) -> None:
     """An author who copies the example would start from something broken."""
     done = _in(code_repo, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
@@ -90,3 +97,16 @@ def test_the_projects_share_no_name(definitions: dict[str, dg.Definitions]) -> N
         for found in definitions.values()
     ]
     assert not set.intersection(*keys)
+
+
+def test_a_fresh_code_repo_passes_what_its_own_workflow_runs(tmp_path: Path) -> None:
+    """Otherwise a project's first push comes back red, for something that nobody there has written."""
+    made = tmp_path / "bed-days"
+    assert run(["project", "new", "bed-days", str(made)]) == 0
+    workflow = YAML(typ="safe").load(made / ".github" / "workflows" / "check.yaml")
+    install, *checks = [step["run"] for step in workflow["jobs"]["check"]["steps"] if "run" in step]
+    assert install == "python -m pip install -e '.[dev]'"
+    assert checks == ["dg check defs", "pytest"]
+    for command in checks:
+        done = _in(made, *shlex.split(command))
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -58,14 +58,19 @@ def test_the_node_spec_is_right_and_keeps_the_projects_apart() -> None:
     grants = {
         name: [grant.source for grant in project.data_grants] for name, project in spec.projects.items()
     }
-    assert grants == {"heart-attack": ["whas500"], "breast-cancer": ["gbsg2"]}
+    assert grants == {
+        "heart-attack": ["whas500"],
+        "breast-cancer": ["gbsg2"],
+        "length-of-stay": ["whas500"],
+        "tumour-grade": ["gbsg2"],
+    }
     for project in spec.projects.values():
         members = project.members
         assert len(set(members.output_checker) - set(members.data_analyst)) >= 2
         assert not set(members.information_asset_owner) & set(members.data_analyst)
 
 
-@pytest.mark.parametrize("project", ["heart-attack", "breast-cancer"])
+@pytest.mark.parametrize("project", ["heart-attack", "breast-cancer", "length-of-stay", "tumour-grade"])
 def test_each_code_repo_is_where_the_node_spec_says(project: str) -> None:
     """Code could be submitted, but never be loaded."""
     code = load_node(HOSPITAL / "node").projects[project].code

@@ -45,6 +45,8 @@ def connection(
         ("GET", "/download_debug/x", "downloads"),
         ("POST", "/api/projects/x/releases", "writes"),
         ("DELETE", "/logs/a", "writes"),
+        ("POST", "/webhooks/code/heart-attack", "webhooks"),
+        ("GET", "/webhooks/code/heart-attack", "reads"),
         ("GET", "/metrics", "probes"),
         ("GET", "/readyz", "probes"),
         ("GET", "/metrics/x", "reads"),

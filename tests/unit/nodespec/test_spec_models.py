@@ -66,14 +66,6 @@ def test_paths_are_absolute_and_stay_the_same_from_any_folder(full: str, tmp_pat
     assert paths.spec == tmp_path / "node.yaml"
 
 
-def test_a_code_repo_is_a_folder_unless_it_is_an_address(full: str, tmp_path: Path) -> None:
-    paths = node_paths(parse_node(full), tmp_path)
-    assert paths.repo("code/x") == tmp_path / "code" / "x"
-    assert paths.repo("../x") == tmp_path.parent / "x"
-    for address in ("https://h/x.git", "git@host:x.git", "ssh://git@h/x", "file:///srv/x.git"):
-        assert paths.repo(address) == address
-
-
 def test_sockets_fit_the_limit_and_two_names_of_a_folder_share_them(full: str, tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120)
     deep.mkdir()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from phems.adapters.node_check import port_faults
 from phems.adapters.node_lock import NodeLock
 from phems.adapters.oidc.metadata import ProviderMetadata
-from phems.adapters.oidc.secrets import secret_at
+from phems.adapters.secret_places import secret_at
 from phems.adapters.tls_files import expiry, tls_fault
 from phems.bootstrap.doctor.findings import Patient, Seen, failed, ok, warning
 
@@ -62,6 +62,6 @@ def look_at_identity_provider(patient: Patient) -> Iterator[Seen]:
     """The identity provider answers, is who node.yaml says, and the secret for it can be read."""
     oidc = patient.spec.identity.oidc
     assert oidc is not None  # noqa: S101 (as above)
-    secret_at(oidc.client_secret, patient.paths.folder, os.environ)
+    secret_at(oidc.client_secret, patient.paths.folder, os.environ, key="identity.oidc.client_secret")
     ProviderMetadata(oidc.issuer).document()
     yield ok(f"{oidc.issuer} answers")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from phems.services.capsules import Capsules
     from phems.services.code_diffs import CodeDiffs
     from phems.services.code_revisions import CodeRevisions
+    from phems.services.code_webhooks import CodeWebhooks
     from phems.services.coordinators import Coordinators
     from phems.services.deliveries import Deliveries
     from phems.services.engine_acts import EngineActs
@@ -85,6 +86,9 @@ class UseCases(Protocol):
 
     @property
     def code_revisions(self) -> CodeRevisions: ...
+
+    @property
+    def code_webhooks(self) -> CodeWebhooks: ...
 
     @property
     def coordinators(self) -> Coordinators: ...

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from phems.nodespec import RemoteRepo
+
 
 @dataclass(frozen=True)
 class Commit:
@@ -29,18 +31,25 @@ class TreeFile:
 
 
 class CodeRepos(Protocol):
-    """Reads Code Repos. `repo` is a folder, or an address as in node.yaml.
+    """Reads Code Repos. `repo` is a folder, or a branch of a repo on another machine.
 
-    Both methods only read. Both raise `InputError` for a repo, branch or commit that does not exist,
+    All methods only read. All raise `InputError` for a repo, branch or commit that does not exist,
     `RefusedError` for a commit that is not reachable from the branch, and `UnavailableError` when Git
     is missing or does not answer.
     """
 
-    def commit(self, repo: Path | str, branch: str, commit: str | None) -> Commit:
+    def refresh(self, repo: Path | RemoteRepo, *, wanted: str | None = None) -> None:
+        """Fetch the branch of a repo on another machine, which the other methods read as it was fetched last.
+
+        Not when the commit `wanted` (full name) is here already. Takes up to minutes: never in a transaction.
+        """
+        ...
+
+    def commit(self, repo: Path | RemoteRepo, branch: str, commit: str | None) -> Commit:
         """The commit by a unique prefix of its name; None means the tip of the branch."""
         ...
 
-    def files(self, repo: Path | str, commit: str) -> AbstractContextManager[Iterator[TreeFile]]:
+    def files(self, repo: Path | RemoteRepo, commit: str) -> AbstractContextManager[Iterator[TreeFile]]:
         """The files of a commit (full name), in the order of the tree, one in memory at a time.
 
         Raises `InputError` for symbolic links, submodules and paths that climb, and past the limits on

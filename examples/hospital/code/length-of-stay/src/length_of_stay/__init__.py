@@ -1,0 +1,1 @@
+"""How long patients of the heart attack study stay in hospital."""

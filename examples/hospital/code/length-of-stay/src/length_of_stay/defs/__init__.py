@@ -1,0 +1,1 @@
+"""The definitions that Dagster finds: an asset, a job, resources."""

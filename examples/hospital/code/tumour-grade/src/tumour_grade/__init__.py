@@ -1,0 +1,1 @@
+"""Grades of tumours in the breast cancer study."""

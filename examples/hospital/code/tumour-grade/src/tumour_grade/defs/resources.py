@@ -1,0 +1,16 @@
+"""What the asset is given."""
+
+from dagster import Definitions, definitions
+
+from phems.project import DataSource, Outputs, ProjectIOManager
+
+
+@definitions
+def resources() -> Definitions:
+    return Definitions(
+        resources={
+            "gbsg2": DataSource(source="gbsg2"),
+            "outputs": Outputs(),
+            "io_manager": ProjectIOManager(),
+        }
+    )
