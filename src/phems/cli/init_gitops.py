@@ -11,6 +11,7 @@ from typing import Self
 
 from phems import __version__
 from phems.cli import output
+from phems.cli.fresh_folder import check_free, write_files
 from phems.errors import InputError
 from phems.nodespec.gitops import CHART_REVISION, GIT_ADDRESS
 
@@ -52,8 +53,8 @@ class Addresses:
 
 def init_node_repo(folder: Path, node: str, addresses: Addresses) -> None:
     """Write the Node Repo, and say what is left to do."""
-    _check_free(folder)
-    written = _write(folder, node_repo_files(node, addresses))
+    check_free(folder, what="Node Repo", remedy="phems init ANOTHER --gitops")
+    written = write_files(folder, node_repo_files(node, addresses))
     output.done(
         {"folder": str(folder), "node": node, "written": written},
         f"Wrote {folder}: {len(written)} files.\n"
@@ -99,34 +100,3 @@ def _check(option: str, value: str, pattern: str, example: str) -> None:
             why="It reads https and ssh addresses without a password, and charts of a version, no branch.",
             remedy=f"{option} {example}",
         )
-
-
-def _check_free(folder: Path) -> None:
-    """Nothing is ever written over: only a folder that is not there, or has nothing but `.git`."""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise InputError(
-            f"{folder} is not a folder.", why="A Node Repo is one.", remedy="phems init ANOTHER --gitops"
-        )
-    found = sorted(item.name for item in folder.iterdir() if item.name != ".git") if folder.exists() else []
-    if found:
-        raise InputError(
-            f"{folder} is not empty.",
-            why=f"{found[0]} is there, and nothing is ever written over.",
-            remedy="phems init ANOTHER --gitops",
-        )
-
-
-def _write(folder: Path, files: Mapping[str, str]) -> list[str]:
-    """Write them; what was begun is taken back when one cannot be written."""
-    written: list[Path] = []
-    try:
-        for place, text in files.items():
-            file = folder / place
-            file.parent.mkdir(parents=True, exist_ok=True)
-            written.append(file)
-            file.write_text(text, encoding="utf-8")
-    except BaseException:
-        for begun in written:
-            begun.unlink(missing_ok=True)
-        raise
-    return [str(file.relative_to(folder)) for file in written]

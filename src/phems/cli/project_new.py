@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from phems.cli import output
+from phems.cli.fresh_folder import check_free, write_files
 from phems.errors import InputError
 
 # Where each template goes. They end in .txt: what they hold is code of a project, not of the node.
@@ -42,8 +43,8 @@ def new(
     """Write a new Code Repo: definitions, tests and a workflow, in the shape that `dg` expects."""
     package = _package(name)
     target = folder if folder is not None else Path(name)
-    _check_free(name, target)
-    written = write(name, package, target)
+    check_free(target, what="Code Repo", remedy=f"phems project new {name} ANOTHER")
+    written = write_files(target, code_repo_files(name, package))
     output.done(
         {"folder": str(target), "project": name, "package": package, "written": written},
         f"Wrote {target}: {len(written)} files.\n"
@@ -52,22 +53,17 @@ def new(
     )
 
 
-def write(name: str, package: str, target: Path) -> list[str]:
-    """Write the files; what was begun is taken back when one cannot be written."""
+def code_repo_files(name: str, package: str) -> dict[str, str]:
+    """The files of a Code Repo, by their places."""
     templates = resources.files("phems").joinpath("templates", "project")
-    written: list[Path] = []
-    try:
-        for template, place in FILES.items():
-            text = templates.joinpath(template).read_text(encoding="utf-8")
-            file = target / place.replace("@PACKAGE@", package)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            written.append(file)
-            file.write_text(text.replace("@PROJECT@", name).replace("@PACKAGE@", package), encoding="utf-8")
-    except BaseException:
-        for begun in written:
-            begun.unlink(missing_ok=True)
-        raise
-    return [str(file.relative_to(target)) for file in written]
+
+    def filled(text: str) -> str:
+        return text.replace("@PROJECT@", name).replace("@PACKAGE@", package)
+
+    return {
+        filled(place): filled(templates.joinpath(template).read_text(encoding="utf-8"))
+        for template, place in FILES.items()
+    }
 
 
 def _package(name: str) -> str:
@@ -88,20 +84,3 @@ def _package(name: str) -> str:
             remedy=f"phems project new {name}-study",
         )
     return package
-
-
-def _check_free(name: str, target: Path) -> None:
-    """Nothing is ever written over: only a folder that is not there, or has nothing but `.git`."""
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise InputError(
-            f"{target} is not a folder.",
-            why="A Code Repo is one.",
-            remedy=f"phems project new {name} ANOTHER",
-        )
-    found = sorted(item.name for item in target.iterdir() if item.name != ".git") if target.exists() else []
-    if found:
-        raise InputError(
-            f"{target} is not empty.",
-            why=f"{found[0]} is there, and nothing is ever written over.",
-            remedy=f"phems project new {name} ANOTHER",
-        )
