@@ -11,7 +11,8 @@ import pytest
 from helm_python import HelmError
 from helm_python.chart import Chart, lint
 
-from phems.nodespec import parse_node
+from phems.nodespec import kubernetes_names, parse_node
+from phems.nodespec.quantities import amount
 from phems.render.project_objects import WORKER, WORKER_RIGHTS
 from phems.render.step_job import StepAttempt, step_job
 
@@ -34,6 +35,8 @@ VERSIONS = [f"1.{minor}" for minor in range(30, 37)]
 OTHERS = {"PodMonitor", "ScaledObject"}
 """Kinds that the cluster learns from operators: Kubernetes has no schema of them."""
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LABEL_KEY = re.compile(kubernetes_names.LABEL_KEY, re.ASCII)
+LABEL_VALUE = re.compile(kubernetes_names.LABEL_VALUE, re.ASCII)
 CLUSTER_WIDE = {"Namespace"}
 
 every_set = pytest.mark.parametrize("name", CI_VALUES)
@@ -97,6 +100,25 @@ def test_every_pod_keeps_to_the_restricted_standard(name: str) -> None:
             assert "@sha256:" in container["image"]
             mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
             assert len(set(mounts)) == len(mounts)
+
+
+@every_set
+def test_a_cluster_takes_what_its_schemas_do_not_ask_about(name: str) -> None:
+    """A request above its limit, a label with a slash too many: schemas let them pass, API servers do not."""
+    values = ci_values(name)
+    manifests = [*render(values), *render({**values, "code": CODE}, chart=CODE_CHART)]
+    for pod in pods_of(manifests).values():
+        for container in containers_of(pod):
+            requests, limits = (container["resources"][each] for each in ("requests", "limits"))
+            assert set(requests) == set(limits) == {"cpu", "memory"}
+            assert all(amount(requests[each]) <= amount(limits[each]) for each in requests)
+    for job in of_kind(manifests, "Job"):
+        assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+        assert job["spec"]["activeDeadlineSeconds"] > 0
+    for labelled in [*manifests, *pods_of(manifests).values()]:
+        for key, value in labelled["metadata"]["labels"].items():
+            assert LABEL_KEY.fullmatch(key), key
+            assert LABEL_VALUE.fullmatch(value), value
 
 
 @every_set

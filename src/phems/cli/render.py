@@ -88,12 +88,21 @@ def manifests(out: Out = None) -> None:
 
 
 @app.command()
-def helm(out: Out = None) -> None:
+def helm(
+    out: Out = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The operator's values, laid over these: check that they fit."),
+    ] = None,
+) -> None:
     """The values of the chart phems-node: what node.yaml says, worked out for it."""
     from phems.render.chart_values import chart_values, values_text
+    from phems.render.operator_values import check_operator_values
 
     spec, paths = session.load_node()
     values = chart_values(spec, paths.spec.read_text(encoding="utf-8"))
+    if check is not None:
+        check_operator_values(values, _read(check), file=str(check))
     _give({"values.yaml": values_text(values)}, out)
 
 
@@ -109,6 +118,15 @@ def gitops(out: Out = None) -> None:
 def _this_program() -> Path:
     found = shutil.which(sys.argv[0])
     return Path(found).absolute() if found else Path(sys.executable).with_name("phems")
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{file} cannot be read.", why=str(error), remedy="phems render helm --check chart/operator.yaml"
+        ) from error
 
 
 def _give(files: Mapping[str, str], out: Path | None) -> None:

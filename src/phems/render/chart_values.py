@@ -7,9 +7,9 @@ Nothing of a node is decided in the chart: what node.yaml says is in the values,
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from ruamel.yaml.scalarstring import LiteralScalarString
 
@@ -17,7 +17,8 @@ from phems.errors import InputError
 from phems.nodespec import NodeSpec, node_paths
 from phems.nodespec.broker import vhost_of
 from phems.nodespec.kubernetes_names import ImageByDigest, ObjectName
-from phems.nodespec.quantities import BytesQuantity, CpuQuantity
+from phems.nodespec.names import refuse
+from phems.nodespec.quantities import BytesQuantity, CpuQuantity, amount
 from phems.render.compose import NODE_FOLDER
 from phems.render.environment import certificates_of, variables_of
 from phems.render.project_objects import STORAGE_PORTS, project_objects
@@ -41,6 +42,18 @@ class Resources(_Values):
 
     requests: Amounts
     limits: Amounts
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for name in Amounts.model_fields:
+            asked, most = getattr(self.requests, name), getattr(self.limits, name)
+            if amount(asked) > amount(most):
+                raise refuse(
+                    f"requests.{name} is {asked}, and limits.{name} is {most}",
+                    why="no pod may be given more than its limit",
+                    remedy=f"lower the request, or raise limits.{name}",
+                )
+        return self
 
 
 WORKER = Resources(requests=Amounts(cpu="250m", memory="256Mi"), limits=Amounts(cpu="2", memory="2Gi"))

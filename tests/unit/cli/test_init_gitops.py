@@ -80,6 +80,19 @@ def test_its_workflow_fails_when_node_yaml_is_wrong(node_repo: Path) -> None:
     assert workflow(node_repo).returncode == 2
 
 
+def test_a_slip_in_the_operators_file_is_told(node_repo: Path, phems: Phems) -> None:
+    """Nothing else of the Node Repo reads it before Helm does, in the cluster."""
+    file = node_repo / "chart" / "operator.yaml"
+    command = ("--node", node_repo, "render", "helm", "--check", file, "--json")
+    assert phems(*command).code == 0
+    file.write_text(file.read_text() + "contrl: {replicas: 3}\n")
+    said = phems(*command)
+    assert (said.code, "contrl" in said.error["what"]) == (2, True)
+    file.unlink()
+    said = phems(*command)
+    assert (said.code, "cannot be read" in said.error["what"]) == (2, True)
+
+
 def test_every_file_is_told_and_names_the_node(phems: Phems, tmp_path: Path) -> None:
     said = phems("init", "here", "--gitops", "--name", "st-john", *ADDRESSES, "--json")
     repo = tmp_path / "here"
