@@ -102,6 +102,23 @@ def test_every_pod_keeps_to_the_restricted_standard(name: str) -> None:
             assert len(set(mounts)) == len(mounts)
 
 
+def test_control_pods_may_make_namespaces_where_it_is_asked_for_and_no_others() -> None:
+    """Otherwise no definitions are loaded, or every pod of the node is less closed than it can be."""
+    values = ci_values("small-values.yaml")
+    values["control"]["namespaces"] = True
+    manifests = render(values)
+    for manifest in of_kind(manifests, "Deployment"):
+        kubernetes_validate.validate(manifest, VERSIONS[-1], strict=True)
+    open_ones = {key for key, pod in pods_of(manifests).items() if pod["spec"].get("hostUsers") is False}
+    assert open_ones == {f"{RELEASE}-control"}
+    for key, pod in pods_of(manifests).items():
+        (container, *_) = containers_of(pod)
+        unmasked = container["securityContext"].get("procMount") == "Unmasked"
+        profiles = {each["securityContext"]["seccompProfile"]["type"] for each in (pod["spec"], container)}
+        assert (unmasked, profiles) == (key in open_ones, {"Unconfined" if unmasked else "RuntimeDefault"})
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
 @every_set
 def test_a_cluster_takes_what_its_schemas_do_not_ask_about(name: str) -> None:
     """A request above its limit, a label with a slash too many: schemas let them pass, API servers do not."""

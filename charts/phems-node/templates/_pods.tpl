@@ -1,10 +1,14 @@
-{{/* What all pods of the node's own have: the Pod Security Standard "restricted", and no token unless asked. */}}
+{{/* What all pods of the node's own have: the Pod Security Standard "restricted", and no token unless asked.
+With `namespaces`, the pod may make namespaces in one of its own, for sandboxes. */}}
 {{- define "phems.pod" -}}
 automountServiceAccountToken: {{ .token }}
 enableServiceLinks: false
 {{- with .root.Values.image.pullSecret }}
 imagePullSecrets:
   - name: {{ . }}
+{{- end }}
+{{- if .namespaces }}
+hostUsers: false
 {{- end }}
 securityContext:
   runAsNonRoot: true
@@ -13,7 +17,7 @@ securityContext:
   fsGroup: 65532
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile:
-    type: RuntimeDefault
+    type: {{ if .namespaces }}Unconfined{{ else }}RuntimeDefault{{ end }}
 volumes:
   - name: node
     configMap:
@@ -45,8 +49,11 @@ securityContext:
   runAsNonRoot: true
   capabilities:
     drop: [ALL]
+  {{- if .namespaces }}
+  procMount: Unmasked
+  {{- end }}
   seccompProfile:
-    type: RuntimeDefault
+    type: {{ if .namespaces }}Unconfined{{ else }}RuntimeDefault{{ end }}
 volumeMounts:
   - name: node
     mountPath: {{ .root.Values.node.folder }}/node.yaml

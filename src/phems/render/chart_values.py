@@ -125,6 +125,11 @@ class Control(_Values):
     """The control processes: one drives the runs, the others wait to take over; all answer people."""
 
     replicas: Annotated[int, Field(ge=1, le=9)] = 2
+    namespaces: bool = Field(
+        default=False,
+        description="Let their pods make namespaces, in a user namespace of their own: for the sandboxes in "
+        "which definitions are loaded.",
+    )
     port: Annotated[int, Field(ge=1, le=65_535)] = Field(description="gateway.port.")
     scheme: Literal["HTTP", "HTTPS"] = Field(description="HTTPS where node.yaml has gateway.tls.")
     resources: Resources = Resources(

@@ -31,7 +31,9 @@ from phems.render.step_job import StepAttempt, step_job
 PROJECT = "ward"
 ORPHAN = "a-run-of-yesterday"
 DEFINITIONS = '''
+import json
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -40,9 +42,26 @@ import dagster as dg
 from phems.project import DataSource, Outputs, ProjectIOManager
 
 
+def outcome(act) -> str:
+    """What comes of trying it."""
+    try:
+        return f"done: {act()}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
 @dg.op
-def makes() -> int:
-    print("said by a step")
+def makes(context: dg.OpExecutionContext) -> int:
+    found = {
+        "network": outcome(lambda: socket.create_connection(("1.1.1.1", 53), 2)),
+        "node": outcome(lambda: socket.create_connection(("127.0.0.1", 22), 2)),
+        "code": outcome(lambda: open("/code/new", "w")),
+        "run": outcome(lambda: context.instance.delete_run(context.run_id)),
+        "token": Path("/var/run/secrets").exists(),
+        "environment": sorted(os.environ),
+        "user": os.getuid(),
+    }
+    print(json.dumps(found))
     return int(DataSource(source="numbers").path().read_text().split()[1])
 
 

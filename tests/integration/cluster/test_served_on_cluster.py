@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from cluster_site import until
+from cluster_site import kubeconfig_of, until
 from dagster import DagsterRunStatus
 from served_cluster import ORPHAN, PROJECT, ServedCluster, served_cluster
 from tests.fresh_databases import fresh_database
@@ -16,10 +18,13 @@ from tests.rabbitmq import RabbitMq
 from tests.server_stories import kill_workers
 
 from phems.adapters.postgres.database import Database
+from phems.bootstrap.doctor.clusters import look_at_cluster
+from phems.bootstrap.doctor.findings import Patient, State
 from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE
 from phems.errors import RefusedError
 from phems.host.connections import tls_connection
 from phems.host.storage_client import StorageClient
+from phems.nodespec import inspect_text, read_node_text
 
 SECONDS = 120
 
@@ -45,9 +50,20 @@ def test_a_run_s_steps_are_jobs_and_it_ends_well(served: ServedCluster, runs: di
     steps = {each["metadata"]["annotations"]["phems/step"] for each in served.objects("jobs")}
     assert {"makes", "writes"} <= steps
     assert served.node.artifact(f"outputs/{run.run_id}/number.txt", PROJECT).read_text() == "21"
-    assert "said by a step" in served.printed(run.run_id, "makes")
     (output,) = served.node.serving.node.outputs.list(ANALYST, PROJECT, run.run_id)
     assert output.size == 2
+
+
+def test_project_code_in_a_pod_finds_nothing_but_its_own(served: ServedCluster, runs: dict[str, str]) -> None:
+    """Attacks 20 and 22 on a cluster: no network, token or credential; foreign calls are refused."""
+    run = served.node.finished(runs["two_steps"], SECONDS)
+    found = json.loads(served.printed(run.run_id, "makes").splitlines()[0])
+    for name in ("network", "node", "code", "run"):
+        assert not found[name].startswith("done"), found
+    assert found["run"].startswith("RefusedError")
+    assert not found["token"]
+    assert found["user"] != 0
+    assert not {name for name in found["environment"] if re.search("PHEMS|KUBE|DATABASE|BROKER", name)}
 
 
 def test_a_step_that_leaves_is_told_with_its_exit_code(served: ServedCluster, runs: dict[str, str]) -> None:
@@ -99,6 +115,23 @@ def test_a_cancelled_run_leaves_nothing_in_the_cluster(served: ServedCluster, ru
     until(lambda: not any(served.of_run(kind, run_id) for kind in ("jobs", "pods", "secrets")))
     with pytest.raises(RefusedError, match="ended"):
         reads_its_run(files, run_id)
+
+
+def test_the_doctor_sees_the_cluster(served: ServedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = served.site.node_folder / "node.yaml"
+    spec, document = inspect_text(read_node_text(file), file=str(file))
+    assert spec is not None
+    patient = Patient(spec, served.node.serving.paths, document)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert [seen.state for seen in look_at_cluster(patient)] == [State.SKIPPED]
+    monkeypatch.setenv("KUBECONFIG", served.site.environment["KUBECONFIG"])
+    (seen,) = look_at_cluster(patient)
+    assert (seen.state, seen.about) == (State.OK, PROJECT)
+    nobody = served.site.folder / "nobody"
+    nobody.write_text(json.dumps(kubeconfig_of("http://127.0.0.1:9")))
+    monkeypatch.setenv("KUBECONFIG", str(nobody))
+    (seen,) = look_at_cluster(patient)
+    assert (seen.state, bool(seen.remedy)) == (State.FAILED, True)
 
 
 def reads_its_run(files: dict[str, str], run_id: str) -> bool:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from phems.bootstrap.doctor import brokers, buckets, databases, doors, folders, machine
+from phems.bootstrap.doctor import brokers, buckets, clusters, databases, doors, folders, machine
 from phems.bootstrap.doctor.findings import Finding, Look, Patient, Seen, State, failed, ok
 from phems.errors import PhemsError
 from phems.nodespec import NodeSpec, SpecError, inspect_text, node_paths, read_node_text, spec_file
@@ -50,6 +50,7 @@ CHECKS: Sequence[Check] = (
     Check("clock", databases.look_at_clock),
     Check("broker", brokers.look_at_logins, lambda spec: spec.broker is not None),
     Check("broker management", brokers.look_at_management, lambda spec: spec.broker is not None),
+    Check("cluster", clusters.look_at_cluster, lambda spec: spec.profile == "kubernetes"),
     Check("bucket", buckets.look_at_buckets, lambda spec: spec.storage.s3 is not None),
     Check("gateway port", doors.look_at_gateway_port),
     Check("tls", doors.look_at_tls, lambda spec: spec.gateway.tls is not None),
