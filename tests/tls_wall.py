@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from phems.engine.doors import TlsDoor
 from phems.engine.step_output import StepOutput
 from phems.engine.storage_service import ServiceParts, StorageService
 from phems.engine.tags import PROJECT_TAG
+from phems.errors import ConflictError
 from phems.host.connections import tls_connection
 from phems.host.storage_client import StorageClient
 
@@ -32,9 +34,14 @@ class TlsWall:
     door: TlsDoor
     certificate: str
     instance: dg.DagsterInstance
-    authority: CapabilityAuthority = field(default_factory=CapabilityAuthority)
+    authority: CapabilityAuthority = field(
+        default_factory=lambda: CapabilityAuthority(clock=lambda: time.monotonic())  # noqa: PLW0108 (a test's)
+    )
     attempts: Attempts = field(default_factory=Attempts)
     orders: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    pods: dict[str, str] = field(default_factory=dict)
+    turned_away: threading.Event = field(default_factory=threading.Event)
+    """A second pod has asked for an order."""
     output: StepOutput | None = None
 
     @property
@@ -62,8 +69,11 @@ class TlsWall:
         self.attempts.begin(run_id, "s", 1)
         return Capability("step", project, expires, "d", run_id=run_id, step_key="s", attempt=1)
 
-    def order_of(self, capability: Capability) -> Mapping[str, str] | None:
+    def order_of(self, capability: Capability, pod: str) -> Mapping[str, str] | None:
         """See `StepsInPods`."""
+        if self.pods.setdefault(capability.step_key or "", pod) != pod:
+            self.turned_away.set()
+            raise ConflictError("Another pod has the order of this attempt.")
         return self.orders.get(capability.step_key or "")
 
     def hear(self, capability: Capability, stream: object, said: object) -> None:

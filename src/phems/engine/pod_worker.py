@@ -19,7 +19,7 @@ from phems.engine.host_connection import StepEnd
 from phems.engine.step_output import StepOutput
 from phems.engine.step_queue import StepTask
 from phems.engine.worker import log_file_key
-from phems.errors import PhemsError
+from phems.errors import ConflictError, PhemsError
 
 
 class StepJobs(Protocol):
@@ -74,6 +74,7 @@ class PodWorker:
         self._parts = parts
         self._details: dict[tuple[str, str, int], tuple[str, str]] = {}
         self._orders: dict[tuple[str, str, int], Mapping[str, str]] = {}
+        self._pods: dict[tuple[str, str, int], str] = {}
         self._lock = threading.Lock()
 
     def expect(self, task: StepTask, run: str, known_state: str) -> None:
@@ -113,11 +114,14 @@ class PodWorker:
         """End a run's steps: their pods are told, and killed when their grace is over."""
         self._parts.jobs.kill_run(run_id)
 
-    def order_of(self, capability: Capability) -> Mapping[str, str] | None:
+    def order_of(self, capability: Capability, pod: str) -> Mapping[str, str] | None:
         """See `StepsInPods`."""
         key = (capability.run_id or "", capability.step_key or "", capability.attempt or 0)
         with self._lock:
-            return self._orders.get(key)
+            order = self._orders.get(key)
+            if order is not None and self._pods.setdefault(key, pod) != pod:
+                raise ConflictError("Another pod has the order of this attempt.")
+            return order
 
     def hear(self, capability: Capability, stream: object, said: object) -> None:
         """See `StepsInPods`."""
@@ -127,6 +131,7 @@ class PodWorker:
         self._parts.attempts.end(*task.key)
         with self._lock:
             self._orders.pop(task.key, None)
+            self._pods.pop(task.key, None)
         self._parts.output.ended(task)
         on_end(end)
 

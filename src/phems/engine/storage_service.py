@@ -69,8 +69,11 @@ class ValueStore(Protocol):
 class StepsInPods(Protocol):
     """What steps ask and tell that were started elsewhere, with nothing but their capability."""
 
-    def order_of(self, capability: Capability) -> Mapping[str, str] | None:
-        """The order of this attempt, and that of its host, as JSON; None when there is none."""
+    def order_of(self, capability: Capability, pod: str) -> Mapping[str, str] | None:
+        """The order of this attempt, and that of its host, as JSON; None when there is none.
+
+        It is the first pod's that asks, by a name of its own choice: `ConflictError` for another.
+        """
         ...
 
     def hear(self, capability: Capability, stream: object, said: object) -> None:
@@ -280,8 +283,8 @@ class StorageService:
         if pods is None or capability.kind != "step":
             raise errors.RefusedError("Only a step in a pod asks for its order, and says what it prints.")
         match method, args:
-            case "order", []:
-                if (order := pods.order_of(capability)) is None:
+            case "order", [str(pod)]:
+                if (order := pods.order_of(capability, pod)) is None:
                     raise errors.RefusedError("There is no order for this attempt.")
                 return order
             case "say", [stream, said]:

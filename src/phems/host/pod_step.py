@@ -7,6 +7,7 @@ process asks and waits; a fork of it executes, so that its words and its end are
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import ssl
 import sys
@@ -19,7 +20,7 @@ from typing import NoReturn
 
 from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE, PodExit, of_step
 from phems.contract.step_order import HostOrder, StepOrder
-from phems.errors import PhemsError, RefusedError, UnavailableError
+from phems.errors import ConflictError, PhemsError, RefusedError, UnavailableError
 from phems.host import limits, privacy
 from phems.host.connections import tls_connection
 from phems.host.pod_output import PodOutput
@@ -57,6 +58,8 @@ def _run(folder: Path) -> int:
     client = StorageClient(connect, (folder / CAPABILITY_FILE).read_text)
     try:
         orders = ask_for_orders(client, time.monotonic() + REACH_SECONDS)
+    except ConflictError:
+        _wait_to_be_deleted()
     except RefusedError as error:
         return _told(error, PodExit.REFUSED)
     except (PhemsError, OSError) as error:
@@ -74,6 +77,15 @@ def _run(folder: Path) -> int:
     return status
 
 
+def _wait_to_be_deleted() -> NoReturn:
+    """Another pod carries the attempt out: Kubernetes has started two, seldom, and deletes one of them.
+
+    Whatever this one left with would count as the end of its Job, and so of the other.
+    """
+    while True:
+        signal.pause()
+
+
 def _wait_for(pid: int, output: PodOutput, client: StorageClient) -> int:
     """Wait for the step's process, sending what it prints; gives its end as a container's exit code."""
     while True:
@@ -89,6 +101,7 @@ def _wait_for(pid: int, output: PodOutput, client: StorageClient) -> int:
         with suppress(PhemsError, OSError):
             client.renew_if_due()
         output.send(client)
+        client.close()  # the worker has a thread for each connection: none for one that says nothing
 
 
 def _carry_out(orders: PodOrders, client: StorageClient) -> int:
@@ -124,9 +137,10 @@ def _code_of(status: int) -> int:
 def ask_for_orders(client: StorageClient, until: float) -> PodOrders:
     """Ask for the orders, until `until` while nobody answers; another certificate is final."""
     pause = FIRST_PAUSE_SECONDS
+    own_name = secrets.token_hex(16)
     while True:
         try:
-            found = client.call("step", "order", (), {})
+            found = client.call("step", "order", (own_name,), {})
             return PodOrders(HostOrder.from_json(found["host"]), StepOrder.from_json(found["step"]))
         except ssl.SSLCertVerificationError:
             raise

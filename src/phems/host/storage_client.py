@@ -94,7 +94,8 @@ class StorageClient:
             peer.close()
             raise
         self._peer, self._pid = peer, os.getpid()
-        self._renew_at = time.monotonic() + granted["seconds"] / 2
+        # Never later than before: who connects again and again would put it off until it is too late.
+        self._renew_at = min(self._renew_at, time.monotonic() + granted["seconds"] / 2)
         return peer
 
     def _drop(self) -> None:

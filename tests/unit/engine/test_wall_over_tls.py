@@ -21,9 +21,10 @@ from phems.adapters.wall_certificate import wall_certificate
 from phems.contract.capability import Capability
 from phems.contract.frames import MAX_FRAME_BYTES, receive_frame, send_frame
 from phems.engine import storage_service
-from phems.engine.capabilities import CapabilityAuthority
+from phems.engine.capabilities import STEP_SECONDS, CapabilityAuthority
 from phems.engine.doors import TlsDoor
 from phems.errors import IntegrityError, RefusedError, UnavailableError
+from phems.host import storage_client
 from phems.host.connections import tls_connection
 
 ORDER = {"host": "{}", "step": "{}"}
@@ -39,7 +40,7 @@ def site() -> Iterator[TlsWall]:
 def test_a_step_asks_for_its_order_and_reads_its_own_run(site: TlsWall) -> None:
     step = site.step()
     with closing(site.client(site.authority.issue(step))) as client:
-        assert client.call("step", "order", (), {}) == ORDER
+        assert client.call("step", "order", ("pod",), {}) == ORDER
         assert client.call("runs", "has_run", (step.run_id,), {})
 
 
@@ -54,25 +55,41 @@ def test_another_project_s_capability_reads_nothing_of_this_one(site: TlsWall) -
 @pytest.mark.parametrize("token", ["", "nothing", "a.b.c"])
 def test_who_has_no_capability_gets_no_answer(site: TlsWall, token: str) -> None:
     with pytest.raises(RefusedError, match="not one of this node"):
-        site.client(token).call("step", "order", (), {})
+        site.client(token).call("step", "order", ("pod",), {})
 
 
 def test_a_capability_of_another_worker_is_refused(site: TlsWall) -> None:
     """Each worker has a key of its own: a project's capability says nothing to another project's worker."""
     foreign = CapabilityAuthority().issue(site.step())
     with pytest.raises(RefusedError, match="not one of this node"):
-        site.client(foreign).call("step", "order", (), {})
+        site.client(foreign).call("step", "order", ("pod",), {})
 
 
 def test_a_capability_that_has_expired_is_refused(site: TlsWall) -> None:
     with pytest.raises(RefusedError, match="expired"):
-        site.client(site.authority.issue(site.step(seconds=-1))).call("step", "order", (), {})
+        site.client(site.authority.issue(site.step(seconds=-1))).call("step", "order", ("pod",), {})
+
+
+def test_who_connects_again_and_again_renews_its_capability_in_time(
+    site: TlsWall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a step that prints all the time is not heard any more after a quarter of an hour."""
+    began, passed = time.monotonic(), [0.0]
+    monkeypatch.setattr(storage_client.time, "monotonic", lambda: began + passed[0])
+    step = site.step(seconds=STEP_SECONDS)
+    with closing(site.client(site.authority.issue(step))) as client:
+        for _ in range(7):
+            assert client.call("step", "order", ("pod",), {}) == ORDER
+            client.close()
+            passed[0] += STEP_SECONDS / 10
+        shown = site.authority.verify(client._capability())
+        assert site.authority.seconds_left(shown) > STEP_SECONDS / 2
 
 
 def test_a_location_s_capability_is_worth_nothing_where_no_host_is(site: TlsWall) -> None:
     location = Capability("location", "heart", time.monotonic() + 60, "d")
     with pytest.raises(RefusedError, match="ended"):
-        site.client(site.authority.issue(location)).call("step", "order", (), {})
+        site.client(site.authority.issue(location)).call("step", "order", ("pod",), {})
 
 
 def test_the_client_speaks_to_nobody_else(site: TlsWall) -> None:
@@ -81,7 +98,7 @@ def test_the_client_speaks_to_nobody_else(site: TlsWall) -> None:
     _, elsewhere = wall_certificate("10.0.0.1", dt.datetime.now(dt.UTC))
     for certificate in (other, elsewhere):
         with pytest.raises(ssl.SSLCertVerificationError):
-            site.client("token", certificate).call("step", "order", (), {})
+            site.client("token", certificate).call("step", "order", ("pod",), {})
 
 
 def test_a_certificate_for_another_address_is_not_taken_though_it_is_the_pinned_one() -> None:
@@ -148,7 +165,7 @@ def test_a_step_s_huge_frame_ends_its_connection_and_no_other(site: TlsWall) -> 
         assert isinstance(receive_frame(peer), dict)
         peer.sendall((MAX_FRAME_BYTES + 1).to_bytes(4, "big"))
         assert receive_frame(peer) is None
-        assert other.call("step", "order", (), {}) == ORDER
+        assert other.call("step", "order", ("pod",), {}) == ORDER
 
 
 def test_who_drips_its_greeting_is_sent_away_in_time(site: TlsWall, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 
 import pytest
 from tests.tls_wall import TlsWall, tls_wall
@@ -98,6 +101,23 @@ def test_a_pod_that_does_not_come_to_its_step_says_why_by_its_exit_code(
         for record in wall.instance.get_records_for_run(run.run_id).records
     ]
     assert any("do not load in the step's pod" in each and "a package is missing" in each for each in events)
+
+
+def test_a_second_pod_of_an_attempt_runs_nothing_and_waits_to_be_deleted(
+    wall: TlsWall, tmp_path: Path
+) -> None:
+    """Kubernetes may start two: both would do the work, or the end of one would be the end of both."""
+    token = ordered(wall, tmp_path, "twice", BROKEN)
+    first, second = Pod(tmp_path / "first", wall, token), Pod(tmp_path / "second", wall, token)
+    ends: Queue[Pod] = Queue()
+    for pod in (first, second):
+        threading.Thread(target=lambda pod=pod: (pod.process.wait(120), ends.put(pod)), daemon=True).start()
+    ended = ends.get(timeout=120)
+    assert ended.process.returncode == PodExit.NOT_LOADED
+    waiting = second if ended is first else first
+    assert wall.turned_away.wait(120)
+    waiting.process.terminate()
+    assert waiting.ended()[0] == 128 + signal.SIGTERM
 
 
 def test_each_exit_code_of_a_pod_has_a_meaning_and_no_step_can_borrow_it() -> None:

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 from urllib3.exceptions import HTTPError
 
 from phems.adapters.kubernetes.answers import ClusterAwayError, error_of
-from phems.errors import InputError
+from phems.errors import InputError, UnavailableError
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
@@ -40,9 +40,7 @@ class ClusterApi:
     """
 
     def __init__(self, kubeconfig: Path | None) -> None:
-        # The client's import takes seconds, and only a worker on a cluster needs it.
-        from kubernetes import client, config
-
+        client, config = _official_client()
         self._configuration = client.Configuration()
         try:
             if kubeconfig is None:
@@ -142,6 +140,19 @@ class ClusterApi:
         except HTTPError as error:
             raise ClusterAwayError(f"{method} {path} was not answered.", why=type(error).__name__) from error
         return response
+
+
+def _official_client() -> tuple[Any, Any]:
+    # Its import takes seconds, and only a worker on a cluster needs it.
+    try:
+        from kubernetes import client, config
+    except ImportError as error:
+        raise UnavailableError(
+            "This installation has no client of Kubernetes.",
+            why="node.yaml has profile: kubernetes, and the package kubernetes is not there.",
+            remedy="pip install 'phems-node[node,kubernetes]'",
+        ) from error
+    return client, config
 
 
 class Watch:
