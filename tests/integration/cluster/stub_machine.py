@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 from stub_network import PodNetwork, open_ports
-from stub_store import Object, Store
+from stub_store import AnswerError, Object, Store
 
 from phems.adapters.sandbox import walls
 from phems.adapters.sandbox.environment import python_folders
@@ -110,8 +110,8 @@ class Machine:
         if hindrance:
             self._store.change("pods", namespace, name, lambda each: each["status"].update(hindrance))
             self._wait_until_deleted(namespace, name)
-        elif self._volumes_are_there(namespace, name, pod["spec"]["volumes"]):
-            self._execute(namespace, name, pod, container)
+        elif (arguments := self._set_up(namespace, name, pod, container)) is not None:
+            self._execute(namespace, name, pod, container, arguments)
         if self._is_deleted(namespace, name):
             self._store.remove("pods", namespace, name)
 
@@ -125,6 +125,13 @@ class Machine:
             waiting = {"reason": NO_IMAGE, "message": f"failed to pull {container['image']}"}
             return {"containerStatuses": [{"name": container["name"], "state": {"waiting": waiting}}]}
         return {}
+
+    def _set_up(self, namespace: str, name: str, pod: Object, container: Object) -> list[str] | None:
+        """The sandbox, once its volumes are there; None when the pod is deleted before."""
+        while self._volumes_are_there(namespace, name, pod["spec"]["volumes"]):
+            with suppress(AnswerError):  # its Secret went in between: it is waited for again
+                return self._arguments(namespace, pod, container)
+        return None
 
     def _volumes_are_there(self, namespace: str, name: str, volumes: list[Object]) -> bool:
         """Wait for the pod's Secret and claims, as a kubelet does; False when it is deleted before."""
@@ -142,9 +149,11 @@ class Machine:
                 self._store.changed.wait()
         return False
 
-    def _execute(self, namespace: str, name: str, pod: Object, container: Object) -> None:
+    def _execute(
+        self, namespace: str, name: str, pod: Object, container: Object, arguments: list[str]
+    ) -> None:
         network = PodNetwork(open_ports(self._store, namespace, pod["metadata"]["labels"]))
-        command = [self._bwrap, *self._arguments(namespace, pod, container), *network.command]
+        command = [self._bwrap, *arguments, *network.command]
         command += [word.replace("$$", "$") for word in container["command"]]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=network.inherited
