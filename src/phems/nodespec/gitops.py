@@ -6,17 +6,17 @@ fetched by the node, once it is approved.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from phems.nodespec.base import Section
 from phems.nodespec.kubernetes_names import ObjectName
-from phems.nodespec.names import Branch, refuse
+from phems.nodespec.names import Branch, matching
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _PATH = r"[A-Za-z0-9._~+-]+(?:/[A-Za-z0-9._~+-]+)*"
+# Narrower than a Code Repo's: it is also written into the Node Repo's workflow, where a shell reads it.
 GIT_ADDRESS = (
     rf"(?:https://{_HOST}(?::[1-9][0-9]{{0,4}})?/{_PATH}"
     rf"|ssh://(?:[a-z0-9_-]+@)?{_HOST}(?::[1-9][0-9]{{0,4}})?/{_PATH}"
@@ -26,36 +26,25 @@ CHART_REVISION = r"(?:[0-9a-f]{40}|v?[0-9]+\.[0-9]+\.[0-9]+[A-Za-z0-9.+-]{0,60})
 SERVER = rf"https://{_HOST}(?::[1-9][0-9]{{0,4}})?"
 
 
-def _address(value: str) -> str:
-    if re.fullmatch(GIT_ADDRESS, value, re.ASCII) is None:
-        raise refuse(
-            "is not the address of a Git repo that Argo CD can read",
-            why="it is read in the cluster: no folder of this machine, and no user with a password, which "
-            "would lie in Git",
-            remedy="write https://host/repo.git or git@host:repo.git; Argo CD is given the login by itself",
-        )
-    return value
-
-
-def _revision(value: str) -> str:
-    if re.fullmatch(CHART_REVISION, value, re.ASCII) is None:
-        raise refuse(
-            f"{value[:80]!r} is neither a commit nor a version",
-            why="what is installed would change when a branch moves, without a change in the Node Repo",
-            remedy="write the tag of a version, such as v0.1.0, or the 40 digits of a commit",
-        )
-    return value
-
-
-def _server(value: str) -> str:
-    if re.fullmatch(SERVER, value, re.ASCII) is None:
-        raise refuse(
-            f"{value[:80]!r} is not the address of a cluster",
-            why="Argo CD knows a cluster by the address of its API server",
-            remedy="write it as argocd cluster list shows it, as in https://kubernetes.default.svc",
-        )
-    return value
-
+_address = matching(
+    GIT_ADDRESS,
+    what="is not the address of a Git repo that Argo CD can read",
+    why="it is read in the cluster: no folder of this machine, and no user with a password, which would "
+    "lie in Git",
+    remedy="write https://host/repo.git or git@host:repo.git; Argo CD is given the login by itself",
+)
+_revision = matching(
+    CHART_REVISION,
+    what="{value} is neither a commit nor a version",
+    why="what is installed would change when a branch moves, without a change in the Node Repo",
+    remedy="write the tag of a version, such as v0.1.0, or the 40 digits of a commit",
+)
+_server = matching(
+    SERVER,
+    what="{value} is not the address of a cluster",
+    why="Argo CD knows a cluster by the address of its API server",
+    remedy="write it as argocd cluster list shows it, as in https://kubernetes.default.svc",
+)
 
 GitAddress = Annotated[
     str, AfterValidator(_address), Field(max_length=1000, json_schema_extra={"pattern": f"^{GIT_ADDRESS}$"})
