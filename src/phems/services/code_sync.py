@@ -19,6 +19,8 @@ from phems.services.ports.code_repos import CodeMount, CodeRepos
 from phems.services.ports.environments import CodeInUse, ProjectEnvironments
 from phems.services.project_access import ProjectRules
 
+MOVED = "moved"
+
 
 @dataclass(frozen=True, slots=True)
 class SyncedProject:
@@ -91,10 +93,14 @@ class CodeSync:
                 if revision is not None:
                     self._approvals.check(work, revision)
             found = self._bring(project, revision, dry_run=dry_run)
+            if found.changes and not dry_run:
+                # On record first: whatever breaks this off, nothing was moved or removed without an entry.
+                self._record(found)
+                if found.pointer == MOVED:
+                    self._mount.point(project, found.digest)
+                self._collect(project, dry_run=False)
         except PhemsError as error:
             return SyncedProject(project, error=str(error))
-        if found.changes and not dry_run:
-            self._record(found)
         return found
 
     def _bring(self, project: str, revision: CodeRevision | None, *, dry_run: bool) -> SyncedProject:
@@ -104,8 +110,6 @@ class CodeSync:
         if revision is not None:
             code = self._fetch(revision, dry_run=dry_run)
             environment = self._build(revision, fetched=code != "would fetch", dry_run=dry_run)
-        if moves and not dry_run:
-            self._mount.point(project, digest)
         return SyncedProject(
             project,
             commit=revision.commit if revision else None,
@@ -113,8 +117,8 @@ class CodeSync:
             environment_digest=revision.environment_digest if revision else None,
             code=code,
             environment=environment,
-            pointer=("would move" if dry_run else "moved") if moves else "unchanged",
-            removed=self._collect(project, dry_run=dry_run),
+            pointer=("would move" if dry_run else MOVED) if moves else "unchanged",
+            removed=self._collect(project, dry_run=True),
         )
 
     def _collect(self, project: str, *, dry_run: bool) -> tuple[str, ...]:

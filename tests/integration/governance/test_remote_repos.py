@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -170,10 +171,11 @@ def test_a_server_that_hangs_is_left_with_all_its_processes(elsewhere: Elsewhere
     assert left == []
 
 
-def test_who_waits_for_a_fetch_of_somebody_else_is_told(
-    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each would hold a thread of the gateway, until a slow server has them all."""
+def test_who_waits_for_a_fetch_of_somebody_else_is_told(elsewhere: Elsewhere) -> None:
+    """Each would hold a thread of the gateway, until a slow server has them all.
+
+    And while it goes on, no user of the machine finds the token among the processes.
+    """
     elsewhere.server.behaviour.hangs = hanging = threading.Event()
     first = threading.Thread(target=elsewhere.read)
     first.start()
@@ -181,6 +183,9 @@ def test_who_waits_for_a_fetch_of_somebody_else_is_told(
         while not elsewhere.server.behaviour.asked:
             first.join(0.01)
             assert first.is_alive()
+        commands = " ".join(" ".join(each.cmdline()) for each in psutil.Process().children(recursive=True))
+        assert "fetch" in commands
+        assert not any(secret in commands for secret in (TOKEN, b64encode(f"git:{TOKEN}".encode()).decode()))
         with pytest.raises(UnavailableError, match="being fetched already"):
             GitMirrors(elsewhere.mirrors, wait_seconds=0.0).fetch(elsewhere.repo)
     finally:

@@ -37,6 +37,11 @@ def test_a_folder_is_read_where_it_is(code: str, place: Path) -> None:
     assert repo(code) == place
 
 
+def test_what_is_fetched_lies_with_what_the_node_writes() -> None:
+    """Beside it, a backup of the data folder would miss it, or a read-only Node Repo refuse it."""
+    assert node_paths(spec("repo: x"), Path("/node")).code_mirrors == Path("/node/data/mirrors")
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -127,6 +127,21 @@ def test_the_names_in_node_yaml_are_found_in_there(composed: Any) -> None:
     )
 
 
+def test_what_a_git_server_asks_for_is_brought_along() -> None:
+    """Otherwise the node in its container has the address of its code, and not the token for it."""
+    remote = {"token": "file:secrets/token", "certificate_authority": "tls/git-ca.crt"}
+    code = {
+        "repo": "https://git.example/genes.git",
+        "remote": remote,
+        "webhook_secret": "env:GENES_WEBHOOK",
+    }
+    control = compose_file(node(projects={"genes": {"code": code}}), VERSION)["services"]["control"]
+    bound = {volume["source"] for volume in control["volumes"] if isinstance(volume, dict)}
+    assert {"./secrets/token", "./tls/git-ca.crt"} <= bound
+    assert not any("git.example" in source for source in bound)
+    assert "GENES_WEBHOOK" in control["environment"]
+
+
 def test_no_secret_stands_in_it_and_each_must_be_set(composed: Any) -> None:
     """Otherwise a password lies in Git, or a default of everybody's is in use."""
     text = json.dumps(composed)
