@@ -50,6 +50,7 @@ _TITLES: Mapping[str, str] = {
     "capsule": "Run capsules",
     "policy": "Policy versions",
     "run": "Runs",
+    "lineage": "Lineage",
     "release": "Outputs and releases",
     "audit": "The audit log",
     "node": "The node",

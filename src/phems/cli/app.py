@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, Row] = {
     "run": Row("phems.cli.run", "Runs: launch, follow, read their logs, cancel."),
     "capsule": Row("phems.cli.capsule", "Run capsules: what would run in full, and who approved it."),
     "release": Row("phems.cli.release", "Release requests: ask, vote, decide, download."),
+    "lineage": Row("phems.cli.lineage", "Where released files come from: data, code and decisions."),
     "policy": Row("phems.cli.policy", "Policy versions: what holds, what changes, who confirms."),
     "user": Row("phems.cli.user", "The local users of the node."),
     "coordinator": Row("phems.cli.coordinator", "Who is handed released packages: tokens of coordinators."),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         CoordinatorPort,
         DiffPort,
         KeyPort,
+        LineagePort,
         OutputPort,
         PolicyPort,
         ReleasePort,
@@ -53,6 +54,11 @@ class LocalNode:
     def code_diffs(self) -> DiffPort:
         """What they change."""
         return self._node.code_diffs
+
+    @property
+    def lineages(self) -> LineagePort:
+        """Where files come from."""
+        return self._node.lineages
 
     @property
     def capsules(self) -> CapsulePort:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from phems.services.capsules import CapsuleView
     from phems.services.code_approvals import CountedApproval, SignedStatement
     from phems.services.coordinators import CoordinatorSummary
+    from phems.services.lineage import Lineage
     from phems.services.release_asks import AskedGroup, Choice
     from phems.services.release_summaries import ReleaseLine, ReleaseSummary
 
@@ -129,6 +130,12 @@ class CapsulePort(Protocol):
     ) -> CapsuleApproval: ...
     def reject(self, actor: Actor, project: str, name: str, *, reason: str) -> CapsuleApproval: ...
     def revoke(self, actor: Actor, project: str, name: str, *, reason: str) -> CapsuleApproval: ...
+
+
+class LineagePort(Protocol):
+    """Where files come from."""
+
+    def of(self, actor: Actor, project: str, what: str) -> Lineage: ...
 
 
 class PolicyPort(Protocol):
@@ -255,6 +262,8 @@ class NodePort(Protocol):
     def code_diffs(self) -> DiffPort: ...
     @property
     def capsules(self) -> CapsulePort: ...
+    @property
+    def lineages(self) -> LineagePort: ...
     @property
     def policies(self) -> PolicyPort: ...
     @property

@@ -10,6 +10,7 @@ from typing import Any
 from tests.integration.api.api_site import HUB, PROJECT, ApiSite
 
 RUN = "0f0e0d0c-1111-4222-8333-444455556666"
+TABLE = b"sex,patients\nf,120\nm,140\n"
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Story:
         return bool(operation["x-permission"] == "coordinator")
 
 
-def asked(site: ApiSite, *, run: str = RUN, text: bytes = b"sex,patients\nf,120\nm,140\n") -> Any:
+def asked(site: ApiSite, *, run: str = RUN, text: bytes = TABLE) -> Any:
     """Ana's release request for a table of a run, as the API answers it."""
     site.wrote("table.csv", text, run)
     group = {"context": "Patients by sex", "controls": "No count below ten"}
@@ -86,6 +87,7 @@ def told(site: ApiSite) -> Story:
             "number": "1",
             "entry": "1",
             "run": RUN,
+            "subject": RUN,
             "capsule": "0" * 16,
         },
         file=request["files"][0]["path"],

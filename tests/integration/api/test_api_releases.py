@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 from tests.integration.api.api_site import HUB, OTHER, PROJECT, ApiSite
-from tests.integration.api.stories import asked, released, voted
-
-TABLE = b"sex,patients\nf,120\nm,140\n"
+from tests.integration.api.stories import TABLE, asked, released, voted
 
 
 def members(package: bytes) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.integration.api.api_site import HUB, OTHER, PROJECT, ApiSite
-from tests.integration.api.stories import released, told
+from tests.integration.api.stories import TABLE, released, told
 
 
 @pytest.fixture
@@ -47,6 +48,8 @@ def test_what_is_read_is_the_same_json_in_both_forms(site: ApiSite, both: Any) -
         ("ana", "release", "list", "-p", PROJECT),
         ("ana", "release", "show", request),
         ("omar", "release", "show", story.names["request"]),
+        ("omar", "lineage", "show", request, "-p", PROJECT),
+        ("aud", "lineage", "show", hashlib.sha256(TABLE).hexdigest(), "-p", PROJECT),
         ("ana", "release", "history", request),
         ("ana", "release", "check", "-p", PROJECT, "--run", "run-9"),
         ("olga", "policy", "list", "-p", PROJECT),
@@ -76,6 +79,7 @@ def test_a_refusal_is_the_same_in_both_forms(site: ApiSite, both: Any) -> None:
         ("nobody", "code", "list", "-p", PROJECT),
         ("ana", "code", "list", "-p", "no-such-project"),
         ("ana", "release", "show", "rr-aaaaaaaa"),
+        ("ana", "lineage", "show", "rr-aaaaaaaa", "-p", PROJECT),
         ("ana", "user", "list"),
         ("ana", "audit", "tail"),
         ("ana", "user", "token", "omar"),

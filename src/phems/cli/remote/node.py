@@ -10,6 +10,7 @@ from phems.cli.ports import ProjectRow, PublicKey
 from phems.cli.remote.api import NodeApi, part
 from phems.cli.remote.audit import RemoteAudit
 from phems.cli.remote.code import RemoteCapsules, RemoteCode
+from phems.cli.remote.lineage import RemoteLineages
 from phems.cli.remote.people import RemoteCoordinators, RemoteKeys
 from phems.cli.remote.policies import RemotePolicies
 from phems.cli.remote.releases import RemoteOutputs, RemoteReleases
@@ -25,6 +26,7 @@ class RemoteNode:
         self._api = api
         self.code_revisions = self.code_diffs = RemoteCode(api)
         self.capsules = RemoteCapsules(api)
+        self.lineages = RemoteLineages(api)
         self.policies = RemotePolicies(api)
         self.releases = RemoteReleases(api)
         self.outputs = self.output_checks = RemoteOutputs(api)

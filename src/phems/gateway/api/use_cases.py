@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from phems.services.engine_acts import EngineActs
     from phems.services.file_views import FileViews
     from phems.services.idempotency import IdempotencyKeys
+    from phems.services.lineage import Lineages
     from phems.services.membership import RolesInForce
     from phems.services.my_work import WaitingWork
     from phems.services.node_health import NodeHealth
@@ -68,6 +69,9 @@ class UseCases(Protocol):
 
     @property
     def runs(self) -> Runs: ...
+
+    @property
+    def lineages(self) -> Lineages: ...
 
     @property
     def approver_keys(self) -> ApproverKeyRegister: ...

@@ -23,6 +23,10 @@ class OutputStore(Protocol):
         """The output last registered under a path of the project's artifact area."""
         ...
 
+    def with_digest(self, project: str, sha256: str) -> Sequence[Output]:
+        """The outputs of a project that hold these bytes, the last of each run and path, oldest first."""
+        ...
+
     def of_project(self, project: str, *, limit: int = 1000) -> Sequence[Output]:
         """The outputs of a project, the last of each run and path, newest first."""
         ...

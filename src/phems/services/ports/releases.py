@@ -32,6 +32,10 @@ class ReleaseStore(Protocol):
         """The names of the requests in any of `states`, oldest first."""
         ...
 
+    def with_file(self, project: str, sha256: str) -> Sequence[ReleaseRequest]:
+        """Those of a project in whose present turn a file has these bytes, oldest first."""
+        ...
+
     def save(self, request: ReleaseRequest) -> None:
         """Add it, or bring it up to date: files, votes and comments included."""
         ...

@@ -50,6 +50,16 @@ class PostgresOutputsStore:
         )
         return found[0] if found else None
 
+    def with_digest(self, project: str, sha256: str) -> Sequence[Output]:
+        """The outputs of a project that hold these bytes, oldest first."""
+        return self._select(
+            f"SELECT {_COLUMNS} FROM (SELECT DISTINCT ON (run_id, path) * FROM governance.outputs "  # noqa: S608
+            "WHERE project = :project AND sha256 = :sha256 ORDER BY run_id, path, id DESC) AS last "
+            "ORDER BY id",
+            project=project,
+            sha256=sha256,
+        )
+
     def of_project(self, project: str, *, limit: int = 1000) -> Sequence[Output]:
         """The outputs of a project, newest first."""
         return self._select(

@@ -79,6 +79,15 @@ class PostgresReleasesStore:
         )
         return [row.id for row in self._rows(query, states=[state.value for state in states])]
 
+    def with_file(self, project: str, sha256: str) -> Sequence[ReleaseRequest]:
+        """Those of a project in whose present turn a file has these bytes, oldest first."""
+        query = (
+            "SELECT * FROM governance.release_requests AS r WHERE project = :project AND EXISTS ("
+            "SELECT FROM governance.release_files AS f "
+            "WHERE f.sha256 = :sha256 AND f.request_id = r.id AND f.turn = r.turn) ORDER BY requested_at, id"
+        )
+        return self._whole(self._rows(query, project=project, sha256=sha256))
+
     def save(self, request: ReleaseRequest) -> None:
         """Add it, or bring it up to date."""
         self._do(_SAVE_REQUEST, **_columns(request))

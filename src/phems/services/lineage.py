@@ -1,0 +1,214 @@
+"""Lineage: the way from a released number back to the data, code and decisions that it comes from.
+
+Asked of a release request, of a run, or of a file by its SHA-256, which is the same on the way in and out. It
+is read from what governance has on record (registered outputs, run capsules, approvals, votes), and from
+nothing that project code says of itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from phems.domain.actors import Actor
+from phems.domain.capsules import shown
+from phems.domain.release_packages import votes_on
+from phems.domain.releases import FrozenFile, ReleaseRequest
+from phems.errors import NotFoundError
+from phems.services.ports import Governance, Transaction
+from phems.services.project_access import ProjectAccess
+
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_REQUEST = re.compile(r"rr-[a-z2-7]+\Z")
+
+
+@dataclass(frozen=True)
+class FileRelease:
+    """A file in a release request. Who decided what is told once it was released: before, votes are blind."""
+
+    request: str
+    turn: int
+    state: str
+    released_at: datetime | None = None
+    decision: str | None = None
+    checkers: tuple[str, ...] = ()
+    package_digest: str | None = None
+
+
+@dataclass(frozen=True)
+class FileLineage:
+    """A file that a step of a run registered."""
+
+    path: str
+    sha256: str
+    size: int
+    run_id: str
+    step_key: str
+    releases: tuple[FileRelease, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunLineage:
+    """Where the files of a run come from; what is None is not on record.
+
+    `data` maps each data source that the run could read to its version; `approved_by` are those who approved
+    the code revision.
+    """
+
+    run_id: str
+    requested_by: str | None = None
+    requested_at: datetime | None = None
+    admitted_at: datetime | None = None
+    capsule: str | None = None
+    commit: str | None = None
+    code_digest: str | None = None
+    approved_by: tuple[str, ...] = ()
+    environment_digest: str | None = None
+    policy_version: str | None = None
+    data: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """`subject` is what was asked about: `release`, `run` or `file`, and its name."""
+
+    project: str
+    subject: str
+    name: str
+    files: tuple[FileLineage, ...]
+    runs: tuple[RunLineage, ...]
+
+
+class Lineages:
+    """The use case."""
+
+    def __init__(self, governance: Governance, access: ProjectAccess) -> None:
+        self._governance = governance
+        self._access = access
+
+    def of(self, actor: Actor, project: str, what: str) -> Lineage:
+        """The lineage of a release request, of a file by its SHA-256, or else of a run.
+
+        NotFoundError when the project has none of that name; another project's looks as if there were none.
+        """
+        if _REQUEST.match(what):
+            return self._of_release(actor, project, what)
+        if _SHA256.match(what):
+            return self._of_file(actor, project, what)
+        return self._of_run(actor, project, what)
+
+    def _of_release(self, actor: Actor, project: str, name: str) -> Lineage:
+        self._access.check(actor, "release.list", project)
+        with self._governance.transaction() as work:
+            request = work.releases.get(name)
+            if request is None or request.project != project:
+                raise _missing(project, f"release request {name}", f"phems release list --project {project}")
+            files = tuple(_frozen(request, file) for file in request.outputs())
+            return _lineage(work, project, "release", name, files)
+
+    def _of_file(self, actor: Actor, project: str, digest: str) -> Lineage:
+        self._access.check(actor, "release.list", project)
+        with self._governance.transaction() as work:
+            outputs = work.outputs.with_digest(project, digest)
+            if not outputs:
+                raise _missing(
+                    project,
+                    f"file with the SHA-256 {shown(digest)}...",
+                    "See whether it was changed since: phems release verify PACKAGE",
+                )
+            asked = work.releases.with_file(project, digest)
+            files = tuple(
+                FileLineage(
+                    output.path,
+                    output.sha256,
+                    output.size,
+                    output.run_id,
+                    output.step_key,
+                    tuple(
+                        _release(request, file)
+                        for request in asked
+                        for file in request.outputs()
+                        if (file.path, file.run_id, file.sha256) == (output.path, output.run_id, digest)
+                    ),
+                )
+                for output in outputs
+            )
+            return _lineage(work, project, "file", digest, files)
+
+    def _of_run(self, actor: Actor, project: str, run_id: str) -> Lineage:
+        self._access.check(actor, "run.list", project)
+        with self._governance.transaction() as work:
+            submission = work.runs.submission(run_id)
+            if submission is None or submission.project != project:
+                raise _missing(project, f"run {run_id}", f"phems run list --project {project}")
+            files = tuple(
+                FileLineage(output.path, output.sha256, output.size, run_id, output.step_key)
+                for output in work.outputs.of_run(project, run_id)
+            )
+            run = _run(work, project, run_id)
+            return Lineage(project, "run", run_id, files, (run,))
+
+
+def _lineage(
+    work: Transaction, project: str, subject: str, name: str, files: Sequence[FileLineage]
+) -> Lineage:
+    runs = sorted({file.run_id for file in files})
+    return Lineage(
+        project, subject, name, tuple(files), tuple(_run(work, project, run_id) for run_id in runs)
+    )
+
+
+def _frozen(request: ReleaseRequest, file: FrozenFile) -> FileLineage:
+    return FileLineage(
+        file.path, file.sha256, file.size, file.run_id, file.step_key, (_release(request, file),)
+    )
+
+
+def _release(request: ReleaseRequest, file: FrozenFile) -> FileRelease:
+    if request.released_at is None:
+        return FileRelease(request.id, request.turn, request.state.value)
+    return FileRelease(
+        request.id,
+        request.turn,
+        request.state.value,
+        released_at=request.released_at,
+        decision=request.decision_on(file.path).value,
+        checkers=tuple(vote.checker for vote in votes_on(request, file.path)),
+        package_digest=request.package_digest,
+    )
+
+
+def _run(work: Transaction, project: str, run_id: str) -> RunLineage:
+    submission, admission = work.runs.submission(run_id), work.runs.admission(run_id)
+    if submission is None or submission.project != project:
+        return RunLineage(run_id)
+    code_digest = admission.code_digest if admission else submission.code_digest
+    commit, _ = work.runs.code_of(project, code_digest)
+    revision = work.code_revisions.get(project, commit) if commit else None
+    kept = work.runs.capsule(admission.capsule) if admission else None
+    document = kept.document if kept else {}
+    return RunLineage(
+        run_id,
+        requested_by=submission.requester,
+        requested_at=submission.at,
+        admitted_at=admission.at if admission else None,
+        capsule=admission.capsule if admission else None,
+        commit=commit,
+        code_digest=code_digest,
+        approved_by=tuple(sorted(revision.approvers())) if revision else (),
+        environment_digest=document.get("environment", {}).get("digest"),
+        policy_version=document.get("policy_version"),
+        data=dict(_versions(document.get("data", {}))),
+    )
+
+
+def _versions(data: Mapping[str, Mapping[str, str]]) -> Iterable[tuple[str, str]]:
+    return ((name, found["version"]) for name, found in sorted(data.items()))
+
+
+def _missing(project: str, what: str, remedy: str) -> NotFoundError:
+    return NotFoundError(
+        f"{project} has no {what}.", why="nothing of this name is on record in the project.", remedy=remedy
+    )
