@@ -43,6 +43,7 @@ Verb = Literal[
     "code.reject",
     "code.revoke",
     "code.submit",
+    "lineage.show",
     "node.operate",
     "policy.approve",
     "policy.list",
@@ -86,6 +87,8 @@ PERMISSIONS: Mapping[Verb, frozenset[Role]] = {
     "run.cancel": frozenset({_ANALYST, _OPERATOR}),
     # Logs are written by project code and may hold patient data: not for who merely runs the node.
     "run.logs": frozenset({_ANALYST}),
+    # It names files and people, as the audit log does, and holds nothing of what is in the files.
+    "lineage.show": frozenset({_ANALYST, _CHECKER, _OWNER, _AUDITOR}),
     "release.request": frozenset({_ANALYST}),
     "release.list": frozenset({_ANALYST, _CHECKER, _OWNER}),
     "release.vote": frozenset({_CHECKER}),
@@ -109,6 +112,7 @@ READING: frozenset[Verb] = frozenset(
         "audit.read",
         "capsule.list",
         "code.list",
+        "lineage.show",
         "policy.list",
         "project.read",
         "release.download",

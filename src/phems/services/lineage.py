@@ -93,62 +93,61 @@ class Lineages:
 
         NotFoundError when the project has none of that name; another project's looks as if there were none.
         """
-        if _REQUEST.match(what):
-            return self._of_release(actor, project, what)
-        if _SHA256.match(what):
-            return self._of_file(actor, project, what)
-        return self._of_run(actor, project, what)
-
-    def _of_release(self, actor: Actor, project: str, name: str) -> Lineage:
-        self._access.check(actor, "release.list", project)
+        self._access.check(actor, "lineage.show", project)
         with self._governance.transaction() as work:
-            request = work.releases.get(name)
-            if request is None or request.project != project:
-                raise _missing(project, f"release request {name}", f"phems release list --project {project}")
-            files = tuple(_frozen(request, file) for file in request.outputs())
-            return _lineage(work, project, "release", name, files)
+            if _REQUEST.match(what):
+                return _of_release(work, project, what)
+            if _SHA256.match(what):
+                return _of_file(work, project, what)
+            return _of_run(work, project, what)
 
-    def _of_file(self, actor: Actor, project: str, digest: str) -> Lineage:
-        self._access.check(actor, "release.list", project)
-        with self._governance.transaction() as work:
-            outputs = work.outputs.with_digest(project, digest)
-            if not outputs:
-                raise _missing(
-                    project,
-                    f"file with the SHA-256 {shown(digest)}...",
-                    "See whether it was changed since: phems release verify PACKAGE",
-                )
-            asked = work.releases.with_file(project, digest)
-            files = tuple(
-                FileLineage(
-                    output.path,
-                    output.sha256,
-                    output.size,
-                    output.run_id,
-                    output.step_key,
-                    tuple(
-                        _release(request, file)
-                        for request in asked
-                        for file in request.outputs()
-                        if (file.path, file.run_id, file.sha256) == (output.path, output.run_id, digest)
-                    ),
-                )
-                for output in outputs
-            )
-            return _lineage(work, project, "file", digest, files)
 
-    def _of_run(self, actor: Actor, project: str, run_id: str) -> Lineage:
-        self._access.check(actor, "run.list", project)
-        with self._governance.transaction() as work:
-            submission = work.runs.submission(run_id)
-            if submission is None or submission.project != project:
-                raise _missing(project, f"run {run_id}", f"phems run list --project {project}")
-            files = tuple(
-                FileLineage(output.path, output.sha256, output.size, run_id, output.step_key)
-                for output in work.outputs.of_run(project, run_id)
-            )
-            run = _run(work, project, run_id)
-            return Lineage(project, "run", run_id, files, (run,))
+def _of_release(work: Transaction, project: str, name: str) -> Lineage:
+    request = work.releases.get(name)
+    if request is None or request.project != project:
+        raise _missing(project, f"release request {name}", f"phems release list --project {project}")
+    files = tuple(_frozen(request, file) for file in request.outputs())
+    return _lineage(work, project, "release", name, files)
+
+
+def _of_file(work: Transaction, project: str, digest: str) -> Lineage:
+    outputs = work.outputs.with_digest(project, digest)
+    if not outputs:
+        raise _missing(
+            project,
+            f"file with the SHA-256 {shown(digest)}...",
+            "See whether it was changed since: phems release verify PACKAGE",
+        )
+    asked = work.releases.with_file(project, digest)
+    files = tuple(
+        FileLineage(
+            output.path,
+            output.sha256,
+            output.size,
+            output.run_id,
+            output.step_key,
+            tuple(
+                _release(request, file)
+                for request in asked
+                for file in request.outputs()
+                if (file.path, file.run_id, file.sha256) == (output.path, output.run_id, digest)
+            ),
+        )
+        for output in outputs
+    )
+    return _lineage(work, project, "file", digest, files)
+
+
+def _of_run(work: Transaction, project: str, run_id: str) -> Lineage:
+    submission = work.runs.submission(run_id)
+    if submission is None or submission.project != project:
+        raise _missing(project, f"run {run_id}", f"phems run list --project {project}")
+    files = tuple(
+        FileLineage(output.path, output.sha256, output.size, run_id, output.step_key)
+        for output in work.outputs.of_run(project, run_id)
+    )
+    run = _run(work, project, run_id)
+    return Lineage(project, "run", run_id, files, (run,))
 
 
 def _lineage(

@@ -13,15 +13,11 @@ router = APIRouter(prefix="/projects/{project}/lineage", tags=["lineage"])
 
 Subject = Annotated[
     str,
-    Path(
-        description="A release request, a run, or the SHA-256 of a file. Of requests and files it takes "
-        "release.list.",
-        max_length=100,
-    ),
+    Path(description="A release request, a run, or the SHA-256 of a file.", max_length=100),
 ]
 
 
-@router.get("/{subject}", **row("lineage.show", "run.list"))
+@router.get("/{subject}", **row("lineage.show", "lineage.show"))
 def show(cases: Cases, person: Person, project: Project, subject: Subject) -> Lineage:
     """Where released files, the outputs of a run, or one file come from."""
     return cases.lineages.of(person, project, subject)
