@@ -24,7 +24,7 @@ WORDS: Mapping[Verb, str] = {
     "run.list": "see runs and where they stand",
     "run.cancel": "end a run",
     "run.logs": "read what the project's code writes into its logs",
-    "lineage.show": "follow a file back to the run, code, data and decisions behind it",
+    "lineage.read": "follow a file back to the run, code, data and decisions behind it",
     "release.request": "ask that outputs leave the node, and ask again after changes",
     "release.list": "see release requests and their files",
     "release.vote": "vote on each file of somebody else's release request",

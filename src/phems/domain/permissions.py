@@ -43,7 +43,7 @@ Verb = Literal[
     "code.reject",
     "code.revoke",
     "code.submit",
-    "lineage.show",
+    "lineage.read",
     "node.operate",
     "policy.approve",
     "policy.list",
@@ -88,7 +88,7 @@ PERMISSIONS: Mapping[Verb, frozenset[Role]] = {
     # Logs are written by project code and may hold patient data: not for who merely runs the node.
     "run.logs": frozenset({_ANALYST}),
     # It names files and people, as the audit log does, and holds nothing of what is in the files.
-    "lineage.show": frozenset({_ANALYST, _CHECKER, _OWNER, _AUDITOR}),
+    "lineage.read": frozenset({_ANALYST, _CHECKER, _OWNER, _AUDITOR}),
     "release.request": frozenset({_ANALYST}),
     "release.list": frozenset({_ANALYST, _CHECKER, _OWNER}),
     "release.vote": frozenset({_CHECKER}),
@@ -112,7 +112,7 @@ READING: frozenset[Verb] = frozenset(
         "audit.read",
         "capsule.list",
         "code.list",
-        "lineage.show",
+        "lineage.read",
         "policy.list",
         "project.read",
         "release.download",

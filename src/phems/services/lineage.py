@@ -93,7 +93,7 @@ class Lineages:
 
         NotFoundError when the project has none of that name; another project's looks as if there were none.
         """
-        self._access.check(actor, "lineage.show", project)
+        self._access.check(actor, "lineage.read", project)
         with self._governance.transaction() as work:
             if _REQUEST.match(what):
                 return _of_release(work, project, what)

@@ -48,7 +48,11 @@ def test_no_role_both_asks_for_a_release_and_decides_on_it_or_on_code() -> None:
 
 
 def test_an_auditor_looks_on_and_changes_nothing() -> None:
-    assert {verb for verb in PERMISSIONS if may([Role.AUDITOR], verb)} == {"audit.read", "project.read"}
+    assert {verb for verb in PERMISSIONS if may([Role.AUDITOR], verb)} == {
+        "audit.read",
+        "lineage.read",
+        "project.read",
+    }
 
 
 def test_one_of_several_roles_is_enough_and_none_is_not() -> None:

@@ -17,7 +17,7 @@ Subject = Annotated[
 ]
 
 
-@router.get("/{subject}", **row("lineage.show", "lineage.show"))
+@router.get("/{subject}", **row("lineage.show", "lineage.read"))
 def show(cases: Cases, person: Person, project: Project, subject: Subject) -> Lineage:
     """Where released files, the outputs of a run, or one file come from."""
     return cases.lineages.of(person, project, subject)
