@@ -56,3 +56,11 @@ def pods_of(manifests: list[Manifest]) -> dict[str, Manifest]:
 def containers_of(pod: Manifest) -> list[Manifest]:
     """All its containers."""
     return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
+
+
+def selects(selector: dict[str, Any], pod: dict[str, Any]) -> bool:
+    """Whether a selector chooses a pod."""
+    labels = pod["metadata"]["labels"]
+    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
+        labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", ())
+    )
