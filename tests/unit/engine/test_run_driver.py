@@ -262,6 +262,21 @@ def test_a_random_run_ends_as_under_stock_dagster(
         assert max(node.finished.values(), default=1) == 1, "a finished step ran again"
 
 
+def test_who_takes_over_does_not_count_what_a_lost_attempt_gave_while_the_next_waits_to_begin() -> None:
+    """Otherwise every branch of a fan-out that a lost attempt had begun runs twice, or never is collected."""
+    nodes = [Node("spreads", ()), Node("works", (0,))]
+    job = job_of(nodes)
+    with dg.DagsterInstance.ephemeral() as instance:
+        node = PlayedNode(nodes, job, instance, random.Random(1), mishaps=False)  # noqa: S311
+        task, _ = node.queue.pop()
+        node.write(task, "STEP_START")
+        node.give(task, "0")
+        node.end(task, is_lost=True)
+        node.driver.advance()
+        node.driver = node.drive()
+        assert node.play() == on_stock(job)
+
+
 def test_a_step_is_skipped_when_the_last_that_it_waited_for_is_given_up() -> None:
     """Otherwise the run waits for ever: nothing of it runs, and nothing more will happen."""
     nodes = [Node("fails", ()), Node("gives nothing", ()), Node("works", (0,)), Node("works", (2, 1))]
