@@ -12,6 +12,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from dagster import DagsterInstance
 
@@ -353,9 +354,8 @@ def _effective(events: list[DagsterEvent], unbegun: Collection[str]) -> list[Dag
                 given[step_key].append(number)
             elif event.is_step_up_for_retry:
                 pausing[step_key] = number
-    for step_key in given.keys() & unbegun:
-        for earlier in given[step_key]:
-            del kept[earlier]
+    for earlier in chain.from_iterable(given[step_key] for step_key in given.keys() & unbegun):
+        del kept[earlier]
     for step_key in pausing.keys() & unbegun:
         _end_pause(kept, pausing[step_key])
     return list(kept.values())
