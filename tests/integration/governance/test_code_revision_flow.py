@@ -278,7 +278,6 @@ def test_people_of_other_projects_see_no_difference_to_a_project_that_is_not_the
     [
         ({"repo": Path("/nonexistent/repo")}, "There is no Git repository at /nonexistent/repo"),
         ({"branch": "release"}, "has no branch 'release'"),
-        ({"repo": "https://forge.example/code.git"}, "is not on this machine"),
     ],
 )
 def test_a_code_repo_that_cannot_be_read_is_a_clear_error(

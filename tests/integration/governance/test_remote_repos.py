@@ -249,3 +249,11 @@ def test_phems_check_goes_there_as_the_node_does(elsewhere: Elsewhere) -> None:
     assert fault(remote=Remote(token="file:absent")).startswith("remote: The secret in")
     elsewhere.server.behaviour.token = "another"
     assert fault().startswith("repo: https://127.0.0.1")
+
+
+def test_where_nothing_can_be_fetched_to_that_is_said(elsewhere: Elsewhere) -> None:
+    """A tool that only reads folders is given an address: it must not look for a folder of that name."""
+    with pytest.raises(InputError, match="is not on this machine"):
+        GitRepos().refresh(elsewhere.repo)
+    with pytest.raises(InputError, match="is not on this machine"):
+        GitRepos().commit(elsewhere.repo, "main", None)
