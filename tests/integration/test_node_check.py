@@ -181,12 +181,14 @@ def test_a_link_into_the_nodes_own_data_is_refused(world: World, node: Path) -> 
         ({"branch": "develop"}, "branch", "there is no branch develop"),
         ({"root": "lib"}, "root", "there is no folder lib"),
         ({"module": "heart.defs"}, "module", "there is no module heart.defs"),
-        ({"repo": "file:///nowhere/x.git"}, "repo", "cannot be read"),
+        ({"repo": "file:///nowhere/x.git"}, "repo", "does not exist"),
+        ({"repo": "https://127.0.0.1:1/x.git"}, "repo", "cannot be read"),
     ],
 )
 def test_code_that_cannot_be_taken_is_named(
-    world: World, changes: dict[str, str], key: str, words: str
+    world: World, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], key: str, words: str
 ) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     problem = only(world(**changes))
     assert problem.key == f"projects.heart.code.{key}"
     assert words in problem.what

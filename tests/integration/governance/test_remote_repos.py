@@ -58,7 +58,10 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, repo: CodeRepo, authority: CertificateAuthority) -> Iterator[Elsewhere]:
+def elsewhere(
+    tmp_path: Path, repo: CodeRepo, authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Elsewhere]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # a proxy of whoever runs the tests is none for this machine
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     (tmp_path / "token").chmod(0o600)
     issued = authority.issue("git-server", for_addresses=("127.0.0.1",))
