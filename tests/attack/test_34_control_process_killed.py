@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,12 @@ from pathlib import Path
 import psutil
 from attacked_node import ANA, WARD, AttackedNode, until, write_node_repo
 from tests.folders import open_folder
+from tests.made_databases import give_database
+
+from phems.serve import ServingNode
 
 SCRIPT = Path(__file__).parent / "serve_and_be_killed.py"
+ROOT = Path(__file__).parents[2]
 
 
 def sandboxes(folder: Path) -> list[psutil.Process]:
@@ -28,8 +33,12 @@ def test_the_next_one_finishes_the_run(sandbox: None) -> None:
     with open_folder() as place:
         folder = place / "site"
         write_node_repo(folder)
+        give_database(ServingNode(folder))  # here: who is killed cleans nothing up
         with subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(folder)], stdout=subprocess.PIPE, text=True
+            [sys.executable, str(SCRIPT), str(folder)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         ) as child:
             assert child.stdout is not None
             run_id = child.stdout.readline().strip()

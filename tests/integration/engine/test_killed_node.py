@@ -10,7 +10,10 @@ from pathlib import Path
 
 from tests.integration.engine.conftest import SHAPES
 from tests.integration.engine.processes import pids_with
+from tests.made_databases import give_database
 from tests.nodes import running_node, succeeded, temporary_site
+
+from phems.serve import ServingNode
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent.parent
@@ -20,6 +23,7 @@ def test_a_killed_node_s_run_is_finished_by_the_next_and_nothing_runs_twice() ->
     """Otherwise a power cut loses runs, or does finished steps again."""
     with temporary_site() as site:
         site.add_project("shapes", SHAPES, code={"repo": "../shapes-code", "module": "shapes.definitions"})
+        give_database(ServingNode(site.node_folder))  # here: who is killed cleans nothing up
         doomed = subprocess.Popen(
             [sys.executable, str(HERE / "doomed_node.py"), str(site.folder), "waiting"],
             stdout=subprocess.PIPE,
