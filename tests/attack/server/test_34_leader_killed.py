@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from tests.server_nodes import ServerSite
 from tests.server_stories import ends_well, executed, go_on, until_waiting
 
 TAKEN_OVER_SECONDS = 30.0
+STARTED_SECONDS = 180.0  # a whole process starts, on a machine that others may use as well
 LEADS = "This process drives the runs"
 
 
@@ -22,12 +24,23 @@ def standing_by(node: RunningNode, site: ServerSite) -> Iterator[int]:
     node.stop()
     other = site.start_control(free_ports(1)[0])
     try:
-        node.wait_for(lambda: LEADS in site.control_log(), "the other control process", 60)
+        _until_it_leads(node, site, other)
         node.start()
         assert not node.serving.control.is_leading, "two lead"
         yield other.pid
     finally:
         site.stop_controls()
+
+
+def _until_it_leads(node: RunningNode, site: ServerSite, other: subprocess.Popen[bytes]) -> None:
+    def leads() -> bool:
+        assert other.poll() is None, "it has ended"
+        return LEADS in site.control_log()
+
+    try:
+        node.wait_for(leads, "the other control process", STARTED_SECONDS)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{site.control_log()}") from error
 
 
 def test_34_the_next_leader_finishes_the_run(server_node: RunningNode, server_node_site: ServerSite) -> None:

@@ -14,6 +14,7 @@ from tests.server_nodes import ServerSite
 from tests.server_stories import ends_well, go_on, until_served, waiting, worker_pids
 
 HOUR = 3600.0
+SLEEPING = Path(__file__).parent / "under_libfaketime"
 
 
 @dataclass
@@ -48,6 +49,7 @@ def clock(
         patch.setenv("FAKETIME_NO_CACHE", "1")
         # As with a real one: what counts seconds since the start goes on as it did.
         patch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        patch.setenv("PYTHONPATH", str(SLEEPING))
         server_node_site.start_worker()
         until_served(server_node)
         yield clock
