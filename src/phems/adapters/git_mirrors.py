@@ -65,7 +65,7 @@ class GitMirrors:
             _init(fresh)
             self._fetch_into(repo, fresh)
             if _size(fresh) > _LARGEST:
-                raise _too_large(repo)
+                raise _too_large(repo, self._limits)
             if folder.is_dir():
                 folder.rename(staging / "worn")
             fresh.rename(folder)
@@ -90,7 +90,7 @@ class GitMirrors:
             is_full = any(file.stat().st_size > self._limits.file_size - _CHUNK for file in left)
             for file in left:
                 file.unlink()
-            raise _too_large(repo) if is_full else self._refused(repo, found)
+            raise _too_large(repo, self._limits) if is_full else self._refused(repo, found)
 
     def _refused(self, repo: RemoteRepo, found: Exchange) -> InputError | UnavailableError:
         if "couldn't find remote ref" in found.said:
@@ -149,10 +149,10 @@ def _size(folder: Path) -> int:
     return sum(file.lstat().st_size for file in folder.rglob("*"))
 
 
-def _too_large(repo: RemoteRepo) -> InputError:
+def _too_large(repo: RemoteRepo, limits: RemoteLimits) -> InputError:
     return InputError(
         f"The Code Repo {repo} is too large.",
-        why=f"what is fetched of it at once may have {RemoteLimits().file_size // MIB} MiB, and all of it "
+        why=f"what is fetched of it at once may have {limits.file_size // MIB} MiB, and all of it "
         f"{_LARGEST // MIB} MiB.",
         remedy="Keep data and build results out of it, also out of its history.",
     )

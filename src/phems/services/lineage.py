@@ -14,6 +14,7 @@ from datetime import datetime
 
 from phems.domain.actors import Actor
 from phems.domain.capsules import shown
+from phems.domain.outputs import Output
 from phems.domain.release_packages import votes_on
 from phems.domain.releases import FrozenFile, ReleaseRequest
 from phems.errors import NotFoundError
@@ -106,7 +107,7 @@ def _of_release(work: Transaction, project: str, name: str) -> Lineage:
     request = work.releases.get(name)
     if request is None or request.project != project:
         raise _missing(project, f"release request {name}", f"phems release list --project {project}")
-    files = tuple(_frozen(request, file) for file in request.outputs())
+    files = tuple(_file(file, _release(request, file)) for file in request.outputs())
     return _lineage(work, project, "release", name, files)
 
 
@@ -120,13 +121,9 @@ def _of_file(work: Transaction, project: str, digest: str) -> Lineage:
         )
     asked = work.releases.with_file(project, digest)
     files = tuple(
-        FileLineage(
-            output.path,
-            output.sha256,
-            output.size,
-            output.run_id,
-            output.step_key,
-            tuple(
+        _file(
+            output,
+            *(
                 _release(request, file)
                 for request in asked
                 for file in request.outputs()
@@ -142,12 +139,8 @@ def _of_run(work: Transaction, project: str, run_id: str) -> Lineage:
     submission = work.runs.submission(run_id)
     if submission is None or submission.project != project:
         raise _missing(project, f"run {run_id}", f"phems run list --project {project}")
-    files = tuple(
-        FileLineage(output.path, output.sha256, output.size, run_id, output.step_key)
-        for output in work.outputs.of_run(project, run_id)
-    )
-    run = _run(work, project, run_id)
-    return Lineage(project, "run", run_id, files, (run,))
+    files = tuple(map(_file, work.outputs.of_run(project, run_id)))
+    return Lineage(project, "run", run_id, files, (_run(work, project, run_id),))
 
 
 def _lineage(
@@ -159,10 +152,8 @@ def _lineage(
     )
 
 
-def _frozen(request: ReleaseRequest, file: FrozenFile) -> FileLineage:
-    return FileLineage(
-        file.path, file.sha256, file.size, file.run_id, file.step_key, (_release(request, file),)
-    )
+def _file(found: Output | FrozenFile, *releases: FileRelease) -> FileLineage:
+    return FileLineage(found.path, found.sha256, found.size, found.run_id, found.step_key, releases)
 
 
 def _release(request: ReleaseRequest, file: FrozenFile) -> FileRelease:
