@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,3 +16,8 @@ def open_folder(prefix: str = "phems-") -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a folder with its owners and modes, which Postgres looks at."""
+    subprocess.run(["cp", "--archive", "--reflink=auto", source, target], check=True)

@@ -7,10 +7,11 @@ is about it.
 from __future__ import annotations
 
 import os
-import subprocess
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from tests.folders import copy_whole
 
 from phems.adapters.postgres.database import open_embedded
 from phems.serve import ServingNode
@@ -23,7 +24,7 @@ def give_database(serving: ServingNode) -> None:
     made = Path(_made().name)
     serving.paths.data_dir.mkdir(parents=True)
     for name, place in (("postgres", serving.paths.postgres), ("keys", serving.paths.keys)):
-        subprocess.run(["cp", "--archive", "--reflink=auto", made / name, place], check=True)
+        copy_whole(made / name, place)
 
 
 @cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 from attacked_node import WARD, AttackedNode, until, write_node_repo
 from gateway_node import GatewayNode
-from tests.folders import open_folder
+from tests.folders import copy_whole, open_folder
 
 from phems.adapters.sandbox import bubblewrap
 
@@ -96,7 +95,7 @@ def module_site(stopped_site: Path) -> Iterator[AttackedNode]:
 def a_copy(stopped: Path) -> Iterator[AttackedNode]:
     """A copy of a stopped node, serving."""
     with open_folder() as folder:
-        subprocess.run(["cp", "--archive", "--reflink=auto", stopped, folder / "site"], check=True)
+        copy_whole(stopped, folder / "site")
         with AttackedNode(folder / "site") as node:
             yield node
 

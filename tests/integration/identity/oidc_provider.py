@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
-import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +13,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import httpx
+from tests.npm_packages import npm_packages
 
 PROVIDER = Path(__file__).parent / "provider"
 SECRET = "a secret of the tests alone"
@@ -27,28 +24,6 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
     "s-none": {"preferred_username": "no one here", "groups": []},
     "s-taken": {"preferred_username": "lola", "groups": ["operators"]},
 }
-
-
-def installed() -> Path:
-    """The provider's packages, installed once for each version of their list."""
-    for program in ("node", "npm"):
-        assert shutil.which(program), f"{program} is missing: make system-packages (as root)"
-    wanted = (PROVIDER / "package.json").read_bytes()
-    folder = Path(tempfile.gettempdir()) / (
-        f"phems-tests-{os.getuid()}-oidc-{hashlib.sha256(wanted).hexdigest()[:12]}"
-    )
-    if (folder / "node_modules" / "oidc-provider" / "package.json").is_file():
-        return folder
-    with tempfile.TemporaryDirectory(dir=folder.parent) as making:
-        made = Path(making) / "made"
-        made.mkdir()
-        (made / "package.json").write_bytes(wanted)
-        command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
-        done = subprocess.run(command, cwd=made, check=False, capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, done.stderr
-        if not folder.exists():
-            made.rename(folder)
-    return folder
 
 
 def free_port() -> int:
@@ -63,7 +38,11 @@ def running_provider(redirect_uri: str, port: int) -> Iterator[str]:
     """The provider, until the end of the block; gives its issuer."""
     command = ["node", str(PROVIDER / "provider.mjs"), str(port), redirect_uri, json.dumps(PEOPLE)]
     process = subprocess.Popen(
-        command, cwd=installed(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        cwd=npm_packages(PROVIDER / "package.json", "oidc"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     try:
         assert process.stdout is not None
