@@ -22,11 +22,12 @@ sys.path.insert(0, str(DOCS))
 from api_page import api_page  # noqa: E402 (they lie beside this file, wherever it is read from)
 from cli_page import cli_page  # noqa: E402
 from library_page import library_page  # noqa: E402
-from rule_pages import exit_codes_page, permissions_page, storage_page  # noqa: E402
+from rule_pages import exit_codes_page, metrics_page, permissions_page, storage_page  # noqa: E402
 
 from phems.domain.state_pages import states_page  # noqa: E402
 from phems.nodespec import NodeSpec, format_size, load_node  # noqa: E402
 from phems.nodespec.sizes import Size  # noqa: E402
+from phems.render.alerts import alerts_text  # noqa: E402
 from phems.render.chart_values import values_schema  # noqa: E402
 from phems.render.gitops import gitops_files  # noqa: E402
 
@@ -142,6 +143,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/project-library.md": library_page,
     "reference/storage-service.md": storage_page,
     "explanation/states.md": states_page,
+    "reference/metrics.md": metrics_page,
+    "../charts/phems-node/alerts.yaml": alerts_text,
     "../charts/phems-node/values.schema.json": lambda: json.dumps(values_schema(), indent=2) + "\n",
     **{
         f"../gitops/example/{place}": lambda place=place: gitops_example(place)

@@ -1,17 +1,19 @@
 # ruff: noqa: INP001 (part of a script, not of a package)
-"""Reference pages of rules that stand in tables: permissions, the storage service, exit codes."""
+"""Reference pages of rules that stand in tables: permissions, the storage service, metrics, exit codes."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from phems.cli.failures import _SYSTEM_ERRORS, INTERRUPTED
+from phems.domain.metrics import METRICS, PREFIX
 from phems.domain.permission_words import WORDS
 from phems.domain.permissions import PERMISSIONS, Role
 from phems.engine.event_rules import STEP_EVENT_TYPES
 from phems.engine.storage_rules import RULES, Rule, free, refuse
 from phems.errors import PhemsError
+from phems.render.alerts import ALERTS
 
 _NOTE = "<!-- Written by docs/generate.py from {source}: edit there, then `make docs`. -->\n"
 
@@ -93,6 +95,49 @@ def _said(rule: Rule) -> str:
     if rule.keep is not None:
         words.append("filtered")
     return ", ".join(words)
+
+
+def metrics_page() -> str:
+    """What /metrics tells, and the alerts that go by it."""
+    lines = [
+        "# Metrics and alerts",
+        "",
+        _NOTE.format(source="phems.domain.metrics and phems.render.alerts"),
+        "What `/metrics` of a control process tells ([how to read it](../how-to/watch-the-node.md)). Labels",
+        "hold routes, fields of schemas, kinds and states, and the names of projects, anchors and limits in",
+        "node.yaml: never the text of a person, of project code or of data. Counters of a process begin at",
+        "nought when it is started. Counters are asked for with `_total` behind their name, histograms with",
+        "`_bucket`, `_sum` or `_count`.",
+        "",
+        "| metric | kind | labels | |",
+        "|---|---|---|---|",
+        *(
+            f"| `{PREFIX}{each.name}` | {each.kind} | {_marked(each.labels)} | {each.about} |"
+            for each in METRICS.values()
+        ),
+        "",
+        "## Alerts",
+        "",
+        "`phems render monitoring` writes them, with the configuration that they go with and a dashboard.",
+        "*page*: somebody gets up. *ticket*: somebody looks in working hours.",
+        "",
+        "| alert | severity | when | for |",
+        "|---|---|---|---|",
+        *(
+            f"| `{each.name}` | {each.severity} | `{_in_cell(each.expression)}` | {each.lasts} |"
+            for each in ALERTS
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _marked(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _in_cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def exit_codes_page() -> str:

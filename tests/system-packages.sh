@@ -17,6 +17,8 @@ command -v npm >/dev/null || missing+=(npm)
 command -v radosgw >/dev/null || missing+=(radosgw)
 command -v ceph-mon >/dev/null || missing+=(ceph-mon)
 command -v ceph-osd >/dev/null || missing+=(ceph-osd)
+# What watches a node.
+command -v prometheus >/dev/null || missing+=(prometheus)
 # A clock that tests can set.
 ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing+=(libfaketime)
 "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)

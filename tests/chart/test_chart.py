@@ -32,7 +32,7 @@ from .charts import (
 from .custom_kinds import faults_of
 
 VERSIONS = [f"1.{minor}" for minor in range(30, 37)]
-OTHERS = {"PodMonitor", "ScaledObject"}
+OTHERS = {"PodMonitor", "PrometheusRule", "ScaledObject"}
 """Kinds that the cluster learns from operators: Kubernetes has no schema of them."""
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 CLUSTER_WIDE = {"Namespace"}

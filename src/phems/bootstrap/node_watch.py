@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Protocol
 
 from phems import __version__
+from phems.adapters.files.disk_space import LocalDisks
 from phems.adapters.postgres import node_state
 from phems.bootstrap.node import Node
-from phems.domain.gauges import Gauge
+from phems.domain.metrics import Reading
 from phems.engine.control_plane import ControlPlane
 from phems.engine.hosts import HostState
 from phems.errors import UnavailableError
@@ -34,60 +35,91 @@ class NodeWatch:
         self._node = node
         self._control = control
         self._threads = threads
+        self._governance = node.database.engine("governance")
+        self._disks = LocalDisks({"data": node.paths.data_dir, "releases": node.paths.release_zone})
 
     def checks(self) -> Mapping[str, Check]:
         """Each part of the node with its check."""
-        governance = self._node.database.engine("governance")
         threads: dict[str, Living] = {
             "orchestrator": self._control.orchestrator,
             "storage_service": self._control.storage_service,
             **self._threads,
         }
         return {
-            "postgres": partial(node_state.check_reachable, governance),
-            "migrations": partial(node_state.check_migrated, governance),
+            "postgres": partial(node_state.check_reachable, self._governance),
+            "migrations": partial(node_state.check_migrated, self._governance),
             "audit_log": self._node.audit.check_takes_entries,
             "daemons": self._check_daemons,
             **{name: partial(_check_thread, name, thread) for name, thread in threads.items()},
         }
 
-    def read(self) -> Iterator[Gauge]:
+    def read(self) -> Iterator[Reading]:
         """The numbers of now; what cannot be read is left out, and `phems_ready` says so."""
-        yield Gauge("build_info", "The version of the node.", [({"version": __version__}, 1)])
-        for numbers in (self._of_database, self._of_audit_log, self._of_engine):
+        yield Reading("build_info", [({"version": __version__}, 1)])
+        for numbers in (
+            self._of_process,
+            self._of_sessions,
+            self._of_decisions,
+            self._of_audit_log,
+            self._of_runs,
+            self._of_steps,
+            self._of_hosts,
+        ):
             try:
                 yield from list(numbers())
             except Exception:  # noqa: BLE001 (the other numbers are wanted most when something is wrong)
                 _LOG.warning("some metrics could not be read", exc_info=True)
 
-    def _of_database(self) -> Iterator[Gauge]:
-        sessions = node_state.open_sessions(self._node.database.engine("governance"))
-        yield Gauge("sessions_open", "Sessions of people that are open.", [({}, sessions)])
+    def _of_process(self) -> Iterator[Reading]:
+        yield Reading("leading", [({}, float(self._control.is_leading))])
+        disks = self._disks.space()
+        yield Reading("disk_bytes", [({"disk": disk.place}, disk.total_bytes) for disk in disks])
+        yield Reading("disk_free_bytes", [({"disk": disk.place}, disk.free_bytes) for disk in disks])
 
-    def _of_audit_log(self) -> Iterator[Gauge]:
+    def _of_sessions(self) -> Iterator[Reading]:
+        yield Reading("sessions_open", [({}, node_state.open_sessions(self._governance))])
+
+    def _of_decisions(self) -> Iterator[Reading]:
+        for name, counts, undecided in (
+            ("code_revisions", node_state.code_revisions(self._governance), node_state.UNDECIDED),
+            ("release_requests", node_state.release_requests(self._governance), node_state.IN_REVIEW),
+        ):
+            yield Reading(name, _by_state(counts))
+            oldest = dict.fromkeys((count.project for count in counts), 0.0)
+            for count in counts:
+                if count.state in undecided:
+                    oldest[count.project] = max(oldest[count.project], count.oldest_seconds)
+            yield Reading(
+                f"{name}_oldest_seconds", [({"project": project}, age) for project, age in oldest.items()]
+            )
+
+    def _of_audit_log(self) -> Iterator[Reading]:
         size, signed = self._node.audit.sizes()
-        yield Gauge("audit_entries", "Entries of the audit log.", [({}, size)])
-        about = "Entries that no signed checkpoint covers: none for longer than a moment."
-        yield Gauge("audit_unsigned_entries", about, [({}, max(0, size - signed))])
+        yield Reading("audit_entries", [({}, size)])
+        yield Reading("audit_unsigned_entries", [({}, max(0, size - signed))])
         if self._node.anchoring is not None:
             missing = [({"anchor": state.name}, state.behind) for state in self._node.anchoring.states()]
-            yield Gauge("audit_unanchored_entries", "Entries that an outside anchor has not.", missing)
+            yield Reading("audit_unanchored_entries", missing)
 
-    def _of_engine(self) -> Iterator[Gauge]:
+    def _of_runs(self) -> Iterator[Reading]:
+        counts = self._control.counts
+        yield Reading("admissions", _pairs(counts.admissions.read(), "at", "result"))
+        yield Reading("runs", _by_state(node_state.unfinished_runs(self._node.database.engine("dagster"))))
+        yield Reading("runs_driven", [({}, self._control.orchestrator.driving())])
+        yield Reading("runs_ended", _pairs(counts.runs.read(), "project", "result"))
+
+    def _of_steps(self) -> Iterator[Reading]:
+        ended = self._control.counts.attempts.read()
+        yield Reading("step_attempts_ended", _pairs(ended, "project", "result"))
         depths = sorted(self._control.steps.depths().items())
-        by_project = [({"project": project}, waiting) for project, (waiting, _) in depths]
-        yield Gauge("steps_waiting", "Steps in a project's queue.", by_project)
-        running = [({"project": project}, count) for project, (_, count) in depths]
-        yield Gauge("steps_running", "Steps that run.", running)
-        yield Gauge("runs_driven", "Runs on their way.", [({}, self._control.orchestrator.driving())])
+        yield Reading("steps_waiting", [({"project": project}, waiting) for project, (waiting, _) in depths])
+        yield Reading("steps_running", [({"project": project}, count) for project, (_, count) in depths])
+
+    def _of_hosts(self) -> Iterator[Reading]:
         states = Counter(host.state for host in self._control.hosts.status())
-        by_state = [({"state": state.value}, states[state]) for state in HostState]
-        yield Gauge("hosts", "Project hosts by state.", by_state)
-        calls = [
-            ({"method": method, "result": result}, count)
-            for (method, result), count in sorted(self._control.storage_service.calls().items())
-        ]
-        yield Gauge("storage_calls", "Calls of the storage service by project code.", calls, "counter")
+        yield Reading("hosts", [({"state": state.value}, states[state]) for state in HostState])
+        calls = self._control.storage_service.calls()
+        yield Reading("storage_calls", _pairs(calls, "method", "result"))
 
     def _check_daemons(self) -> None:
         if self._control.daemons is None:
@@ -98,3 +130,13 @@ class NodeWatch:
 def _check_thread(name: str, thread: Living) -> None:
     if not thread.is_alive():
         raise UnavailableError(f"The {name} does not run.", why="Its thread has ended.", remedy="phems serve")
+
+
+def _by_state(counts: Iterable[node_state.StateCount]) -> list[tuple[Mapping[str, str], float]]:
+    return [({"project": count.project, "state": count.state}, count.number) for count in counts]
+
+
+def _pairs(
+    counts: Mapping[tuple[str, str], int], first: str, second: str
+) -> list[tuple[Mapping[str, str], float]]:
+    return [({first: one, second: other}, count) for (one, other), count in sorted(counts.items())]

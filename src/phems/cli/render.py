@@ -115,6 +115,15 @@ def gitops(out: Out = None) -> None:
     _give(gitops_files(spec), out)
 
 
+@app.command()
+def monitoring(out: Out = None) -> None:
+    """What Prometheus scrapes and is to warn of, and a dashboard for Grafana."""
+    from phems.render.monitoring import monitoring_files
+
+    spec, _ = session.load_node()
+    _give(monitoring_files(spec), out)
+
+
 def _this_program() -> Path:
     found = shutil.which(sys.argv[0])
     return Path(found).absolute() if found else Path(sys.executable).with_name("phems")
@@ -135,7 +144,7 @@ def _give(files: Mapping[str, str], out: Path | None) -> None:
             output.print_json(files)
             return
         for name, text in files.items():
-            output.say(f"# --- {name}\n{text}")  # a comment in all of them
+            output.say(f"# --- {name}\n{text}")  # a comment, save in JSON
         return
     for name, text in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)

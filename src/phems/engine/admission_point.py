@@ -27,6 +27,7 @@ from phems.engine._dagster import (
     SubmitRunContext,
     WorkerStatus,
 )
+from phems.engine.counts import AdmittedAt, EngineCounts
 from phems.engine.orchestrator import Admitted
 from phems.engine.tags import (
     APPROVAL_TAG,
@@ -78,6 +79,7 @@ class StampingRunCoordinator(QueuedRunCoordinator[Any]):
         loaded_code: Callable[[str], str],
         on_queued: Callable[[], None],
         run_limits: Mapping[str, int],
+        counts: EngineCounts | None = None,
     ) -> None:
         super().__init__(
             max_concurrent_runs=-1,
@@ -91,6 +93,7 @@ class StampingRunCoordinator(QueuedRunCoordinator[Any]):
         self._needed_sources = needed_sources
         self._loaded_code = loaded_code
         self._on_queued = on_queued
+        self._counts = counts or EngineCounts()
 
     def submit_run(self, context: SubmitRunContext) -> DagsterRun:
         """Stamp and queue a run; a refused one is failed at once, with the reason in its log."""
@@ -110,7 +113,9 @@ class StampingRunCoordinator(QueuedRunCoordinator[Any]):
             )
             stamps = self._desk.submit(submission)
         except PhemsError as error:
+            self._counts.admission("submit", "refused")
             return self._refuse(run, project, error)
+        self._counts.admission("submit", "admitted")
         self._instance.add_run_tags(run.run_id, stamps)
         queued = super().submit_run(context)
         self._on_queued()
@@ -174,12 +179,14 @@ class AdmittingRunLauncher(RunLauncher[Any]):
         drive: Callable[[Admitted], None],
         cancel: Callable[[str, str], None],
         is_driven: Callable[[str], bool],
+        counts: EngineCounts | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._desk = desk
         self._drive = drive
         self._cancel = cancel
         self._is_driven = is_driven
+        self._counts = counts or EngineCounts()
 
     def take_up(self, run: DagsterRun) -> None:
         """Go on with a run that was on its way when the node stopped: through admission, like any other."""
@@ -194,11 +201,14 @@ class AdmittingRunLauncher(RunLauncher[Any]):
         self._admit(context.dagster_run, is_resume=True)
 
     def _admit(self, run: DagsterRun, *, is_resume: bool) -> None:
+        at: AdmittedAt = "resume" if is_resume else "launch"
         try:
             admitted = self._desk.admit(run, is_resume=is_resume)
         except PhemsError as error:
+            self._counts.admission(at, "refused")
             self._instance.report_run_failed(run, f"Refused: {error}")
             return
+        self._counts.admission(at, "admitted")
         if admitted.tags:
             self._instance.add_run_tags(run.run_id, dict(admitted.tags))
         self._drive(admitted)

@@ -18,6 +18,7 @@ from phems.contract.step_order import ResourceLimits
 from phems.engine._dagster import DagsterRunStatus
 from phems.engine.admission_point import AdmissionDesk, AdmittingRunLauncher, StampingRunCoordinator
 from phems.engine.attempts import Attempts
+from phems.engine.counts import EngineCounts
 from phems.engine.daemons import Daemons
 from phems.engine.data_needs import needed_sources
 from phems.engine.host_connection import StepEnd
@@ -80,9 +81,12 @@ class ControlPlane:
         self._refreshing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="phems-workspace")
         prefixes = {name: settings.asset_prefix for name, settings in parts.projects.items()}
         self.attempts = Attempts()
+        self.counts = EngineCounts(parts.projects)
         self.hosts = parts.wall.make_hosts(self._host_changed)
         self.steps = parts.steps or self._local_steps()
-        self._launcher = AdmittingRunLauncher(parts.desk, self._drive, self.cancel, self._is_driven)
+        self._launcher = AdmittingRunLauncher(
+            parts.desk, self._drive, self.cancel, self._is_driven, self.counts
+        )
         self.instance = parts.wall.make_instance(
             StampingRunCoordinator(
                 parts.desk,
@@ -90,11 +94,14 @@ class ControlPlane:
                 self._loaded_code,
                 self._run_queued,
                 {name: settings.runs for name, settings in parts.projects.items()},
+                self.counts,
             ),
             self._launcher,
             prefixes,
         )
-        self.orchestrator = Orchestrator(self.instance, self.steps, lambda _run_id: self.wake_run_queue())
+        self.orchestrator = Orchestrator(
+            self.instance, self.steps, lambda _run_id: self.wake_run_queue(), self.counts
+        )
         self.storage_service = parts.wall.open_door(self.instance, self.hosts, self.attempts, prefixes)
         self.workspace = NodeWorkspace(self.instance, self.hosts, prefixes.__getitem__, self._answer_refused)
         self.daemons: Daemons | None = None

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from dagster import DagsterInstance
 
 from phems.engine._dagster import DagsterRun, DagsterRunStatus, RunsFilter
+from phems.engine.counts import EngineCounts
 from phems.engine.host_connection import StepEnd
 from phems.engine.run_driver import DriverParts, RunDriver
 from phems.engine.step_queue import StepQueue
@@ -69,9 +70,10 @@ class Orchestrator:
         instance: DagsterInstance,
         steps: StepQueue,
         on_run_end: Callable[[str], None],
+        counts: EngineCounts | None = None,
     ) -> None:
         self._instance = instance
-        self._parts = DriverParts(instance, steps)
+        self._parts = DriverParts(instance, steps, counts or EngineCounts())
         self._steps = steps
         self._on_run_end = on_run_end
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
@@ -276,6 +278,8 @@ class Orchestrator:
         if run is not None and not run.is_finished:
             self._instance.event_log_storage.free_concurrency_slots_for_run(run_id)
             self._instance.report_run_failed(run, f"The node could not drive this run: {error}")
+            if run_id in self._admissions:
+                self._parts.counts.run_ended(self._admissions[run_id].project, "failure")
             self._steps.cancel_run(run_id)
             self._steps.kill_run(run_id)
         self._forget(run_id)

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from dagster import DagsterInstance
@@ -28,6 +28,7 @@ from phems.engine._dagster import (
     RetryMode,
     serialize_value,
 )
+from phems.engine.counts import AttemptResult, EngineCounts
 from phems.engine.host_connection import StepEnd
 from phems.engine.steady_clock import PoolClaims, SteadyExecution
 from phems.engine.step_queue import StepQueue, StepTask
@@ -60,6 +61,7 @@ class DriverParts:
 
     instance: DagsterInstance
     steps: StepQueue
+    counts: EngineCounts = field(default_factory=EngineCounts)
 
 
 class RunDriver:
@@ -188,6 +190,8 @@ class RunDriver:
             del self._in_flight[end.step_key]
             return
         self._lost[end.step_key] += end.is_lost
+        if end.is_lost:
+            self._parts.counts.attempt_ended(self.project, "lost")
         step = self._active.get_step_by_key(end.step_key)
         if end.is_lost and self._lost[end.step_key] < MAX_LOST_STARTS:
             self._parts.instance.report_engine_event(
@@ -266,10 +270,16 @@ class RunDriver:
         if event.is_step_failure:
             self._failed.append(event)
         if ends_step:
+            self._count(event)
             self._in_flight.pop(step_key, None)
             if self._active.get_step_by_key(step_key).pool is not None:
                 self._freed_slots = True
                 self._pools.claim_again()
+
+    def _count(self, event: DagsterEvent) -> None:
+        retries = event.is_step_up_for_retry
+        result: AttemptResult = "success" if event.is_step_success else "retry" if retries else "failure"
+        self._parts.counts.attempt_ended(self.project, result)
 
     def _is_in_flight(self, step_key: str) -> bool:
         return step_key in self._in_flight or self._end_reason is not None
@@ -314,6 +324,7 @@ class RunDriver:
         self.is_done = True
         self._pools.__exit__(None, None, None)
         run_events.report_end(self._parts.instance, self.run, self._failed)
+        self._parts.counts.run_ended(self.project, "failure" if self._failed else "success")
 
     def _finish_early(self) -> None:
         self.is_done = True
@@ -323,6 +334,7 @@ class RunDriver:
             self._parts.instance.report_run_canceled(self.run, self._end_reason)
         else:
             self._parts.instance.report_run_failed(self.run, self._end_reason)
+        self._parts.counts.run_ended(self.project, "canceled" if self.is_cancelling else "failure")
 
 
 def _stored_plan(instance: DagsterInstance, run: DagsterRun) -> ExecutionPlan:

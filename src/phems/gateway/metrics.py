@@ -1,7 +1,7 @@
 """What the gateway counts, for Prometheus: requests, GraphQL fields, sign-ins, refusals, limits.
 
-A registry of its own. Every label is from a list that this program holds (routes, fields, kinds, states), or
-the name of a project in node.yaml: none is the text of a person, a run or a patient, or of whoever asks.
+A registry of its own. What there is stands in `phems.domain.metrics`: no label is the text of a person, a run
+or a patient, or of whoever asks.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phems.domain.gauges import Gauge as NodeGauge
+from phems.domain.metrics import METRICS, PREFIX, Reading
 from phems.gateway.http_protocol import OpenConnections
 from phems.gateway.open_requests import OpenRequests
 from phems.gateway.rate_limits import RateLimiter
@@ -48,6 +49,7 @@ ROUTES = (
     (re.compile(r"/api(/|$)"), "/api"),
 )
 PAGE = "page"
+M = TypeVar("M")
 
 REFUSALS = {
     400: "malformed",
@@ -74,7 +76,7 @@ class Watch(Protocol):
         """Each part of the node, with what raises when it is not well."""
         ...
 
-    def read(self) -> Iterable[NodeGauge]:
+    def read(self) -> Iterable[Reading]:
         """The node's numbers of now."""
         ...
 
@@ -85,31 +87,13 @@ class GatewayMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         into = self.registry
-        self._requests = Counter(
-            "phems_http_requests",
-            "Requests, by route and status.",
-            ("method", "route", "status"),
-            registry=into,
-        )
-        self._seconds = Histogram(
-            "phems_http_request_seconds",
-            "From the request to the end of its answer.",
-            ("route",),
-            buckets=SECONDS,
-            registry=into,
-        )
-        self._open = Gauge("phems_http_requests_open", "Requests that wait for their answer.", registry=into)
-        self._websockets = Gauge("phems_websockets_open", "WebSockets that are open.", registry=into)
-        self._refusals = Counter(
-            "phems_refusals", "Requests that were refused, by kind.", ("kind",), registry=into
-        )
-        self._sign_ins = Counter("phems_sign_ins", "Tries to sign in.", ("result",), registry=into)
-        self._fields = Counter(
-            "phems_graphql_fields",
-            "Root fields of GraphQL that were asked for, by their name in the schema.",
-            ("operation", "field", "result"),
-            registry=into,
-        )
+        self._requests = _registered(Counter, "http_requests", into)
+        self._seconds = _registered(partial(Histogram, buckets=SECONDS), "http_request_seconds", into)
+        self._open = _registered(Gauge, "http_requests_open", into)
+        self._websockets = _registered(Gauge, "websockets_open", into)
+        self._refusals = _registered(Counter, "refusals", into)
+        self._sign_ins = _registered(Counter, "sign_ins", into)
+        self._fields = _registered(Counter, "graphql_fields", into)
         for result in ("done", "refused"):
             self._sign_ins.labels(result)
 
@@ -213,26 +197,20 @@ class LimitsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """See prometheus_client."""
-        limited = CounterMetricFamily(
-            "phems_rate_limited", "Requests over a rate limit, by its key in node.yaml.", labels=["limit"]
-        )
-        for counts in (self._limiter.refused, self._opened.refused):
-            for key, count in counts.items():
-                limited.add_metric([key], count)
-        yield limited
+        limited = [
+            ({"limit": key}, count)
+            for counts in (self._limiter.refused, self._opened.refused)
+            for key, count in counts.items()
+        ]
+        yield _family(Reading("rate_limited", limited))
         windows, times = self._limiter.size
-        yield GaugeMetricFamily("phems_rate_limit_windows", "Windows of the rate limits in memory.", windows)
-        yield GaugeMetricFamily("phems_rate_limit_times", "Times in those windows.", times)
+        yield _family(Reading("rate_limit_windows", [({}, windows)]))
+        yield _family(Reading("rate_limit_times", [({}, times)]))
         if self._connections is not None:
-            yield GaugeMetricFamily(
-                "phems_connections_open", "Connections that are open.", self._connections.total
-            )
-            closed = CounterMetricFamily(
-                "phems_connections_closed", "Connections that the gateway closed, by why.", labels=["why"]
-            )
-            closed.add_metric(["too_many"], self._connections.refused)
-            closed.add_metric(["slow_headers"], self._connections.slow)
-            yield closed
+            yield _family(Reading("connections_open", [({}, self._connections.total)]))
+            closed = {"too_many": self._connections.refused, "slow_headers": self._connections.slow}
+            whys = [({"why": why}, count) for why, count in closed.items()]
+            yield _family(Reading("connections_closed", whys))
 
 
 class NodeCollector(Collector):
@@ -244,13 +222,23 @@ class NodeCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """See prometheus_client."""
-        ready = GaugeMetricFamily("phems_ready", "Whether a part can do its work: 1 or 0.", labels=["part"])
-        for part in self._readiness.parts():
-            ready.add_metric([part.name], float(part.is_ready))
-        yield ready
-        for gauge in self._watch.read() if self._watch is not None else ():
-            family = CounterMetricFamily if gauge.kind == "counter" else GaugeMetricFamily
-            metric = family(f"phems_{gauge.name}", gauge.about, labels=gauge.labels)
-            for labels, value in gauge.values:
-                metric.add_metric([labels[name] for name in gauge.labels], value)
-            yield metric
+        ready = [({"part": part.name}, float(part.is_ready)) for part in self._readiness.parts()]
+        yield _family(Reading("ready", ready))
+        for reading in self._watch.read() if self._watch is not None else ():
+            yield _family(reading)
+
+
+def _family(reading: Reading) -> Metric:
+    """What was read, as Prometheus has it."""
+    row = reading.metric
+    made = CounterMetricFamily if row.kind == "counter" else GaugeMetricFamily
+    family = made(PREFIX + row.name, row.about, labels=row.labels)
+    for labels, value in reading.values:
+        family.add_metric([labels[name] for name in row.labels], value)
+    return family
+
+
+def _registered(kind: Callable[..., M], name: str, into: CollectorRegistry) -> M:
+    """A number that is counted here, by its row in the table."""
+    row = METRICS[name]
+    return kind(PREFIX + row.name, row.about, row.labels, registry=into)

@@ -179,6 +179,9 @@ class Monitoring(_Values):
 
     pod_monitor: bool = Field(default=False, description="A PodMonitor for the Prometheus Operator.")
     interval: str = "30s"
+    prometheus_rule: bool = Field(
+        default=False, description="A PrometheusRule with the alerts of `phems render monitoring`."
+    )
     token_secret: ObjectName = Field(
         default="phems-metrics", description="Has a key `token`: an auditor's, for /metrics."
     )

@@ -37,6 +37,7 @@ NODE_KINDS: Sequence[Kind] = (
     ("batch", "Job"),
     ("keda.sh", "ScaledObject"),
     ("monitoring.coreos.com", "PodMonitor"),
+    ("monitoring.coreos.com", "PrometheusRule"),
     ("networking.k8s.io", "NetworkPolicy"),
     ("policy", "PodDisruptionBudget"),
     ("rbac.authorization.k8s.io", "Role"),

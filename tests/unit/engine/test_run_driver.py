@@ -33,6 +33,7 @@ from phems.engine._dagster import (
     StepFailureData,
     deserialize_value,
 )
+from phems.engine.counts import EngineCounts
 from phems.engine.host_connection import StepEnd
 from phems.engine.run_driver import DriverParts, RunDriver
 from phems.engine.step_queue import LastAttempt, StepTask
@@ -142,13 +143,14 @@ class PlayedNode(IdleSteps):
     """What the queue knows of the run's attempts, when it outlives the driver."""
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
     """What happens while a driver that takes over asks for the attempts."""
+    counts: EngineCounts = field(default_factory=lambda: EngineCounts(["p"]))
 
     def __post_init__(self) -> None:
         self.run = self.instance.create_run_for_job(self.job)
         self.driver = self.drive()
 
     def drive(self) -> RunDriver:
-        parts = DriverParts(self.instance, self)
+        parts = DriverParts(self.instance, self, self.counts)
         run = self.instance.get_run_by_id(self.run.run_id)
         assert run is not None
         driver = RunDriver(parts, run, "p", "digest")
@@ -301,6 +303,25 @@ def test_a_wide_run_starts_its_steps_in_portions() -> None:
             portions.append(len(node.queue))
         assert portions == [run_driver.AT_ONCE, 2 * run_driver.AT_ONCE, width]
         assert node.driver.wake_at() is None
+
+
+def test_attempts_and_runs_are_counted_by_how_they_ended() -> None:
+    """Otherwise hosts that die under their steps are seen by nobody: the steps come right the second time."""
+    nodes = [Node("works", ()), Node("works later", ()), Node("fails", ()), Node("spreads", ())]
+    with dg.DagsterInstance.ephemeral() as instance:
+        node = PlayedNode(nodes, job_of(nodes), instance, random.Random(1), mishaps=False)  # noqa: S311
+        lost, _ = next(queued for queued in node.queue if queued[0].step_key == "n3")
+        node.queue = [queued for queued in node.queue if queued[0] is not lost]
+        node.write(lost, "STEP_START")
+        node.end(lost, is_lost=True)
+        node.play()
+        assert node.counts.attempts.read() == {
+            ("p", "success"): 3,
+            ("p", "retry"): 1,
+            ("p", "failure"): 1,
+            ("p", "lost"): 1,
+        }
+        assert node.counts.runs.read() == {("p", "success"): 0, ("p", "failure"): 1, ("p", "canceled"): 0}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from graphql import build_schema, graphql_sync
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message, Receive, Scope, Send
 
-from phems.domain.gauges import Gauge
+from phems.domain.metrics import Reading
 from phems.errors import RefusedError, UnavailableError
 from phems.gateway.graphql_counts import count_fields
 from phems.gateway.http_protocol import OpenConnections
@@ -139,10 +139,10 @@ class NodeOfTests:
     def checks(self) -> Mapping[str, Callable[[], None]]:
         return {"postgres": self._down, "daemons": lambda: None, "odd": self._odd}
 
-    def read(self) -> Iterable[Gauge]:
-        yield Gauge("steps_waiting", "Steps.", [({"project": "heart"}, 3)])
-        yield Gauge("storage_calls", "Calls.", [({"method": "runs.add", "result": "done"}, 7)], "counter")
-        yield Gauge("steps_running", "Steps.", [])
+    def read(self) -> Iterable[Reading]:
+        yield Reading("steps_waiting", [({"project": "heart"}, 3)])
+        yield Reading("storage_calls", [({"method": "runs.add", "result": "done"}, 7)])
+        yield Reading("steps_running", [])
 
     def _odd(self) -> None:
         raise IndexError
