@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
+from sqlalchemy import make_url
+
 from phems.adapters.postgres.connections import settings_of
-from phems.adapters.postgres.database import Database, open_embedded
+from phems.adapters.postgres.database import Database, Fill, open_embedded
 from phems.adapters.postgres.external import initialise, open_external
 from phems.errors import InputError
 from phems.nodespec import NodePaths, NodeSpec
@@ -46,4 +48,34 @@ def set_up_database(spec: NodeSpec, paths: NodePaths, admin: str, *, reset_passw
         keys=paths.keys,
         settings=settings_of(spec.database, paths),
         reset_passwords=reset_passwords,
+    )
+
+
+def refill_database(spec: NodeSpec, paths: NodePaths, admin: str | None, fill: Fill) -> Database:
+    """The database of a node that is being restored: set up, and filled. The caller holds the node's lock."""
+    address = spec.database.address(os.environ)
+    settings = settings_of(spec.database, paths)
+    if address is None:
+        return open_embedded(
+            data=paths.postgres,
+            keys=paths.keys,
+            runtime_dir=paths.runtime_dir,
+            start=True,
+            settings=settings,
+            fill=fill,
+        )
+    named = make_url(address)
+    if named.username is None and admin is None:
+        raise InputError(
+            "The administrator's address is missing.",
+            why="the node's database is elsewhere, and its roles and schemas are made there again.",
+            remedy="export PHEMS_DB_ADMIN=postgresql://postgres:password@host/postgres",
+        )
+    return initialise(
+        named.set(drivername="postgresql").render_as_string(hide_password=False),
+        admin or address,
+        keys=paths.keys,
+        settings=settings,
+        reset_passwords=False,
+        fill=fill,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from phems.adapters.files.artifact_areas import FolderArtifactAreas
 from phems.adapters.files.frozen_files import FolderFrozenFiles
 from phems.adapters.files.release_zone import FolderReleaseZone
+from phems.domain.backups import BucketObject
 from phems.nodespec import NodePaths, NodeSpec
 from phems.services.ports.artifacts import ArtifactAreas, FrozenFiles, ReleaseZone
 from phems.services.ports.clock import Clock
@@ -66,6 +67,18 @@ class NodeFiles:
 
         bucket = self._bucket(s3.release_bucket, days=s3.object_lock_days)
         return S3ReleaseZone(bucket, FolderReleaseZone(self._paths.outgoing))
+
+    def buckets(self) -> dict[str, list[BucketObject]]:
+        """What lies in buckets, by bucket: named in a backup, and not copied."""
+        s3 = self._spec.storage.s3
+        names = [] if s3 is None else [name for name in (s3.bucket, s3.release_bucket) if name is not None]
+        return {
+            name: [
+                BucketObject(key=each.key, size=each.size, etag=each.etag, version=each.version)
+                for each in self._bucket(name).objects()
+            ]
+            for name in names
+        }
 
     @property
     def _folders(self) -> FolderArtifactAreas:

@@ -47,6 +47,8 @@ COMMANDS: Mapping[str, Row] = {
     "schema": Row("phems.cli.schema", "Print the JSON Schema of node.yaml.", noun=False),
     "serve": Row("phems.cli.serve", "Run the node until it is stopped.", noun=False),
     "status": Row("phems.cli.status", "Show what the running node does.", noun=False),
+    "backup": Row("phems.cli.backup", "The whole node in one new folder.", noun=False),
+    "restore": Row("phems.cli.restore", "A node from a backup, where there is none.", noun=False),
     "doctor": Row(
         "phems.cli.doctor", "Look at all that the node depends on, and say what to mend.", noun=False
     ),

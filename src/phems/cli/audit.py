@@ -96,6 +96,8 @@ def _tell(found: Verification, where: str) -> None:
             why=f"{found.finding.why}.",
             remedy="Compare it with an earlier export, and find out who could write where it lies.",
         )
+    for told in found.set_backs:
+        output.warn(told)
     for silent in found.silent_anchors:
         output.warn(f"the outside anchor {silent}")
     name = key_id(found.public_key)
@@ -105,6 +107,7 @@ def _tell(found: Verification, where: str) -> None:
         "checkpoint": None if found.checkpoint is None else str(found.checkpoint),
         "anchors": list(found.anchors),
         "silent_anchors": list(found.silent_anchors),
+        "set_backs": list(found.set_backs),
     }
     output.done(result, f"{where} is intact: {found.entries} entries, signed with the key {name}.")
 

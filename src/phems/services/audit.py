@@ -23,6 +23,7 @@ from phems.services.checkpoints import REMEDY, CheckpointKeeper
 from phems.services.ports import Governance
 from phems.services.ports.audit import EntryFilter, Signer
 from phems.services.ports.clock import Clock
+from phems.services.set_backs import is_left_behind, set_backs
 
 
 class AuditLog:
@@ -134,7 +135,10 @@ class AuditLog:
                 why = "its signature does not match its content"
                 finding: Finding | None = Finding("forged", checkpoint.size, why)
             else:
-                finding = verify(counter, self._signed(checkpoint, held))
+                left = {name for name, each in held.items() if is_left_behind(each, tx.audit)}
+                agreed = {name: each for name, each in held.items() if name not in left}
+                finding = verify(counter, self._signed(checkpoint, agreed))
+            told = tuple(map(str, set_backs(tx.audit)))
         if finding is None and checkpoint is None and counter.read:
             finding = Finding("forged", counter.read, "there is no checkpoint: it was removed")
         return Verification(
@@ -144,6 +148,7 @@ class AuditLog:
             finding=finding,
             anchors=tuple(held),
             silent_anchors=silent,
+            set_backs=told,
         )
 
     def prove(self, actor: Actor, seq: int) -> InclusionProof:

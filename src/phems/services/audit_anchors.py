@@ -22,6 +22,7 @@ from phems.services.checkpoints import REMEDY, CheckpointKeeper, root_at
 from phems.services.ports import Governance
 from phems.services.ports.audit import Anchor, AuditTree, CheckpointStore
 from phems.services.ports.clock import Clock
+from phems.services.set_backs import is_left_behind
 
 _RARELY = timedelta(days=1)
 
@@ -199,7 +200,10 @@ class Anchoring:
 
 
 def check_against(name: str, held: Checkpoint, head: Head, log: AuditTree) -> None:
-    """Raise IntegrityError unless the log continues what an anchor holds."""
+    """Raise IntegrityError unless the log continues what an anchor holds, or says that it was set back."""
+    continues = held.size <= head.size and root_at(held.size, head, log) == held.root
+    if continues or is_left_behind(held, log):
+        return
     if held.size > head.size:
         raise IntegrityError(
             f"The audit log ends at entry {head.size}, but the outside anchor {name} has a checkpoint of "
@@ -207,12 +211,11 @@ def check_against(name: str, held: Checkpoint, head: Head, log: AuditTree) -> No
             why="the node was set back to an earlier state, or the end of its log was cut off.",
             remedy=REMEDY,
         )
-    if root_at(held.size, head, log) != held.root:
-        raise IntegrityError(
-            f"The audit log up to entry {held.size} is not the one that the outside anchor {name} has.",
-            why="the log was written anew, or the node was set back and went on from there.",
-            remedy=REMEDY,
-        )
+    raise IntegrityError(
+        f"The audit log up to entry {held.size} is not the one that the outside anchor {name} has.",
+        why="the log was written anew, or the node was set back and went on from there.",
+        remedy=REMEDY,
+    )
 
 
 def is_late(rule: AnchorRule, handed: Checkpoint | None, head: Head, log: AuditTree, now: datetime) -> bool:

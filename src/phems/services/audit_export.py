@@ -39,6 +39,8 @@ class Verification:
     """The outside anchors whose checkpoints were compared."""
     silent_anchors: tuple[str, ...] = ()
     """Those that could not be asked, or have nothing that can be asked for."""
+    set_backs: tuple[str, ...] = ()
+    """What the log itself says of having been restored behind an outside anchor, as clauses."""
 
     @property
     def ok(self) -> bool:

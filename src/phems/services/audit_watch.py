@@ -24,7 +24,9 @@ from phems.services.audit_anchors import Anchors
 from phems.services.audit_export import Verification
 from phems.services.checkpoints import CheckpointKeeper, root_at
 from phems.services.ports import Governance, Transaction
+from phems.services.ports.audit import AuditTree
 from phems.services.ports.clock import Clock
+from phems.services.set_backs import is_left_behind
 
 STEP = 1000
 """How many entries a look reads in each walk."""
@@ -139,7 +141,7 @@ class AuditWatch:
         finding = self._new.go_on(tx.audit.entries(after=self._new.head.size), [last], limit=limit)  # 3
         whole_at = self._last.whole_at
         if finding is None:
-            held = [*self._held(), last]
+            held = [*self._held(tx.audit), last]
             finding = self._again.go_on(tx.audit.entries(after=self._again.head.size), held, limit=limit)  # 4
         read_again = self._again.head.size
         if finding is None and self._again.is_at_end:
@@ -163,11 +165,16 @@ class AuditWatch:
             raise IntegrityError("the checkpoint is not one that the node signed:", why="it was replaced.")
         return checkpoint
 
-    def _held(self) -> Iterator[SignedHead]:
-        """What else was signed: earlier checkpoints, and those that outside anchors are known to have."""
+    def _held(self, log: AuditTree) -> Iterator[SignedHead]:
+        """What else was signed: earlier checkpoints, and those that outside anchors are known to have.
+
+        But those that the log says it was restored behind.
+        """
         for each in self._keeper.history():
             yield SignedHead(each.size, each.root, "an earlier checkpoint")
         for rule in self._anchors.rules if self._anchors is not None else ():
             handed = rule.handed.read()
-            if handed is not None and self._keeper.signed_by_node(handed):
+            if handed is None or not self._keeper.signed_by_node(handed):
+                continue
+            if not is_left_behind(handed, log):
                 yield SignedHead(handed.size, handed.root, f"the outside anchor {rule.name}", is_anchor=True)

@@ -6,7 +6,7 @@ about, and gives a `Database`. `external` has the same for a server elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,13 +103,23 @@ class Database:
         self.close()
 
 
+Fill = Callable[["Database"], None]
+"""Brings a backup into a database whose schemas are there, and empty."""
+
+
 def open_embedded(
-    *, data: Path, keys: Path, runtime_dir: Path, start: bool, settings: ConnectionSettings | None = None
+    *,
+    data: Path,
+    keys: Path,
+    runtime_dir: Path,
+    start: bool,
+    settings: ConnectionSettings | None = None,
+    fill: Fill | None = None,
 ) -> Database:
     """The server on the folder `data`.
 
-    With `start` (the caller holds the node's lock) it is started and everything in it is brought about.
-    Without, it must be running already: UnavailableError says how to start it.
+    With `start` (the caller holds the node's lock) it is started and everything in it is brought about,
+    `fill` included. Without, it must be running already: UnavailableError says how to start it.
     """
     connections = settings or ConnectionSettings()
     base = URL.create(
@@ -126,19 +136,21 @@ def open_embedded(
     keeper.start()
     database = Database(base, credentials, server, keeper, settings=connections)
     try:
-        set_up(database, reset_passwords=True)
+        set_up(database, reset_passwords=True, fill=fill)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def set_up(database: Database, *, reset_passwords: bool) -> None:
-    """Roles, database, schemas, migrations: idempotent."""
+def set_up(database: Database, *, reset_passwords: bool, fill: Fill | None = None) -> None:
+    """Roles, database, schemas, what `fill` brings, migrations: idempotent, but for `fill`."""
     name = str(database.base.database)
     passwords = {_USERS[role]: getattr(database.credentials, role) for role in _MADE}
     try:
         _provision(database, name, passwords, reset_passwords=reset_passwords)
+        if fill is not None:
+            fill(database)
         owner = create_engine(database.address("owner"), poolclass=NullPool)
         migrate(owner)
     except (OperationalError, ProgrammingError) as error:

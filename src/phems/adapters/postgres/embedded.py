@@ -186,16 +186,7 @@ class EmbeddedPostgres:
 
     def _clear_leftovers(self) -> None:
         """Shut down what a killed node left running, and remove the marks of what was killed itself."""
-        leftover = running_postmaster(self.data)
-        if leftover is not None:
-            _shut_down(leftover)
-        if not wait_until(lambda: not server_processes(self.data), seconds=STOP_SECONDS):
-            pids = " ".join(map(str, server_processes(self.data)))
-            raise UnavailableError(
-                f"An earlier Postgres still works on {self.data}.",
-                why=f"its processes do not end: {pids}",
-                remedy=f"kill {pids}",
-            )
+        end_leftover(self.data)
         # Now nothing works on this folder. Its process id may have been given to another program, and
         # Postgres would then take that program for a running server and refuse to start.
         for mark in (self.data / "postmaster.pid", *self.socket_dir.glob(".s.PGSQL.*")):
@@ -244,6 +235,20 @@ _SHUTDOWN = ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 10.0), (signal.SIGK
 def socket_dir(runtime_dir: Path) -> Path:
     """Where the socket of the embedded Postgres lies: a folder of the account that runs it."""
     return runtime_dir / "pg"
+
+
+def end_leftover(data: Path) -> None:
+    """Shut down the server that a killed process left running on this folder; returns when it is gone."""
+    leftover = running_postmaster(data)
+    if leftover is not None:
+        _shut_down(leftover)
+    if not wait_until(lambda: not server_processes(data), seconds=STOP_SECONDS):
+        pids = " ".join(map(str, server_processes(data)))
+        raise UnavailableError(
+            f"An earlier Postgres still works on {data}.",
+            why=f"its processes do not end: {pids}",
+            remedy=f"kill {pids}",
+        )
 
 
 def _shut_down(postmaster: Postmaster) -> None:

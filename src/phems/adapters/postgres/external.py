@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from phems.adapters.postgres import node_state
 from phems.adapters.postgres.connections import ConnectionSettings
 from phems.adapters.postgres.credentials import load, load_or_create
-from phems.adapters.postgres.database import CREDENTIALS_FILE, Database, set_up
+from phems.adapters.postgres.database import CREDENTIALS_FILE, Database, Fill, set_up
 from phems.errors import InputError, UnavailableError
 
 INIT = "phems db init"
@@ -47,7 +47,13 @@ def open_external(
 
 
 def initialise(
-    address: str, admin: str, *, keys: Path, settings: ConnectionSettings, reset_passwords: bool
+    address: str,
+    admin: str,
+    *,
+    keys: Path,
+    settings: ConnectionSettings,
+    reset_passwords: bool,
+    fill: Fill | None = None,
 ) -> Database:
     """Bring everything about at `address`, as the administrator of the same server, `admin`. Idempotent.
 
@@ -66,7 +72,7 @@ def initialise(
         admin=administrator.set(database=named.database),
         settings=settings,
     )
-    set_up(database, reset_passwords=reset_passwords)
+    set_up(database, reset_passwords=reset_passwords, fill=fill)
     return database
 
 

@@ -33,6 +33,16 @@ class Stored:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing tells of it. `version` is empty where the bucket keeps none."""
+
+    key: str
+    size: int
+    etag: str
+    version: str
+
+
 class NameTakenError(Exception):
     """An object of that name is there already."""
 
@@ -69,6 +79,26 @@ class Bucket:
         """See that the bucket is there and may be used; asks once."""
         with self._told("The bucket cannot be used"):
             self._client.head_bucket(Bucket=self._name)
+
+    def objects(self) -> Iterator[Listed]:
+        """Every object as it is now, with its version where the bucket keeps versions."""
+        with self._told("The bucket cannot be listed"):
+            which: dict[str, str] = {}
+            while True:
+                found = self._patiently(
+                    lambda: self._client.list_object_versions(Bucket=self._name, **which)  # noqa: B023 (called at once)
+                )
+                for each in found.get("Versions", ()):
+                    if each["IsLatest"]:
+                        version = each.get("VersionId", "null")
+                        yield Listed(
+                            each["Key"], each["Size"], each["ETag"], "" if version == "null" else version
+                        )
+                if not found.get("IsTruncated"):
+                    return
+                which = {"KeyMarker": found["NextKeyMarker"]}
+                if found.get("NextVersionIdMarker"):
+                    which["VersionIdMarker"] = found["NextVersionIdMarker"]
 
     def look(self, key: str) -> Stored | None:
         """What is known of an object; None when it is not there."""

@@ -51,6 +51,10 @@ class AuditTree(Protocol):
         """When entry `seq` was appended; None when there is no such entry."""
         ...
 
+    def recorded(self, action: str) -> list[Entry]:
+        """The entries of one action that are stored, in their order; none of this transaction."""
+        ...
+
 
 class AuditWriter(AuditTree, Protocol):
     """The audit log within one transaction."""

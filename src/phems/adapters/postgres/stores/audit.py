@@ -140,6 +140,11 @@ class PostgresAuditStore:
         found: datetime | None = self._connection.execute(query, {"seq": seq}).scalar()
         return found
 
+    def recorded(self, action: str) -> list[Entry]:
+        """The stored entries of one action."""
+        query = text(f'SELECT {_COLUMNS} FROM audit.entry WHERE action COLLATE "C" = :action ORDER BY seq')  # noqa: S608
+        return [_entry(row) for row in self._connection.execute(query, {"action": action})]
+
     def entry(self, seq: int) -> Entry | None:
         """Entry `seq`; None when there is no such entry."""
         self.flush()
