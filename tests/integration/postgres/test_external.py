@@ -109,6 +109,40 @@ def test_once_set_up_a_node_runs_without_an_administrator(
     assert (keys.stat().st_mode & 0o777, (keys / "database.json").stat().st_mode & 0o777) == (0o700, 0o600)
 
 
+def test_a_backup_of_a_node_is_restored_to_a_server_that_has_nothing_of_it(
+    new_node: NodeThere, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the loss of both machines: the node's roles are no administrators, and dump all the same."""
+    new_node.set_up()
+    monkeypatch.setenv("PHEMS_DB_ADMIN", new_node.server.admin())
+    kept, restored = new_node.folder / "kept", new_node.folder / "restored"
+    node = ["--node", str(new_node.folder)]
+    assert main([*node, "user", "add", "ada"]) == 0
+    with new_node.open() as database:
+        open_storages(database.url("dagster")).close()
+    assert main([*node, "backup", str(kept)]) == 0
+    capsys.readouterr()
+    assert main(["restore", str(kept), str(restored)]) == 2
+    assert "is that of a node" in capsys.readouterr().err
+    with new_node.server.engine().connect() as admin:
+        admin.execute(text(f"DROP DATABASE {new_node.database} WITH (FORCE)"))
+        for role in ("phems_owner", "phems_dagster", "phems_governance"):
+            admin.execute(text(f"DROP ROLE {role}"))
+    monkeypatch.delenv("PHEMS_DB_ADMIN")
+    assert main(["restore", str(kept), str(restored)]) == 2
+    assert "administrator" in capsys.readouterr().err
+    monkeypatch.setenv("PHEMS_DB_ADMIN", new_node.server.admin())
+    assert main(["restore", str(kept), str(restored)]) == 0
+    capsys.readouterr()
+    monkeypatch.delenv("PHEMS_DB_ADMIN")
+    assert main(["--node", str(restored), "audit", "verify"]) == 0
+    assert main(["--node", str(restored), "--json", "user", "list"]) == 0
+    assert '"name": "ada"' in capsys.readouterr().out
+    spec = load_node(restored)
+    with open_database(spec, node_paths(spec, restored), start=True) as database:
+        assert scalar(database, "dagster", "SELECT count(*) FROM runs") == 0
+
+
 def test_a_node_whose_database_was_not_set_up_says_how(new_node: NodeThere) -> None:
     """Otherwise an operator reads a traceback about a missing table."""
     with pytest.raises(UnavailableError, match="was not set up") as raised:

@@ -1,6 +1,6 @@
-"""Bringing a backup's files to where a node is to be: nothing counts until node.yaml is there, the last of all.
+"""Bringing a backup's files to where a node is to be: it counts once node.yaml is there, the last of all.
 
-data_dir is filled under another name and then renamed. A node's folder without node.yaml is no node, and what
+data_dir is filled under another name and then renamed. A folder without node.yaml is no node, and what
 a restore left that was killed is marked as such: the next restore removes it and begins again.
 """
 
