@@ -429,3 +429,20 @@ def test_the_doctor_tells_a_bucket_that_can_be_used_from_one_that_cannot(
     assert found["nowhere"].state is State.FAILED
     assert "no such bucket" in found["nowhere"].what
     assert found["nowhere"].remedy
+
+
+def test_a_listing_names_each_object_as_it_is_now_with_its_version(
+    place: Bucket, bucket: str, s3: S3Server
+) -> None:
+    """A backup that names no versions does not say what to bring back."""
+    place.put("before", b"a")
+    s3.client().put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    etags = {"before": place.look("before"), "again": None}
+    for body in (b"b", b"bb"):
+        place.put("again", body)
+    etags["again"] = place.look("again")
+    found = {each.key: each for each in place.objects()}
+    assert {key: (each.size, each.etag) for key, each in found.items()} == {
+        key: (known.size, known.etag) for key, known in etags.items() if known is not None
+    }
+    assert (found["before"].version, bool(found["again"].version)) == ("", True)
