@@ -19,6 +19,7 @@ from phems.engine.doors import TlsDoor
 from phems.engine.step_output import StepOutput
 from phems.engine.storage_service import ServiceParts, StorageService
 from phems.engine.tags import PROJECT_TAG
+from phems.engine.warm_pods import WarmPods
 from phems.errors import ConflictError
 from phems.host.connections import tls_connection
 from phems.host.storage_client import StorageClient
@@ -43,6 +44,7 @@ class TlsWall:
     turned_away: threading.Event = field(default_factory=threading.Event)
     """A second pod has asked for an order."""
     output: StepOutput | None = None
+    warm: WarmPods | None = None
 
     @property
     def address(self) -> str:
@@ -71,10 +73,22 @@ class TlsWall:
 
     def order_of(self, capability: Capability, pod: str) -> Mapping[str, str] | None:
         """See `StepsInPods`."""
+        if capability.kind == "waiting":
+            assert self.warm is not None
+            return self.warm.what_to_load(capability, pod)
         if self.pods.setdefault(capability.step_key or "", pod) != pod:
             self.turned_away.set()
             raise ConflictError("Another pod has the order of this attempt.")
         return self.orders.get(capability.step_key or "")
+
+    def next_of(self, capability: Capability, pod: str) -> Mapping[str, str] | None:
+        """See `StepsInPods`."""
+        assert self.warm is not None
+        return self.warm.next_step(capability, pod)
+
+    def awaits(self, capability: Capability) -> bool:
+        """See `StepsInPods`."""
+        return self.warm is not None and self.warm.awaits(capability)
 
     def hear(self, capability: Capability, stream: object, said: object) -> None:
         """See `StepsInPods`."""

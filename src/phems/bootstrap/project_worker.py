@@ -108,7 +108,7 @@ class ProjectWorker:
         stack.callback(beating.join)
         stack.callback(self._stopping.set)
         self._plane.serve(self._digest())
-        worker_shutting_down.connect(lambda **_: self._plane.runner.close(), weak=False)
+        worker_shutting_down.connect(lambda **_: self._plane.drain(), weak=False)
         signer = MessageSigner(message_key(paths.keys))
         app = make_app(broker_access(spec, paths, project), signer)
         stack.callback(app.close)

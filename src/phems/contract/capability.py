@@ -2,7 +2,8 @@
 
 A capability names one project. A *step* capability names also one run, one step and one attempt;
 a *location* capability (the project host's own, for schedules, sensors and loading) names none of
-them. The control plane signs it; the project side only carries it.
+them; a *waiting* one names a pod that has no step yet, and is worth nothing but asking for one. The control
+plane signs it; the project side only carries it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from phems.errors import RefusedError
 
-CapabilityKind = Literal["step", "location"]
+CapabilityKind = Literal["step", "location", "waiting"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Capability:
     run_id: str | None = None
     step_key: str | None = None
     attempt: int | None = None
+    pod: str | None = None
 
     def is_expired(self, now: float) -> bool:
         """Whether it has run out at `now`, by the same clock."""
@@ -46,9 +48,11 @@ class Capability:
         if capability.kind not in get_args(CapabilityKind):
             raise RefusedError(f"{capability.kind!r} is no kind of capability.")
         of_step = (capability.run_id, capability.step_key, capability.attempt)
-        if any((part is None) is (capability.kind == "step") for part in of_step):
+        fits = all((part is None) is not (capability.kind == "step") for part in of_step)
+        if not fits or (capability.pod is None) is (capability.kind == "waiting"):
             raise RefusedError(
                 "The capability's claims do not fit its kind.",
-                why="A step capability names a run, a step and an attempt; a location capability names none.",
+                why="A step capability names a run, a step and an attempt, a waiting one a pod, and a "
+                "location capability none of them.",
             )
         return capability

@@ -109,6 +109,10 @@ class WorkerLeases(Protocol):
         """The attempts of the worker's project that any worker performs now: run, step and attempt."""
         ...
 
+    def living(self) -> Collection[str]:
+        """The ids of the workers of the project that are on record."""
+        ...
+
     def leave(self) -> None:
         """The worker ends; what it still holds is lost at once."""
         ...

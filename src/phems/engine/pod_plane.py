@@ -15,13 +15,13 @@ from phems.engine.doors import Door
 from phems.engine.leases import WorkerLeases
 from phems.engine.pod_worker import PodWorker, PodWorkerParts, StepJobs
 from phems.engine.step_output import StepOutput
-from phems.engine.step_queue import StepTask
 from phems.engine.step_runner import StepRunner
 from phems.engine.wall import Wall
+from phems.engine.warm_pods import WarmJobs, WarmParts, WarmPods
 from phems.engine.worker_plane import RunTexts, worker_instance
 
 
-class ClosableJobs(StepJobs, Protocol):
+class ClosableJobs(StepJobs, WarmJobs, Protocol):
     """Jobs of a cluster that this process looks after."""
 
     def close(self) -> None:
@@ -41,8 +41,9 @@ class PodPlaneParts:
     concurrency: int
     most_output_bytes: int
     leases: WorkerLeases
-    host_order: Callable[[StepTask], HostOrder]
+    host_order: Callable[[str, str], HostOrder]
     verify: Callable[[str, str], None]
+    warm: WarmParts
 
 
 class PodPlane:
@@ -54,20 +55,31 @@ class PodPlane:
         attempts = Attempts()
         self.instance = worker_instance(parts.wall, prefixes)
         output = StepOutput(parts.wall.logs, parts.most_output_bytes)
-        worker = PodWorker(PodWorkerParts(parts.jobs, attempts, output, parts.host_order, parts.verify))
+        self._warm = WarmPods(parts.warm)
+        worker = PodWorker(
+            PodWorkerParts(parts.jobs, attempts, output, parts.host_order, parts.verify, self._warm)
+        )
         self.runner = StepRunner(parts.leases, worker, RunTexts(self.instance), parts.concurrency)
         self.storage_service = parts.wall.serve_behind(
             parts.door, self.instance, attempts, prefixes, pods=worker
         )
+        self._warm.start()
 
     def serve(self, code_digest: str | None) -> None:
-        """Nothing is made ready: each pod loads the code of its own attempt."""
+        """Have warm pods wait with this code; any other pod loads that of its own attempt."""
+        self._warm.serve(code_digest)
 
     def forget_grants(self) -> None:
-        """Nothing is kept: each pod is told of the data that is granted when it starts."""
+        """Nothing is kept: each pod is told of the data that is granted when it has its step."""
+
+    def drain(self) -> None:
+        """Begin nothing more, and let no pod wait; what runs goes on."""
+        self.runner.close()
+        self._warm.drain()
 
     def close(self) -> None:
         """End the steps that still run, and close the door."""
-        self.runner.close()
+        self.drain()
         self._jobs.close()
+        self._warm.close()
         self.storage_service.close()

@@ -13,11 +13,13 @@ from typing import Protocol
 
 from phems.contract.capability import Capability
 from phems.contract.step_order import HostOrder, StepOrder
+from phems.domain.warm_pods import MOST_SECONDS
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import STEP_SECONDS, CapabilityAuthority
 from phems.engine.host_connection import StepEnd
 from phems.engine.step_output import StepOutput
 from phems.engine.step_queue import StepTask
+from phems.engine.warm_pods import WaitingPod, WarmPods
 from phems.engine.worker import log_file_key
 from phems.errors import ConflictError, PhemsError
 
@@ -35,11 +37,12 @@ class StepJobs(Protocol):
 
 
 class PodCapabilities:
-    """Issues the capability of an attempt that waits for its pod for at most `pending_seconds`."""
+    """Issues what a pod shows, an attempt's or a warm one; either starts within `pending_seconds`."""
 
     def __init__(self, authority: CapabilityAuthority, pending_seconds: float) -> None:
         self._authority = authority
         self._seconds = pending_seconds + STEP_SECONDS
+        self._warm_seconds = pending_seconds + MOST_SECONDS
 
     def issue(self, task: StepTask) -> str:
         """The token; from its first use on it is renewed as any other."""
@@ -55,16 +58,30 @@ class PodCapabilities:
             )
         )
 
+    def issue_waiting(self, pod: WaitingPod) -> str:
+        """The token of a pod that waits; it is not renewed, as the pod is not."""
+        return self._authority.issue(
+            Capability(
+                kind="waiting",
+                project=pod.project,
+                expires_at=self._authority.expiry(self._warm_seconds),
+                code_digest=pod.code_digest,
+                pod=pod.name,
+            )
+        )
+
 
 @dataclass(frozen=True)
 class PodWorkerParts:
-    """What it stands on. `verify(project, code_digest)` raises for code that is not what was approved."""
+    """What it stands on. `host_order` and `verify` are by project and code digest."""
 
     jobs: StepJobs
     attempts: Attempts
     output: StepOutput
-    host_order: Callable[[StepTask], HostOrder]
+    host_order: Callable[[str, str], HostOrder]
     verify: Callable[[str, str], None]
+    """Raises for code that is not what was approved."""
+    warm: WarmPods
 
 
 class PodWorker:
@@ -91,7 +108,7 @@ class PodWorker:
             return True
         try:
             self._parts.verify(task.project, task.code_digest)
-            host = self._parts.host_order(task)
+            host = self._parts.host_order(task.project, task.code_digest)
         except PhemsError as error:
             on_end(_never_started(task, f"The step could not be started. {error}"))
             return True
@@ -105,10 +122,16 @@ class PodWorker:
             log_file_key=log_file_key(task.step_key, task.attempt),
             limits=host.limits,
         )
+        self._parts.attempts.begin(*task.key)
+
+        def ended(end: StepEnd) -> None:
+            self._ended(task, end, on_end)
+
+        if self._parts.warm.carry(task, host, step, ended):
+            return True
         with self._lock:
             self._orders[task.key] = {"host": host.to_json(), "step": step.to_json()}
-        self._parts.attempts.begin(*task.key)
-        return self._parts.jobs.start(task, lambda end: self._ended(task, end, on_end))
+        return self._parts.jobs.start(task, ended)
 
     def kill_run(self, run_id: str) -> None:
         """End a run's steps: their pods are told, and killed when their grace is over."""
@@ -116,12 +139,22 @@ class PodWorker:
 
     def order_of(self, capability: Capability, pod: str) -> Mapping[str, str] | None:
         """See `StepsInPods`."""
+        if capability.kind == "waiting":
+            return self._parts.warm.what_to_load(capability, pod)
         key = (capability.run_id or "", capability.step_key or "", capability.attempt or 0)
         with self._lock:
             order = self._orders.get(key)
             if order is not None and self._pods.setdefault(key, pod) != pod:
                 raise ConflictError("Another pod has the order of this attempt.")
             return order
+
+    def next_of(self, capability: Capability, pod: str) -> Mapping[str, str] | None:
+        """See `StepsInPods`."""
+        return self._parts.warm.next_step(capability, pod)
+
+    def awaits(self, capability: Capability) -> bool:
+        """See `StepsInPods`."""
+        return self._parts.warm.awaits(capability)
 
     def hear(self, capability: Capability, stream: object, said: object) -> None:
         """See `StepsInPods`."""

@@ -38,7 +38,7 @@ MAX_STRANGERS = 256
 HELLO_SECONDS = 10.0
 HELLO_BYTES = 16 * 1024
 VALUE_CALLS = frozenset({"keep", "find"})
-POD_CALLS = frozenset({"order", "say"})
+POD_CALLS = frozenset({"order", "next", "say"})
 KNOWN_CALLS = frozenset(
     {f"{storage}.{method}" for storage, methods in RULES.items() for method in methods}
     | {f"values.{method}" for method in VALUE_CALLS}
@@ -46,6 +46,8 @@ KNOWN_CALLS = frozenset(
     | {"nothing", "unknown"}
 )
 """What calls are counted by: any other name is the caller's own words."""
+WAITING_CALLS = frozenset({("step", "order"), ("step", "next")})
+"""All that the capability of a pod is worth that has no step yet."""
 _LOG = logging.getLogger("phems.storage")
 
 CODEC = wire_codec(_dagster)
@@ -79,8 +81,17 @@ class StepsInPods(Protocol):
     def order_of(self, capability: Capability, pod: str) -> Mapping[str, str] | None:
         """The order of this attempt, and that of its host, as JSON; None when there is none.
 
-        It is the first pod's that asks, by a name of its own choice: `ConflictError` for another.
+        It is the first pod's that asks, by a name of its own choice: `ConflictError` for another. A pod that
+        waits is told the order of its host alone.
         """
+        ...
+
+    def next_of(self, capability: Capability, pod: str) -> Mapping[str, str] | None:
+        """The orders of a pod that waits; the call is held for them, and None when there were none."""
+        ...
+
+    def awaits(self, capability: Capability) -> bool:
+        """Whether the pod of this capability still waits, or has the step that it waited for."""
         ...
 
     def hear(self, capability: Capability, stream: object, said: object) -> None:
@@ -251,6 +262,8 @@ class StorageService:
             raise errors.RefusedError("The capability has expired.")
         self._check_alive(scope.capability)
         storage, method = str(request.get("storage")), str(request.get("method"))
+        if scope.capability.kind == "waiting" and (storage, method) not in WAITING_CALLS:
+            raise errors.RefusedError("A pod that waits may ask for its step, and nothing else.")
         args = [CODEC.decode(value) for value in request.get("args", [])]
         kwargs = {str(key): CODEC.decode(value) for key, value in request.get("kwargs", {}).items()}
         if storage == "capability" and method == "renew":
@@ -288,9 +301,13 @@ class StorageService:
 
     def _of_pod(self, capability: Capability, method: str, args: list[Any]) -> Mapping[str, str] | None:
         pods = self._parts.pods
-        if pods is None or capability.kind != "step":
+        if pods is None or capability.kind == "location":
             raise errors.RefusedError("Only a step in a pod asks for its order, and says what it prints.")
         match method, args:
+            case "next", [str(pod)]:
+                if capability.kind != "waiting":
+                    raise errors.RefusedError("Only a pod that waits asks for its step.")
+                return pods.next_of(capability, pod)
             case "order", [str(pod)]:
                 if (order := pods.order_of(capability, pod)) is None:
                     raise errors.RefusedError("There is no order for this attempt.")
@@ -318,6 +335,8 @@ class StorageService:
             alive = self._parts.attempts.is_live(
                 capability.run_id or "", capability.step_key or "", capability.attempt or 0
             )
+        elif capability.kind == "waiting":
+            alive = self._parts.pods is not None and self._parts.pods.awaits(capability)
         else:
             alive = self._parts.host_is_live(capability.project, capability.code_digest)
         if not alive:

@@ -67,6 +67,10 @@ class WorkerPlane:
         """Other data is granted: the hosts of now end when idle, and `serve` begins anew."""
         self.hosts.deactivate(self._project)
 
+    def drain(self) -> None:
+        """Begin nothing more; what runs goes on."""
+        self.runner.close()
+
     def close(self) -> None:
         """End the hosts and close the door."""
         self.runner.close()

@@ -1,5 +1,7 @@
 """One step in a pod: asks for its order over the wall, loads the definitions, executes, and leaves.
 
+One that is told no step loads first, and waits for it (`pod_wait`); what follows is the same.
+
 The pod is used once. It holds nothing but its capability, and is told nothing but where to show it. Its first
 process asks and waits; a fork of it executes, so that its words and its end are told however it ends.
 """
@@ -9,40 +11,31 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import ssl
 import sys
-import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE, PodExit, of_step
-from phems.contract.step_order import HostOrder, StepOrder
-from phems.errors import ConflictError, PhemsError, RefusedError, UnavailableError
+from phems.contract.step_order import HostOrder
+from phems.errors import ConflictError, PhemsError, RefusedError
 from phems.host import limits, privacy
 from phems.host.connections import tls_connection
+from phems.host.pod_orders import PodOrders, ask_for_orders
 from phems.host.pod_output import PodOutput
+from phems.host.pod_wait import PodWait
 from phems.host.step_loop import leave_after
 from phems.host.storage_client import StorageClient
 
-# A network policy may take a moment to hold for a pod that has just begun.
-REACH_SECONDS = 60.0
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
+if TYPE_CHECKING:  # its import takes a second, and the first process has no need of it
+    from phems.host.definitions import LoadedDefinitions
+
 OUTPUT_SECONDS = 0.5
 SIGNALS_FROM = 128
 AWAITED = (signal.SIGCHLD, signal.SIGTERM)
 SHOWN = 4000
-
-
-@dataclass(frozen=True)
-class PodOrders:
-    """What a pod is to do: its step, and what its host would have been told."""
-
-    host: HostOrder
-    step: StepOrder
 
 
 def run_pod(folder: str) -> NoReturn:
@@ -55,9 +48,11 @@ def run_pod(folder: str) -> NoReturn:
 
 def _run(folder: Path) -> int:
     connect = tls_connection((folder / ADDRESS_FILE).read_text(), (folder / CERTIFICATE_FILE).read_text())
-    client = StorageClient(connect, (folder / CAPABILITY_FILE).read_text)
+    capability = (folder / CAPABILITY_FILE).read_text
+    client = StorageClient(connect, capability)
+    own_name = secrets.token_hex(16)
     try:
-        orders = ask_for_orders(client, time.monotonic() + REACH_SECONDS)
+        told = ask_for_orders(client, own_name)
     except ConflictError:
         _wait_to_be_deleted()
     except RefusedError as error:
@@ -65,16 +60,31 @@ def _run(folder: Path) -> int:
     except (PhemsError, OSError) as error:
         return _told(error, PodExit.NOT_REACHED)
     client.close()  # a fork that shared the connection would end it for both
+    if "step" in told:
+        orders = PodOrders.of(told)
+        pid, output = _fork(lambda: _carry_out(orders, client))
+        code = _wait_for(pid, output, lambda: client)
+    else:
+        host = HostOrder.from_json(told["host"])
+        wait = PodWait(connect, capability, own_name)
+        pid, output = _fork(lambda: _wait_and_carry_out(host, wait))
+        wait.begin(pid)
+        code = _wait_for(pid, output, lambda: wait.speaker)
+        if wait.exit is not None:
+            return int(wait.exit)
+    return code
+
+
+def _fork(work: Callable[[], int]) -> tuple[int, PodOutput]:
+    """The step's own process, whose end and words this one awaits."""
     output = PodOutput()
     signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     pid = os.fork()
     if pid == 0:
         output.take_over()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)
-        leave_after(lambda: sys.exit(_carry_out(orders, client)))
-    status = _wait_for(pid, output, client)
-    output.send(client)
-    return status
+        leave_after(lambda: sys.exit(work()))
+    return pid, output
 
 
 def _wait_to_be_deleted() -> NoReturn:
@@ -86,29 +96,35 @@ def _wait_to_be_deleted() -> NoReturn:
         signal.pause()
 
 
-def _wait_for(pid: int, output: PodOutput, client: StorageClient) -> int:
+def _wait_for(pid: int, output: PodOutput, speaker: Callable[[], StorageClient | None]) -> int:
     """Wait for the step's process, sending what it prints; gives its end as a container's exit code."""
-    while True:
+    while (status := _ended(pid)) is None:
         found = signal.sigtimedwait(AWAITED, OUTPUT_SECONDS)
         if found is not None and found.si_signo == signal.SIGTERM:
             os.kill(pid, signal.SIGTERM)
-        while True:  # the first process of a container buries everybody
-            ended, status = os.waitpid(-1, os.WNOHANG)
-            if ended == pid:
-                return _code_of(os.waitstatus_to_exitcode(status))
-            if ended == 0:
-                break
-        with suppress(PhemsError, OSError):
-            client.renew_if_due()
+        if (client := speaker()) is not None:
+            with suppress(PhemsError, OSError):
+                client.renew_if_due()
+            output.send(client)
+            client.close()  # the worker has a thread for each connection: none for one that says nothing
+    if (client := speaker()) is not None:
         output.send(client)
-        client.close()  # the worker has a thread for each connection: none for one that says nothing
+    return _code_of(os.waitstatus_to_exitcode(status))
+
+
+def _ended(pid: int) -> int | None:
+    """The end of the step's process, if it has; the first process of a container buries everybody."""
+    while True:
+        ended, status = os.waitpid(-1, os.WNOHANG)
+        if ended == pid:
+            return status
+        if ended == 0:
+            return None
 
 
 def _carry_out(orders: PodOrders, client: StorageClient) -> int:
     """Load and execute, in the step's own process; gives its exit code."""
-    os.setsid()
-    os.environ.update(orders.host.variables)
-    limits.apply_in_pod(orders.host.limits)
+    _settle(orders.host)
     # Project code comes to this process here, and its packages may need what was set just now.
     from phems.host import definitions, step_process
 
@@ -118,8 +134,34 @@ def _carry_out(orders: PodOrders, client: StorageClient) -> int:
         with suppress(PhemsError, OSError):
             step_process.report_not_loaded(orders.step, client, str(error)[-SHOWN:])
         return _told(error, PodExit.NOT_LOADED)
+    return _perform(orders, loaded, client)
+
+
+def _wait_and_carry_out(host: HostOrder, wait: PodWait) -> int:
+    """Load, wait, and execute what the order says then; gives the exit code."""
+    _settle(host)
+    from phems.host import definitions, warm_up
+
     try:
-        step_process.perform(orders.host, loaded, orders.step, client)
+        loaded = definitions.load(host)
+    except PhemsError as error:
+        return _told(error, PodExit.NOT_LOADED)
+    warm_up.warm_up(loaded.repository)
+    orders = wait.take()
+    return _perform(orders, loaded, wait.client_of(orders))
+
+
+def _settle(host: HostOrder) -> None:
+    os.setsid()
+    os.environ.update(host.variables)
+    limits.apply_in_pod(host.limits)
+
+
+def _perform(orders: PodOrders, loaded: LoadedDefinitions, client: StorageClient) -> int:
+    from phems.host import step_process
+
+    try:
+        step_process.perform(orders.host, loaded, orders.step, client, orders.note)
     except step_process.StepCancelled:
         return SIGNALS_FROM + signal.SIGTERM
     except SystemExit as leaving:  # project code may leave as it likes, but not in the pod's own name
@@ -132,23 +174,6 @@ def _code_of(status: int) -> int:
     if status < 0:
         return SIGNALS_FROM - status
     return status if status == PodExit.NOT_LOADED else of_step(status)
-
-
-def ask_for_orders(client: StorageClient, until: float) -> PodOrders:
-    """Ask for the orders, until `until` while nobody answers; another certificate is final."""
-    pause = FIRST_PAUSE_SECONDS
-    own_name = secrets.token_hex(16)
-    while True:
-        try:
-            found = client.call("step", "order", (own_name,), {})
-            return PodOrders(HostOrder.from_json(found["host"]), StepOrder.from_json(found["step"]))
-        except ssl.SSLCertVerificationError:
-            raise
-        except (OSError, UnavailableError):
-            if time.monotonic() + pause >= until:
-                raise
-        time.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
 def _told(error: Exception, code: PodExit) -> int:

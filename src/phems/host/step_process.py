@@ -56,8 +56,13 @@ def run(host: HostOrder, loaded: LoadedDefinitions, order_fd: int) -> bool:
     return perform(host, loaded, order, client)
 
 
-def perform(host: HostOrder, loaded: LoadedDefinitions, order: StepOrder, client: StorageClient) -> bool:
-    """Carry out an order in this process, through `client`; whether the step succeeded. See `run`."""
+def perform(
+    host: HostOrder, loaded: LoadedDefinitions, order: StepOrder, client: StorageClient, note: str = ""
+) -> bool:
+    """Carry out an order in this process, through `client`; whether the step succeeded. See `run`.
+
+    A `note` of the node's goes to the run's log first.
+    """
     signal.signal(signal.SIGTERM, _cancel)
     buffer = _buffer_to(client)
     use_client(client, buffer)
@@ -65,6 +70,10 @@ def perform(host: HostOrder, loaded: LoadedDefinitions, order: StepOrder, client
     set_runtime(node_runtime(host, client))
     try:
         with WallInstance(file_key=order.log_file_key) as instance:
+            if note:
+                instance.report_engine_event(
+                    note, dagster_run, engine_event_data=None, step_key=order.step_key
+                )
             try:
                 return _execute(loaded.repository, instance, dagster_run, order)
             except Exception:

@@ -24,6 +24,7 @@ from phems.nodespec.names import Name, StrictInt, matching, refuse
 from phems.nodespec.quantities import BytesQuantity, CpuQuantity, amount
 
 DEFAULT_SIZE = "default"
+MOST_WARM = 50
 _STEP = r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*"
 _DAY = 86_400
 
@@ -196,6 +197,13 @@ class ProjectKubernetes(Section):
         default={},
         description="The size of steps that are not of the default one: an asset's key (heart/model) or an "
         "op's name, and one of kubernetes.sizes.",
+    )
+    warm: StrictInt = Field(
+        default=0,
+        ge=0,
+        le=MOST_WARM,
+        description="How many pods of the default size each worker keeps waiting, with the definitions "
+        "loaded, for one step each; in profile kubernetes.",
     )
 
     def size_of(self, step_key: str) -> str:

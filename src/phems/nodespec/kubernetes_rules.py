@@ -41,6 +41,21 @@ def clusters_are_described(spec: NodeSpec) -> Iterator[Finding]:
             )
 
 
+def pods_wait_on_clusters_alone(spec: NodeSpec) -> Iterator[Finding]:
+    """Warm pods are of the profile whose steps are pods: elsewhere a step is a fork of what has loaded."""
+    if spec.profile == "kubernetes":
+        return
+    for name, project in spec.projects.items():
+        if project.kubernetes.warm:
+            yield Finding(
+                ("projects", name, "kubernetes", "warm"),
+                f"no pods wait in profile {spec.profile}",
+                "its steps are forks of a process that has loaded the definitions already",
+                "take this out, or write profile: kubernetes",
+                (("profile",),),
+            )
+
+
 def clusters_have_a_namespace_for_each_project(spec: NodeSpec) -> Iterator[Finding]:
     """The project's name with what stands around it is a name that a cluster takes."""
     if spec.kubernetes is None:

@@ -22,6 +22,7 @@ from phems.nodespec.kubernetes_rules import (
     clusters_are_described,
     clusters_have_a_namespace_for_each_project,
     clusters_have_the_sizes_that_steps_name,
+    pods_wait_on_clusters_alone,
 )
 from phems.nodespec.models import DEFAULT_POLICY, NodeSpec
 from phems.nodespec.policies import Policy
@@ -310,6 +311,7 @@ RULES: Sequence[Callable[[NodeSpec], Iterator[Finding]]] = (
     clusters_are_described,
     clusters_have_a_namespace_for_each_project,
     clusters_have_the_sizes_that_steps_name,
+    pods_wait_on_clusters_alone,
     what_argo_cd_delivers_is_a_cluster_s,
     argo_cd_has_a_namespace_of_its_own,
 )

@@ -93,18 +93,44 @@ def job_name(run_id: str, step_key: str, attempt: int) -> str:
     return "-".join(filter(None, ("step", slug, digest)))
 
 
+@dataclass(frozen=True)
+class JobFacts:
+    """What one Job has of its own; the rest of it is the same for all of a project's."""
+
+    name: str
+    project: str
+    code_digest: str
+    size: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    active_deadline_seconds: int
+
+
 def step_job(spec: NodeSpec, attempt: StepAttempt, command: Sequence[str]) -> dict[str, Any]:
     """The Job: `command` is what the image is to execute."""
-    cluster = _cluster(spec)
-    labels = labels_of(spec, attempt)
+    facts = JobFacts(
+        name=job_name(attempt.run_id, attempt.step_key, attempt.attempt),
+        project=attempt.project,
+        code_digest=attempt.code_digest,
+        size=spec.project(attempt.project).kubernetes.size_of(attempt.step_key),
+        labels=labels_of(spec, attempt),
+        annotations={STEP_ANNOTATION: attempt.step_key.partition("[")[0]},
+        active_deadline_seconds=cluster_of(spec).active_deadline_seconds,
+    )
+    return job_of(spec, facts, command)
+
+
+def job_of(spec: NodeSpec, facts: JobFacts, command: Sequence[str]) -> dict[str, Any]:
+    """A Job of one pod that executes `command`, once."""
+    cluster = cluster_of(spec)
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": job_name(attempt.run_id, attempt.step_key, attempt.attempt),
-            "namespace": cluster.namespace_of(attempt.project),
-            "labels": labels,
-            "annotations": {STEP_ANNOTATION: attempt.step_key.partition("[")[0]},
+            "name": facts.name,
+            "namespace": cluster.namespace_of(facts.project),
+            "labels": dict(facts.labels),
+            "annotations": dict(facts.annotations),
         },
         "spec": {
             "parallelism": 1,
@@ -112,11 +138,11 @@ def step_job(spec: NodeSpec, attempt: StepAttempt, command: Sequence[str]) -> di
             "backoffLimit": 0,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {"rules": copy.deepcopy(list(FAILURE_RULES))},
-            "activeDeadlineSeconds": cluster.active_deadline_seconds,
+            "activeDeadlineSeconds": facts.active_deadline_seconds,
             "ttlSecondsAfterFinished": cluster.ttl_seconds,
             "template": {
-                "metadata": {"labels": dict(labels), "annotations": dict(POD_ANNOTATIONS)},
-                "spec": _pod(spec, cluster, attempt, command),
+                "metadata": {"labels": dict(facts.labels), "annotations": dict(POD_ANNOTATIONS)},
+                "spec": _pod(spec, cluster, facts, command),
             },
         },
     }
@@ -128,18 +154,21 @@ def step_secret(
     spec: NodeSpec, attempt: StepAttempt, job_uid: str, files: Mapping[str, str]
 ) -> dict[str, Any]:
     """The Secret that the pod waits for; the cluster deletes it with the Job."""
-    name = job_name(attempt.run_id, attempt.step_key, attempt.attempt)
+    meta = {
+        "name": job_name(attempt.run_id, attempt.step_key, attempt.attempt),
+        "namespace": cluster_of(spec).namespace_of(attempt.project),
+        "labels": labels_of(spec, attempt),
+    }
+    return secret_of(meta, job_uid, files)
+
+
+def secret_of(meta: Mapping[str, Any], job_uid: str, files: Mapping[str, str]) -> dict[str, Any]:
+    """The Secret of the Job that has this name, namespace and labels."""
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": meta["name"], "uid": job_uid}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {
-            "name": name,
-            "namespace": _cluster(spec).namespace_of(attempt.project),
-            "labels": labels_of(spec, attempt),
-            "ownerReferences": [
-                {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job_uid, "controller": True}
-            ],
-        },
+        "metadata": {**meta, "ownerReferences": [{**owner, "controller": True}]},
         "type": "Opaque",
         "immutable": True,
         "data": {key: base64.b64encode(text.encode()).decode() for key, text in files.items()},
@@ -168,7 +197,8 @@ def label_value(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
 
 
-def _cluster(spec: NodeSpec) -> Kubernetes:
+def cluster_of(spec: NodeSpec) -> Kubernetes:
+    """The cluster that the node spec describes."""
     if spec.kubernetes is None:
         raise InputError(
             "The node spec describes no cluster.",
@@ -182,11 +212,10 @@ def _digest_of(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:_DIGEST]
 
 
-def _pod(spec: NodeSpec, cluster: Kubernetes, attempt: StepAttempt, command: Sequence[str]) -> dict[str, Any]:
-    project = spec.project(attempt.project)
-    size = cluster.sizes[project.kubernetes.size_of(attempt.step_key)]
-    secret = job_name(attempt.run_id, attempt.step_key, attempt.attempt)
-    volumes, mounts = _volumes(cluster, attempt, size, secret)
+def _pod(spec: NodeSpec, cluster: Kubernetes, facts: JobFacts, command: Sequence[str]) -> dict[str, Any]:
+    project = spec.project(facts.project)
+    size = cluster.sizes[facts.size]
+    volumes, mounts = _volumes(cluster, facts, size)
     variables = {**project.environment.variables, **ENVIRONMENT}
     container = {
         "name": CONTAINER,
@@ -244,7 +273,7 @@ def _placed(cluster: Kubernetes) -> dict[str, Any]:
 
 
 def _volumes(
-    cluster: Kubernetes, attempt: StepAttempt, size: JobSize, secret: str
+    cluster: Kubernetes, facts: JobFacts, size: JobSize
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The pod's volumes, and where it sees them."""
     claims = cluster.claims
@@ -253,12 +282,12 @@ def _volumes(
         {"name": "artifacts", "persistentVolumeClaim": {"claimName": claims.artifacts}},
         {
             "name": "capability",
-            "projected": {"defaultMode": 0o440, "sources": [{"secret": {"name": secret}}]},
+            "projected": {"defaultMode": 0o440, "sources": [{"secret": {"name": facts.name}}]},
         },
         {"name": "tmp", "emptyDir": {"sizeLimit": size.tmp}},
     ]
     mounts: list[dict[str, Any]] = [
-        {"name": "code", "mountPath": CODE, "subPath": attempt.code_digest, "readOnly": True},
+        {"name": "code", "mountPath": CODE, "subPath": facts.code_digest, "readOnly": True},
         {"name": "artifacts", "mountPath": ARTIFACTS},
         {"name": "capability", "mountPath": CAPABILITY, "readOnly": True},
         {"name": "tmp", "mountPath": TMP},

@@ -26,12 +26,15 @@ from stub_store import Store
 
 from phems.adapters.kubernetes.answers import NameTakenError, ObjectGoneError
 from phems.adapters.kubernetes.api import ClusterApi
-from phems.adapters.kubernetes.job_runner import JobRunner, StepManifests
+from phems.adapters.kubernetes.job_runner import JobRunner
+from phems.adapters.kubernetes.running_jobs import StepManifests
 from phems.engine.host_connection import StepEnd
 from phems.engine.step_queue import StepTask
+from phems.engine.warm_pods import WaitingPod
 from phems.nodespec import NodeSpec
 from phems.render.project_objects import project_objects
 from phems.render.step_job import StepAttempt, job_name, node_labels, step_job, step_secret
+from phems.render.warm_job import WarmPlace, warm_job, warm_secret
 
 STUB_IMAGE = "registry.example/phems/project@sha256:" + "0" * 64
 DIGEST = "ab" * 32
@@ -102,6 +105,8 @@ class ClusterSite:
         manifests = StepManifests(
             job=lambda task: step_job(spec, _attempt(task), ("python3", "-c", code)),
             secret=lambda task, uid: step_secret(spec, _attempt(task), uid, {"capability": CAPABILITY}),
+            warm_job=lambda pod: warm_job(spec, _place(pod), ("python3", "-c", code)),
+            warm_secret=lambda pod, uid: warm_secret(spec, _place(pod), uid, {"capability": CAPABILITY}),
         )
         runner = JobRunner(ClusterApi(self.kubeconfig), spec.kubernetes, self.namespace, manifests, selector)
         self._runners.append(runner)
@@ -252,3 +257,7 @@ def until(holds: Callable[[], bool], seconds: float = 120) -> None:
 
 def _attempt(task: StepTask) -> StepAttempt:
     return StepAttempt(task.project, task.code_digest, task.run_id, task.step_key, task.attempt)
+
+
+def _place(pod: WaitingPod) -> WarmPlace:
+    return WarmPlace(pod.name, "worker-1", pod.project, pod.code_digest, 3600)

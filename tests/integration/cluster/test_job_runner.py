@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from api_proxy import Fault
 from cluster_site import CAPABILITY, CODE, ClusterSite, Ends, name_of, until
 
-from phems.adapters.kubernetes.job_runner import StepManifests
+from phems.adapters.kubernetes.job_runner import Live
 from phems.render.project_objects import WORKER_RIGHTS
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster]
@@ -196,7 +197,7 @@ def test_a_manifest_that_the_api_server_does_not_take_is_refused_by_it(cluster: 
     runner, task, ends = cluster.runner(WORKS), cluster.task(), Ends()
     broken = copy.deepcopy(runner._manifests.job(task))
     broken["spec"]["template"]["spec"]["restartPolicy"] = "Sometimes"
-    runner._manifests = StepManifests(lambda _task: broken, runner._manifests.secret)
+    runner._manifests = replace(runner._manifests, job=lambda _task: broken)
     runner.start(task, ends)
     assert "422" in ends.next().note
 
@@ -207,8 +208,8 @@ def test_jobs_that_nobody_answers_for_are_swept_and_no_others(cluster: ClusterSi
     sweeper = cluster.runner(WORKS)
     assert sweeper.wait(60)
     until(lambda: [pod["status"]["phase"] for pod in cluster.pods_of(task)] == ["Running"])
-    assert sweeper.sweep(lambda: [name_of(task)]) == []
-    assert sweeper.sweep(list) == [name_of(task)]
+    assert sweeper.sweep(lambda: Live([name_of(task)], ())) == []
+    assert sweeper.sweep(lambda: Live((), ())) == [name_of(task)]
     end = ends.next()
     assert end.is_lost
     assert "deleted from the cluster" in end.note

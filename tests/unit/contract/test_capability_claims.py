@@ -11,9 +11,10 @@ from phems.errors import RefusedError
 
 STEP = Capability("step", "heart-attack", 1000.0, "d" * 64, run_id="r", step_key="s", attempt=1)
 LOCATION = Capability("location", "heart-attack", 1000.0, "d" * 64)
+WAITING = Capability("waiting", "heart-attack", 1000.0, "d" * 64, pod="warm-1")
 
 
-@pytest.mark.parametrize("capability", [STEP, LOCATION])
+@pytest.mark.parametrize("capability", [STEP, LOCATION, WAITING])
 def test_claims_come_back_as_the_capability_they_were(capability: Capability) -> None:
     """Otherwise a step is given another's rights, or none."""
     claims = {**capability.to_claims(), "aud": "somebody", "exp": 1}
@@ -36,6 +37,13 @@ def test_it_is_over_at_its_time_and_not_before() -> None:
         (STEP, {"attempt": None}),
         (LOCATION, {"kind": "step"}),
         (LOCATION, {"run_id": "r"}),
+        (LOCATION, {"pod": "warm-1"}),
+        (LOCATION, {"kind": "waiting"}),
+        (STEP, {"pod": "warm-1"}),
+        (WAITING, {"pod": None}),
+        (WAITING, {"kind": "location"}),
+        (WAITING, {"run_id": "r"}),
+        (WAITING, {"kind": "step"}),
     ],
 )
 def test_claims_that_fit_no_kind_are_refused(capability: Capability, changes: dict[str, Any]) -> None:

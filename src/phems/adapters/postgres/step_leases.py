@@ -102,6 +102,7 @@ _HELD = text(
     "SELECT run_id, step_key, attempt FROM engine.step_attempts "
     "WHERE project = :project AND state = 'RUNNING'"
 )
+_LIVING = text("SELECT id FROM engine.workers WHERE project = :project")
 _TELL = text("SELECT pg_notify(:channel, :payload)")
 
 
@@ -255,6 +256,11 @@ class PostgresWorkerLeases:
         with database_failures(), self._engine.connect() as connection:
             rows = connection.execute(_HELD, {"project": self.facts.project})
             return {(row.run_id, row.step_key, row.attempt) for row in rows}
+
+    def living(self) -> Collection[str]:
+        """See `WorkerLeases`."""
+        with database_failures(), self._engine.connect() as connection:
+            return set(connection.execute(_LIVING, {"project": self.facts.project}).scalars())
 
     def leave(self) -> None:
         """See `WorkerLeases`."""
