@@ -11,12 +11,13 @@ from tests.tls_wall import TlsWall
 
 from phems.contract.capability import Capability
 from phems.contract.step_order import HostOrder, ResourceLimits, StepOrder
-from phems.engine._dagster import serialize_value
+from phems.engine._dagster import KnownExecutionState, serialize_value
 from phems.engine.host_connection import StepEnd
 from phems.engine.step_queue import StepTask
 from phems.engine.warm_pods import WaitingPod, WarmParts, WarmPods
 
 SECONDS = 120
+KNOWN = serialize_value(KnownExecutionState())
 LIMITS = ResourceLimits(memory=1 << 32, cpu_seconds=60, processes=100, file_size=1 << 30)
 HOST = HostOrder(
     project="heart",
@@ -114,7 +115,7 @@ class Warm:
         """Its order, as a worker writes it."""
         run = self.wall.instance.get_run_by_id(task.run_id)
         assert run is not None
-        return StepOrder("", serialize_value(run), task.step_key, 1, "null", "s-1", LIMITS)
+        return StepOrder("", serialize_value(run), task.step_key, 1, KNOWN, f"{task.step_key}-1", LIMITS)
 
     def carry(self, task: StepTask, ends: Callable[[StepEnd], None] = lambda _end: None) -> bool:
         """Whether a pod that waits takes it."""

@@ -164,7 +164,9 @@ class WarmPods:
     def what_to_load(self, capability: Capability, asked_by: str) -> Mapping[str, str]:
         """The surroundings of a pod that waits, as JSON; its step it asks for when it has loaded."""
         with self._changed:
-            pod = self._asking(capability, asked_by)
+            pod = self._asking(capability)
+            pod.asked_by = pod.asked_by or asked_by
+            _check_asker(pod, asked_by)
             if not pod.move(WarmEvent.ASKS_WHAT_TO_LOAD) or pod.host is None:
                 raise RefusedError("This pod has been told what to load.")
             return {"host": pod.host.to_json()}
@@ -172,7 +174,9 @@ class WarmPods:
     def next_step(self, capability: Capability, asked_by: str) -> Mapping[str, str] | None:
         """Its step, as soon as there is one; None when there was none for a while: it asks again."""
         with self._changed:
-            pod = self._asking(capability, asked_by)
+            pod = self._asking(capability)
+            if pod.asked_by is not None:
+                _check_asker(pod, asked_by)
             if not pod.move(WarmEvent.ASKS_FOR_ITS_STEP):
                 raise RefusedError("This pod is given no step.")
             pod.held += 1
@@ -187,14 +191,10 @@ class WarmPods:
                 raise RefusedError("This pod is not wanted any more.")
             return pod.order
 
-    def _asking(self, capability: Capability, asked_by: str) -> _Pod:
+    def _asking(self, capability: Capability) -> _Pod:
         pod = self._pods.get(capability.pod or "")
         if pod is None or not self._is_of(pod, capability):
             raise RefusedError("There is no such pod that waits for a step.")
-        if pod.asked_by is None:
-            pod.asked_by = asked_by
-        if pod.asked_by != asked_by:
-            raise ConflictError("Another pod waits in this one's place.")
         return pod
 
     def _is_of(self, pod: _Pod, capability: Capability) -> bool:
@@ -281,6 +281,11 @@ class WarmPods:
         with self._changed:
             pod.host = host
         self._parts.jobs.keep(pod.of, lambda why: self._ended(name, why))
+
+
+def _check_asker(pod: _Pod, asked_by: str) -> None:
+    if pod.asked_by != asked_by:
+        raise ConflictError("Another pod waits in this one's place.")
 
 
 def _fits(pod: _Pod, task: StepTask, host: HostOrder) -> bool:

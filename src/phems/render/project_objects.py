@@ -13,6 +13,7 @@ from typing import Any
 from phems.errors import InputError
 from phems.nodespec import NodeSpec
 from phems.nodespec.kubernetes import DEFAULT_SIZE, JobSize, Kubernetes
+from phems.nodespec.projects import Project
 from phems.nodespec.quantities import amount
 from phems.render.step_job import LABELS as STEP_LABELS
 from phems.render.step_job import NODE_LABEL, PROJECT_LABEL, label_value
@@ -23,7 +24,7 @@ WORKER = "phems-worker"
 STORAGE_PORTS = range(7443, 7507)
 """Where a worker's processes serve their steps' storage services: each project of the pool one of these."""
 RESOURCES = ("cpu", "memory", "ephemeral_storage")
-# A pod that is still ending counts beside the one that follows it.
+# A pod that is still ending counts beside the one that follows it; of warm pods, a second worker's do.
 PODS_FOR_A_STEP = 2
 
 WORKER_RIGHTS: Sequence[Mapping[str, Any]] = (
@@ -70,7 +71,7 @@ def project_objects(spec: NodeSpec, project: str) -> list[Object]:
                 _account(),
                 _nothing(),
                 _to_storage(cluster),
-                _quota(cluster, spec.project(project).queue.concurrency),
+                _quota(cluster, pods_at_once(spec.project(project))),
                 _limits(cluster),
                 _role(),
                 _binding(cluster),
@@ -129,8 +130,12 @@ def _storage_ports() -> Object:
     return {"protocol": "TCP", "port": STORAGE_PORTS[0], "endPort": STORAGE_PORTS[-1]}
 
 
-def _quota(cluster: Kubernetes, concurrency: int) -> Object:
-    pods = concurrency * PODS_FOR_A_STEP
+def pods_at_once(project: Project) -> int:
+    """How many pods of a project there may be at once: those of steps, and those that wait for one."""
+    return (project.queue.concurrency + project.kubernetes.warm) * PODS_FOR_A_STEP
+
+
+def _quota(cluster: Kubernetes, pods: int) -> Object:
     sums = {
         f"{kind}.{_key(name)}": _written(_largest(cluster, kind, name) * pods)
         for kind in ("requests", "limits")

@@ -41,6 +41,8 @@ import dagster as dg
 
 from phems.project import DataSource, Outputs, ProjectIOManager
 
+REVISION = 1
+
 
 def outcome(act) -> str:
     """What comes of trying it."""
@@ -108,18 +110,32 @@ def waiting():
     waits()
 
 
+@dg.op
+def carries(context: dg.OpExecutionContext, files: Outputs) -> None:
+    print("carried", flush=True)
+    files.write_text(context, "carried.txt", str(REVISION))
+
+
+@dg.job
+def carried():
+    carries()
+
+
 defs = dg.Definitions(
-    jobs=[two_steps, leaving, eating, waiting],
+    jobs=[two_steps, leaving, eating, waiting, carried],
     resources={"io_manager": ProjectIOManager(), "files": Outputs()},
 )
 '''
 SIZES = {
     "default": {"requests": {"cpu": "10m", "memory": "32Mi", "ephemeral_storage": "10Mi"}},
+    "cold": {"requests": {"cpu": "10m", "memory": "32Mi", "ephemeral_storage": "10Mi"}},
     "small": {
         "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral_storage": "10Mi"},
         "limits": {"memory": "64Mi"},
     },
 }
+COLD = ("makes", "writes", "leaves", "waits")
+"""Ops whose steps have pods of their own: only those of the default size are carried by one that waits."""
 
 
 @dataclass
@@ -132,7 +148,11 @@ class ServedCluster:
 
     def of_run(self, kind: str, run_id: str) -> list[dict[str, Any]]:
         """What there is of a kind for a run."""
-        return [each for each in self.objects(kind) if each["metadata"]["labels"]["phems/run"] == run_id]
+        return [each for each in self.objects(kind) if each["metadata"]["labels"].get("phems/run") == run_id]
+
+    def warm(self, kind: str = "jobs") -> list[dict[str, Any]]:
+        """What there is of a kind for pods that wait for a step, or waited."""
+        return [each for each in self.objects(kind) if "phems/warm" in each["metadata"]["labels"]]
 
     def printed(self, run_id: str, step: str) -> str:
         """What the first attempt of a step printed, once it prints no more."""
@@ -167,7 +187,7 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
         site.add_project(
             PROJECT,
             {"src/ward/__init__.py": "", "src/ward/definitions.py": DEFINITIONS},
-            kubernetes={"sizes": {"eats": "small"}},
+            kubernetes={"warm": 1, "sizes": {"eats": "small", **dict.fromkeys(COLD, "cold")}},
             data_grants=[{"source": "numbers"}],
         )
         (site.node_folder / "numbers.csv").write_text("number\n20\n")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import threading
 from dataclasses import replace
+from queue import Queue
 from typing import Any
 
 import pytest
 from api_proxy import Fault
-from cluster_site import CAPABILITY, CODE, ClusterSite, Ends, name_of, until
+from cluster_site import CAPABILITY, CODE, DIGEST, ClusterSite, Ends, name_of, until
 
-from phems.adapters.kubernetes.job_runner import Live
+from phems.adapters.kubernetes.job_runner import JobRunner, Live
+from phems.engine.warm_pods import WaitingPod
 from phems.render.project_objects import WORKER_RIGHTS
+from phems.render.warm_job import warm_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster]
 
@@ -213,6 +216,48 @@ def test_jobs_that_nobody_answers_for_are_swept_and_no_others(cluster: ClusterSi
     end = ends.next()
     assert end.is_lost
     assert "deleted from the cluster" in end.note
+
+
+def keep(cluster: ClusterSite, number: int, **section: Any) -> tuple[JobRunner, str, Queue[str]]:
+    """A runner, and a warm Job of it that runs."""
+    runner, whys = cluster.runner(WAITS, **section), Queue[str]()
+    name = warm_name("worker-1", cluster.namespace, number)
+    runner.keep(WaitingPod(name, cluster.namespace, DIGEST), whys.put)
+    until(lambda: [pod["status"]["phase"] for pod in cluster.objects("pods")] == ["Running"])
+    return runner, name, whys
+
+
+def test_a_warm_job_that_carries_an_attempt_has_the_time_of_that_and_not_of_its_wait(
+    cluster: ClusterSite,
+) -> None:
+    """Its own deadline is longer by the wait: a step that hangs would be let hang for that."""
+    runner, name, whys = keep(cluster, 1, active_deadline_seconds=1)
+    task, ends = cluster.task(), Ends()
+    assert runner.adopt(name, task, ends)
+    end = ends.next()
+    assert (end.run_id, end.status) == (task.run_id, 1)
+    assert "took longer than it may" in end.note
+    assert whys.empty()
+    until(lambda: not cluster.objects("jobs"))
+
+
+def test_a_cancelled_run_ends_the_warm_job_that_carries_it(cluster: ClusterSite) -> None:
+    runner, name, _ = keep(cluster, 2)
+    task, ends = cluster.task(), Ends()
+    assert runner.adopt(name, task, ends)
+    runner.kill_run(task.run_id)
+    assert ends.next().status == -15
+    until(lambda: not cluster.objects("jobs"))
+
+
+def test_warm_jobs_of_workers_that_are_gone_are_swept_and_no_others(cluster: ClusterSite) -> None:
+    runner, name, whys = keep(cluster, 3)
+    sweeper = cluster.runner(WORKS)
+    assert sweeper.wait(60)
+    assert sweeper.sweep(lambda: Live((), ["worker-1"])) == []
+    assert sweeper.sweep(lambda: Live((), ["worker-2"])) == [name]
+    assert "deleted from the cluster" in whys.get(timeout=120)
+    assert not runner.adopt(name, cluster.task(), Ends())
 
 
 def test_a_worker_takes_up_the_job_of_an_attempt_that_is_its_own_now(cluster: ClusterSite) -> None:

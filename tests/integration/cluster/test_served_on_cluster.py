@@ -7,11 +7,12 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from cluster_site import kubeconfig_of, until
-from dagster import DagsterRunStatus
-from served_cluster import ORPHAN, PROJECT, ServedCluster, served_cluster
+from dagster import DagsterRun, DagsterRunStatus
+from served_cluster import DEFINITIONS, ORPHAN, PROJECT, ServedCluster, served_cluster
 from tests.fresh_databases import fresh_database
 from tests.nodes import ANALYST, succeeded
 from tests.rabbitmq import RabbitMq
@@ -21,7 +22,7 @@ from phems.adapters.postgres.database import Database
 from phems.bootstrap.doctor.clusters import look_at_cluster
 from phems.bootstrap.doctor.findings import Patient, State
 from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE
-from phems.errors import RefusedError
+from phems.errors import ConflictError, RefusedError
 from phems.host.connections import tls_connection
 from phems.host.storage_client import StorageClient
 from phems.nodespec import inspect_text, read_node_text
@@ -47,8 +48,8 @@ def test_a_run_s_steps_are_jobs_and_it_ends_well(served: ServedCluster, runs: di
     """Values go from pod to pod, and an output is on record with its hash: over TLS, through the wall."""
     run = served.node.finished(runs["two_steps"], SECONDS)
     assert succeeded(run), served.node.story(run.run_id) + served.site.worker_log()
-    steps = {each["metadata"]["annotations"]["phems/step"] for each in served.objects("jobs")}
-    assert {"makes", "writes"} <= steps
+    steps = {each["metadata"]["annotations"]["phems/step"] for each in served.of_run("jobs", run.run_id)}
+    assert steps == {"makes", "writes"}
     assert served.node.artifact(f"outputs/{run.run_id}/number.txt", PROJECT).read_text() == "21"
     (output,) = served.node.serving.node.outputs.list(ANALYST, PROJECT, run.run_id)
     assert output.size == 2
@@ -134,11 +135,95 @@ def test_the_doctor_sees_the_cluster(served: ServedCluster, monkeypatch: pytest.
     assert (seen.state, bool(seen.remedy)) == (State.FAILED, True)
 
 
-def reads_its_run(files: dict[str, str], run_id: str) -> bool:
-    """Whether who has these files of a Secret is answered."""
+def test_a_step_is_carried_by_a_warm_pod_and_another_takes_its_place(served: ServedCluster) -> None:
+    """People see that it was, and by which Job: its labels name no run."""
+    run = carried_warm(served)
+    story = served.node.story(run.run_id)
+    (name,) = set(re.findall(r"the Job (warm-[0-9a-f]+) had loaded", story))
+    assert not served.of_run("jobs", run.run_id)
+    assert served.printed(run.run_id, "carries") == "carried\n"
+    assert served.node.artifact(f"outputs/{run.run_id}/carried.txt", PROJECT).read_text() == "1"
+    until(lambda: running(served) and name not in running(served))
+    assert len(running(served)) == 1
+
+
+def test_a_pod_that_waits_can_ask_for_its_step_and_do_nothing_else(
+    served: ServedCluster, runs: dict[str, str]
+) -> None:
+    """Attack: who has its Secret reads no artifact, run or order, and cannot claim one a second time."""
+    until(lambda: served.warm("secrets"))
+    (name,) = {each["metadata"]["name"] for each in served.warm("jobs") if not ended(each)}
+    secret = served.api.get("secrets", PROJECT, name)
+    files = {key: base64.b64decode(text).decode() for key, text in secret["data"].items()}
+    until(lambda: name in running(served))
+    tries = {
+        ("values", "find"): ("outputs/x",),
+        ("outputs", "register"): ("outputs/x",),
+        ("runs", "has_run"): (runs["two_steps"],),
+        ("events", "get_records_for_run"): (runs["two_steps"],),
+        ("step", "say"): ("stdout", ""),
+        ("capability", "renew"): (),
+    }
+    for (storage, method), arguments in tries.items():
+        with pytest.raises(RefusedError, match="nothing else"):
+            called(files, storage, method, arguments)
+    until(lambda: has_asked(files))
+    with pytest.raises(ConflictError):
+        called(files, "step", "next", ("another",))
+
+
+def test_new_code_replaces_the_pods_that_wait(served: ServedCluster) -> None:
+    """Otherwise a step runs code that nobody approved for it, or every step goes cold after a change."""
+    (before,) = {each["metadata"]["name"] for each in served.warm() if not ended(each)}
+    later = DEFINITIONS.replace("REVISION = 1", "REVISION = 2")
+    served.site.commit(PROJECT, {"src/ward/definitions.py": later})
+    digest = served.node.approve(PROJECT)
+    served.node.ready(PROJECT, digest)
+    until(lambda: served.warm() and before not in {each["metadata"]["name"] for each in served.warm()})
+    run = carried_warm(served)
+    assert served.node.artifact(f"outputs/{run.run_id}/carried.txt", PROJECT).read_text() == "2"
+
+
+def carried_warm(served: ServedCluster) -> DagsterRun:
+    """A run whose step a warm pod has carried out: one that waits is not seen from here, so it is tried."""
+    while True:
+        until(lambda: bool(running(served)))
+        run = served.node.run("carried", project=PROJECT, seconds=SECONDS)
+        assert succeeded(run), served.node.story(run.run_id) + served.site.worker_log()
+        if "A warm pod carries this step out" in served.node.story(run.run_id):
+            return run
+
+
+def running(served: ServedCluster) -> set[str]:
+    """The warm Jobs whose pods run."""
+    return {
+        pod["metadata"]["labels"]["job-name"]
+        for pod in served.warm("pods")
+        if pod["status"].get("phase") == "Running"
+    }
+
+
+def ended(job: dict[str, Any]) -> bool:
+    return bool(job.get("status", {}).get("conditions"))
+
+
+def has_asked(files: dict[str, str]) -> bool:
+    """Whether the pod itself has: before, there is nothing for anybody to claim."""
+    with pytest.raises((ConflictError, RefusedError)) as refusal:
+        called(files, "step", "next", ("another",))
+    return refusal.type is ConflictError
+
+
+def called(files: dict[str, str], storage: str, method: str, arguments: tuple[Any, ...]) -> Any:
+    """What who has these files of a Secret is answered."""
     connect = tls_connection(files[ADDRESS_FILE], files[CERTIFICATE_FILE])
     with closing(StorageClient(connect, lambda: files[CAPABILITY_FILE])) as client:
-        return bool(client.call("runs", "has_run", (run_id,), {}))
+        return client.call(storage, method, arguments, {})
+
+
+def reads_its_run(files: dict[str, str], run_id: str) -> bool:
+    """Whether who has these files of a Secret is answered."""
+    return bool(called(files, "runs", "has_run", (run_id,)))
 
 
 def test_a_job_that_no_worker_answers_for_is_swept(served: ServedCluster) -> None:

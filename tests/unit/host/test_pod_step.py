@@ -14,10 +14,12 @@ from queue import Queue
 
 import pytest
 from tests.tls_wall import TlsWall, tls_wall
+from tests.warm_jobs import HOST, Warm
 
 from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE, MEANINGS, PodExit, of_step
 from phems.contract.step_order import HostOrder, ResourceLimits, StepOrder
 from phems.engine._dagster import serialize_value
+from phems.engine.step_output import StepOutput
 from phems.errors import InputError
 from phems.host.__main__ import main
 from phems.host.connections import tls_connection
@@ -25,6 +27,27 @@ from phems.render.step_job import STEP_COMMAND
 
 LIMITS = ResourceLimits(memory=1 << 32, cpu_seconds=60, processes=100, file_size=1 << 30)
 BROKEN = "raise RuntimeError('a package is missing')\n"
+WAITS = """
+from pathlib import Path
+
+import dagster as dg
+
+print("imported")
+(Path(__file__).parent / "loaded").touch()
+
+
+@dg.op
+def nothing():
+    print("executed")
+
+
+@dg.job
+def empty():
+    nothing()
+
+
+defs = dg.Definitions(jobs=[empty])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +141,47 @@ def test_a_second_pod_of_an_attempt_runs_nothing_and_waits_to_be_deleted(
     assert wall.turned_away.wait(120)
     waiting.process.terminate()
     assert waiting.ended()[0] == 128 + signal.SIGTERM
+
+
+def waiting(wall: TlsWall, folder: Path, module: str, code: str) -> Warm:
+    """A worker with one warm pod, which is to load this code."""
+    (folder / f"{module}.py").write_text(code)
+    here = {"root": str(folder), "artifact_dir": str(folder), "data_dir": str(folder)}
+    warm = Warm(wall, host=replace(HOST, module=module, **here))
+    warm.jobs.until(lambda jobs: "warm-1" in jobs.made)
+    return warm
+
+
+def test_a_pod_that_waits_loads_once_and_carries_out_the_step_that_comes(
+    wall: TlsWall, tmp_path: Path
+) -> None:
+    """It imports before there is a step; what it prints then is kept with the step's own output."""
+    warm = waiting(wall, tmp_path, "heart_waits", WAITS)
+    wall.output = StepOutput(tmp_path / "logs", 1 << 20)
+    pod = Pod(tmp_path / "warm", wall, warm.token("warm-1"))
+    warm.until((tmp_path / "loaded").exists)
+    task = warm.task("nothing")
+    warm.carried(task)
+    assert pod.ended() == (0, "")
+    printed = (tmp_path / "logs" / task.run_id / "compute_logs" / "nothing-1.out").read_text()
+    assert printed.split() == ["imported", "executed"]
+    events = [each.event_log_entry for each in wall.instance.get_records_for_run(task.run_id).records]
+    assert "A warm pod carries this step out" in events[0].message
+    assert "STEP_SUCCESS" in {each.dagster_event.event_type_value for each in events if each.dagster_event}
+    warm.pods.close()
+
+
+def test_a_pod_that_comes_to_no_step_says_why_by_its_exit_code(wall: TlsWall, tmp_path: Path) -> None:
+    """Its worker makes the next one later, and the run of a step that goes cold says the same."""
+    warm = waiting(wall, tmp_path, "heart_breaks", BROKEN)
+    assert Pod(tmp_path / "broken", wall, warm.token("warm-1")).ended() == (PodExit.NOT_LOADED, "")
+    warm.pods.close()
+    warm = waiting(wall, tmp_path, "heart_waits", WAITS)
+    pod = Pod(tmp_path / "unwanted", wall, warm.token("warm-1"))
+    warm.until((tmp_path / "loaded").exists)
+    warm.pods.serve("e")
+    assert pod.ended() == (PodExit.REFUSED, "")
+    warm.pods.close()
 
 
 def test_each_exit_code_of_a_pod_has_a_meaning_and_no_step_can_borrow_it() -> None:

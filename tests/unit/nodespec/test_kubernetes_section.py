@@ -136,6 +136,23 @@ def test_what_a_project_says_of_a_cluster_that_is_not_there_is_of_no_use(problem
     assert "is of no use" in str(problem)
 
 
+@pytest.mark.parametrize("profile", ["embedded", "server"])
+def test_warm_pods_are_asked_for_on_a_cluster_alone(clustered: str, profile: str) -> None:
+    """Elsewhere the word would do nothing, and people would wait for it to."""
+    warm = clustered.replace("kubernetes: {sizes: {heart", "kubernetes: {warm: 2, sizes: {heart")
+    assert parse_node(warm).project("heart-attack").kubernetes.warm == 2
+    (problem,) = check_text(warm.replace("profile: kubernetes", f"profile: {profile}"))
+    assert problem.key == "projects.heart-attack.kubernetes.warm"
+    assert f"no pods wait in profile {profile}" in str(problem)
+    assert parse_node(clustered).project("heart-attack").kubernetes.warm == 0
+
+
+@pytest.mark.parametrize("number", ["-1", "51", "two", "true"])
+def test_warm_is_a_number_of_pods(clustered: str, number: str) -> None:
+    warm = clustered.replace("kubernetes: {sizes: {heart", f"kubernetes: {{warm: {number}, sizes: {{heart")
+    assert [each.key for each in check_text(warm)] == ["projects.heart-attack.kubernetes.warm"]
+
+
 @pytest.mark.parametrize(
     ("step_key", "size"),
     [

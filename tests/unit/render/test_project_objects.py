@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import kubernetes_validate
@@ -74,6 +75,17 @@ def test_a_quota_has_room_for_all_that_the_node_may_run_and_no_step_is_larger_th
             assert quantity(limit["max"][name]) >= quantity(asked)
             assert quantity(limit["defaultRequest"][name]) <= quantity(limit["default"][name])
     assert hard["services.nodeports"] == "0"
+
+
+def test_a_quota_has_room_for_pods_that_wait_beside_those_of_steps() -> None:
+    """Otherwise warm pods take the room of the steps that they are there for."""
+    document = spec().model_dump(mode="json")
+    document["projects"]["heart"]["kubernetes"]["warm"] = 3
+    (plain,), (warm,) = of_kind("ResourceQuota", spec()), of_kind("ResourceQuota", NodeSpec(**document))
+    assert int(warm["spec"]["hard"]["pods"]) == int(plain["spec"]["hard"]["pods"]) + 2 * 3
+    ratio = int(warm["spec"]["hard"]["pods"]) / int(plain["spec"]["hard"]["pods"])
+    for name in ("requests.memory", "limits.memory"):
+        assert quantity(warm["spec"]["hard"][name]) == quantity(plain["spec"]["hard"][name]) * Decimal(ratio)
 
 
 def test_an_amount_that_is_no_whole_number_is_written_in_thousandths() -> None:

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from phems.adapters.kubernetes.api import ClusterApi
-from phems.bootstrap.doctor.findings import Patient, Seen, failed, ok, skipped
+from phems.adapters.kubernetes.pod_ends import end_of
+from phems.bootstrap.doctor.findings import Patient, Seen, failed, ok, skipped, warning
 from phems.errors import PhemsError
+from phems.render.project_objects import PODS_FOR_A_STEP
+from phems.render.warm_job import WARM_LABEL
 
 KUBECONFIG_VARIABLE = "KUBECONFIG"
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -26,12 +29,24 @@ def look_at_cluster(patient: Patient) -> Iterator[Seen]:
         )
         return
     api = ClusterApi(Path(named) if named else None)
-    for project in patient.spec.projects:
+    for project, settings in patient.spec.projects.items():
         namespace = cluster.namespace_of(project)
         try:
             jobs, _ = api.list("jobs", namespace, "app.kubernetes.io/managed-by=phems")
         except PhemsError as error:
             remedy = error.remedy or "phems render manifests --out DIR; kubectl apply -f DIR"
             yield failed(f"{error.what} {error.why}".strip(), remedy, about=project)
+            continue
+        wanted = settings.kubernetes.warm
+        warm = sum(WARM_LABEL in job["metadata"]["labels"] and end_of(job, ()) is None for job in jobs)
+        seen = f"the namespace {namespace} has {len(jobs)} Jobs of this node"
+        if warm > wanted * PODS_FOR_A_STEP:
+            yield warning(
+                f"{seen}, {warm} of them warm ones that have not ended; its quota has room for "
+                f"{wanted * PODS_FOR_A_STEP} (twice kubernetes.warm) beside the steps",
+                "raise the quota phems-steps of the namespace, or have fewer workers serve the project",
+                about=project,
+            )
         else:
-            yield ok(f"the namespace {namespace} has {len(jobs)} Jobs of this node", about=project)
+            room = f"; {warm} are warm, and {wanted} are to wait in each worker" if wanted else ""
+            yield ok(f"{seen}{room}", about=project)
