@@ -8,6 +8,7 @@ audit log, the node's own log and files, and whatever a federation coordinator i
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
 import shutil
@@ -23,6 +24,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from tests.folders import open_folder
 
+from phems.adapters.node_log import NodeLog
 from phems.domain.actors import LOCAL_OPERATOR, Actor
 from phems.engine.hosts import HostState
 from phems.gateway.app import assemble
@@ -32,6 +34,8 @@ LEAKER, HUB = "leaker", "hub"
 ANA, CAROL, DMITRI, WEI, AUDE = (Actor(name) for name in ("ana", "carol", "dmitri", "wei", "aude"))
 # However it is written: with dashes in a name of a file, with underscores in a step key.
 PATIENT = re.compile(r"CANARY.{1,3}PATIENT.{1,3}7f3a9", re.IGNORECASE)
+CLIENT = "httpx2"
+"""Whoever asks the node writes a log of their own."""
 # What is project code's own: withheld like its files, until released. The status says why code does not load.
 WITHHELD = (
     *("artifacts", "code", "logs", "releases", "postgres/base", "postgres/pg_wal", "dagster"),
@@ -57,6 +61,8 @@ class LeakingNode:
 
     site: AttackedNode
     log: Recorder
+    written: io.StringIO
+    """What the node's own handler makes of all that, at any level."""
     tokens: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
 
@@ -78,19 +84,26 @@ class LeakingNode:
 def leaking(sandbox: None) -> Iterator[LeakingNode]:
     """The node after the project has done its worst, and one honest file was released."""
     recorder = Recorder()
+    written = io.StringIO()
+    own = NodeLog("json", role="control", stream=written)
+    own.filters.clear()
+    own.addFilter(lambda record: record.name != CLIENT)
+    recorder.addFilter(lambda record: record.name != CLIENT)
     root = logging.getLogger()
     level = root.level
     root.addHandler(recorder)
+    root.addHandler(own)
     root.setLevel(logging.DEBUG)
     try:
         with open_folder() as folder:
             write_node(folder / "site")
             with AttackedNode(folder / "site", approve=(LEAKER,)) as site:
-                node = LeakingNode(site, recorder)
+                node = LeakingNode(site, recorder, written)
                 go_through_it_all(node)
                 yield node
     finally:
         root.removeHandler(recorder)
+        root.removeHandler(own)
         root.setLevel(level)
 
 
@@ -133,6 +146,9 @@ def go_through_it_all(leaking: LeakingNode) -> None:
     refused = ana.post(requests, json={"run": run_id, "groups": [group(f"{CANARY}.exe")]})
     assert refused.status_code == 403, refused.text
     ana.post(requests, json={"run": run_id, "groups": [group(f"{CANARY}.absent")]})
+    sent = {"X-Request-Id": CANARY}
+    ana.get(f"/api/projects/{LEAKER}/runs/{CANARY}", params={CANARY: CANARY}, headers=sent)
+    ana.get(f"/{CANARY}", params={"patient": CANARY}, headers=sent)
     returned = ana.post(requests, json={"run": run_id, "groups": [group(f"{CANARY}.csv")]}).json()
     reason = {"turn": 1, "reason": f"It names {CANARY}"}
     carol = leaking.client("carol")
@@ -199,6 +215,16 @@ def test_no_patient_is_in_the_nodes_own_log(leaking: LeakingNode) -> None:
     assert places(leaking.log.lines, PATIENT) == []
 
 
+def test_no_patient_is_in_what_the_nodes_own_handler_writes(leaking: LeakingNode) -> None:
+    """Not by an address, a query, a header or a file's name either; and programs can read each line."""
+    lines = leaking.written.getvalue().splitlines()
+    assert places(lines, PATIENT) == []
+    told = [json.loads(line) for line in lines]
+    answered = [each for each in told if each["logger"] == "phems.requests"]
+    assert {"GET", "POST"} <= {each["method"] for each in answered}
+    assert all(re.fullmatch(r"[0-9a-f-]{36}", each["request_id"]) for each in answered)
+
+
 def test_no_patient_is_in_a_file_of_the_nodes_own(leaking: LeakingNode) -> None:
     """Checkpoints, Postgres's log: read, copied and backed up by whoever runs the node."""
     data = leaking.site.data
@@ -229,5 +255,6 @@ def test_no_secret_is_in_any_log_or_answer(leaking: LeakingNode) -> None:
     told = [*leaking.log.lines, *leaking.left, *(line.decode() for line in node.audit.export(AUDE))]
     logs = {path for kind in ("*.log", "*.out", "*.err", "status.json") for path in data.rglob(kind)}
     told += [path.read_text(errors="replace") for path in logs]
+    told.append(leaking.written.getvalue())
     text = "\n".join(told)
     assert [secret for secret in secrets if secret in text and not secret.startswith("-----")] == []

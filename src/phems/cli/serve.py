@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from phems.cli import output, session
 from phems.cli.interrupts import ending_at_once
 from phems.errors import InputError
+
+if TYPE_CHECKING:
+    from phems.nodespec import NodePaths, NodeSpec
 
 app = typer.Typer()
 
@@ -19,6 +22,16 @@ class ServedRole(StrEnum):
 
     CONTROL = "control"
     WORKER = "worker"
+
+
+def _set_up_log(spec: NodeSpec, paths: NodePaths, role: ServedRole) -> None:
+    import os
+
+    from phems.adapters.node_log import NodeLog, set_up
+    from phems.bootstrap.log_secrets import secrets_of
+
+    log = NodeLog(spec.log.format, role=role.value, secrets=secrets_of(spec, paths, os.environ))
+    set_up(log, with_requests=spec.log.requests)
 
 
 @app.command()
@@ -49,13 +62,10 @@ def serve(
     runs while the others wait to take over, and workers see to the steps: phems serve --role worker. A worker
     told to stop takes no more steps, and ends when those that it has have ended; told twice, it ends them.
     """
-    import logging
-
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.disable(logging.INFO)  # Dagster's daemons set levels of their own, and tell of every tick
     folder = session.node_folder()
     # Before what takes seconds to import: a slip in node.yaml is told at once.
-    session.load_node()
+    spec, paths = session.load_node()
+    _set_up_log(spec, paths, role)
     if role is ServedRole.WORKER:
         if port is not None:
             raise InputError("A worker has no port.", remedy="Leave --port out.")

@@ -171,7 +171,11 @@ class Host:
     def _fail(self, error: str) -> None:
         """The definitions do not load: starting again would not help until new code is approved."""
         # The error is project code's own: `phems status` has it, the log of the node has not.
-        _LOG.warning("host of %s failed: its definitions do not load", self.plan.project)
+        _LOG.warning(
+            "host of %s failed: its definitions do not load",
+            self.plan.project,
+            extra={"project": self.plan.project},
+        )
         self.error = error
         self.end()
         self.state = HostState.FAILED
@@ -193,7 +197,12 @@ class Host:
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._deaths, 10), LONGEST_PAUSE_SECONDS)
         self._deaths += 1
         self.restarts += 1
-        _LOG.warning("host of %s died; starting it again in %.0f s", self.plan.project, pause)
+        _LOG.warning(
+            "host of %s died; starting it again in %.0f s",
+            self.plan.project,
+            pause,
+            extra={"project": self.plan.project},
+        )
         self._pool.changed(self)
         with self._lock:
             self._connection = None

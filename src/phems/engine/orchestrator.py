@@ -258,7 +258,7 @@ class Orchestrator:
 
     def _begin_later(self, run_id: str, error: Exception) -> None:
         """What was to be done for a run failed: it goes on from its event log, or is given up."""
-        _LOG.warning("run %s met trouble:\n%s", run_id, without_message(error))
+        _LOG.warning("run %s met trouble:\n%s", run_id, without_message(error), extra={"run_id": run_id})
         self._drivers.pop(run_id, None)
         try:
             self._steps.let_go(run_id)
@@ -269,7 +269,9 @@ class Orchestrator:
                 return
         except Exception as again:  # noqa: BLE001
             # Most likely the storage is away; without this thread every run would stand still.
-            _LOG.error("run %s is begun again later:\n%s", run_id, without_message(again))
+            _LOG.error(
+                "run %s is begun again later:\n%s", run_id, without_message(again), extra={"run_id": run_id}
+            )
         if run_id in self._admissions:
             self._later[run_id] = time.monotonic() + LATER_SECONDS
 

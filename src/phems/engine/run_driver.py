@@ -206,7 +206,12 @@ class RunDriver:
             return
         # It stays in flight until this failure is read back from the log, like any other.
         run_events.report_lost_step(self._parts.instance, self.run, step, end)
-        _LOG.warning("step %s of run %s ended without a word", step_name(step.key), self.run.run_id)
+        _LOG.warning(
+            "step %s of run %s ended without a word",
+            step_name(step.key),
+            self.run.run_id,
+            extra={"run_id": self.run.run_id, "project": self.project},
+        )
 
     def wake_at(self) -> float | None:
         """When to look again though nothing happens: retries, pools, the deadline (`time.monotonic`)."""

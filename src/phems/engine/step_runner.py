@@ -116,7 +116,12 @@ class StepRunner:
             return self._run(taken)
         except Exception as error:  # noqa: BLE001
             what = without_message(error)
-            _LOG.error("a step of run %s could not be started:\n%s", taken.task.run_id, what)
+            _LOG.error(
+                "a step of run %s could not be started:\n%s",
+                taken.task.run_id,
+                what,
+                extra={"run_id": taken.task.run_id, "project": taken.task.project},
+            )
             return _not_started(taken.task, f"Its worker could not start it ({type(error).__name__}).")
 
     def _run(self, taken: TakenStep) -> StepEnd:
@@ -153,7 +158,11 @@ class StepRunner:
         for pause in _pauses():
             try:
                 if not self._leases.end(end):
-                    _LOG.warning("the end of a step of run %s is not this worker's to tell", end.run_id)
+                    _LOG.warning(
+                        "the end of a step of run %s is not this worker's to tell",
+                        end.run_id,
+                        extra={"run_id": end.run_id, "project": end.project},
+                    )
                 break
             except UnavailableError:
                 time.sleep(pause)

@@ -246,7 +246,13 @@ class StorageService:
                 answer = _error(error)
             except Exception as error:  # noqa: BLE001 (the peer is hostile; the service goes on)
                 name, project = _known_name(request), scope.capability.project
-                _LOG.error("%s failed for project %s:\n%s", name, project, without_message(error))
+                _LOG.error(
+                    "%s failed for project %s:\n%s",
+                    name,
+                    project,
+                    without_message(error),
+                    extra={"project": project, "run_id": scope.capability.run_id},
+                )
                 answer = _error(
                     errors.PhemsError(f"{_name_of(request)} failed in the node.", why=type(error).__name__)
                 )

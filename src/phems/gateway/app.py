@@ -36,6 +36,7 @@ from phems.gateway.problems import API_PATH
 from phems.gateway.rate_limits import RateLimiter
 from phems.gateway.readiness import Readiness
 from phems.gateway.replies import error_reply
+from phems.gateway.request_ids import RequestIds
 from phems.gateway.request_limits import BodyLimit, SecurityHeaders
 from phems.gateway.root_fields import READ, check
 from phems.gateway.second_factor import SecondFactorPage
@@ -116,7 +117,7 @@ def assemble(
     inbound = InboundHeaders(
         limited, trusted=settings.trusted_proxies, https=settings.tls, public_url=settings.public_url
     )
-    return SecurityHeaders(Measured(inbound, probing.metrics), tls=settings.tls)
+    return RequestIds(SecurityHeaders(Measured(inbound, probing.metrics), tls=settings.tls))
 
 
 class ReadersOnly:

@@ -6,6 +6,7 @@ or a patient, or of whoever asks.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from phems.adapters.node_log import REQUESTS
 from phems.domain.metrics import METRICS, PREFIX, Reading
 from phems.gateway.http_protocol import OpenConnections
 from phems.gateway.open_requests import OpenRequests
@@ -49,6 +51,7 @@ ROUTES = (
     (re.compile(r"/api(/|$)"), "/api"),
 )
 PAGE = "page"
+_REQUESTS = logging.getLogger(REQUESTS)
 M = TypeVar("M")
 
 REFUSALS = {
@@ -122,7 +125,17 @@ class GatewayMetrics:
         self._open.dec()
         method, route = scope["method"], route_of(scope)
         self._requests.labels(method if method in METHODS else OTHER, route, str(status)).inc()
-        self._seconds.labels(route).observe(time.perf_counter() - began)
+        took = time.perf_counter() - began
+        self._seconds.labels(route).observe(took)
+        _REQUESTS.info(
+            "answered",
+            extra={
+                "method": method if method in METHODS else OTHER,
+                "route": route,
+                "status": status,
+                "milliseconds": round(took * 1000),
+            },
+        )
         if status in REFUSALS:
             self._refusals.labels(REFUSALS[status]).inc()
         if session:

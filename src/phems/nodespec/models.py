@@ -22,6 +22,7 @@ from phems.nodespec.gateway import Gateway
 from phems.nodespec.gitops import Gitops
 from phems.nodespec.identity import Identity
 from phems.nodespec.kubernetes import Kubernetes
+from phems.nodespec.logs import Log
 from phems.nodespec.names import Name, PathText, Person, Title
 from phems.nodespec.policies import Policy
 from phems.nodespec.projects import Project
@@ -102,6 +103,7 @@ class NodeSpec(Section):
         description="Where packages come from for projects with Python environments of their own.",
     )
     identity: Identity = Field(default=Identity(), description="Who people are, and how they sign in.")
+    log: Log = Field(default=Log(), description="What the node's processes write to standard error.")
     audit: Audit = Field(default=Audit(), description="The audit log, and who keeps its checkpoints.")
     roles: NodeRoles = Field(default=NodeRoles(), description="Roles that hold for the whole node.")
     organisations: dict[Name, tuple[Person, ...]] = Field(

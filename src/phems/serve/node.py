@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from phems.adapters.node_lock import NodeLock
+from phems.adapters.node_log import node_log
 from phems.adapters.open_files import allow_many
 from phems.adapters.postgres.dagster_storage import EVENT_CHANNEL
 from phems.adapters.postgres.notifications import Notifications
@@ -33,6 +34,7 @@ from phems.bootstrap import Node, started_node
 from phems.bootstrap.channels import CODE_CHANNEL, POLICY_CHANNEL, RELEASE_CHANNEL
 from phems.bootstrap.control_plane import Record, build_control_plane, choose_sandbox
 from phems.bootstrap.control_roles import control_roles
+from phems.bootstrap.log_secrets import keys_in
 from phems.bootstrap.node_watch import Living, NodeWatch
 from phems.bootstrap.served_code import ServedCode
 from phems.domain.live_changes import Changed
@@ -105,6 +107,8 @@ class ServingNode:
             signal.signal(number, end)
         try:
             self.start(told)
+            if (log := node_log()) is not None:
+                log.redaction.know(keys_in(self.paths.keys))  # those that were made just now, too
             is_serving = True
             told(f"Serving on {self.url}")
             self._stopping.wait()

@@ -23,6 +23,7 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from phems.adapters.node_log import node_log
 from phems.adapters.postgres.step_leases import PostgresWorkerLeases
 from phems.bootstrap.database import open_database
 from phems.engine.step_queue import WorkerFacts
@@ -164,6 +165,8 @@ def _serve(folder: Path, facts: WorkerFacts) -> None:
     from phems.bootstrap.project_worker import ProjectWorker
 
     end_with_parent()
+    if (log := node_log()) is not None:
+        log.project = facts.project
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the pool decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
