@@ -72,8 +72,9 @@ def test_of_an_error_its_kind_and_its_way_are_told_and_no_word_of_it(form: str) 
     """What project code raises comes up in the control plane, too, and quotes whatever it was about."""
 
     def fail() -> None:
+        patients: dict[str, int] = {}
         try:
-            raise KeyError(CANARY)
+            patients[CANARY]
         except KeyError as error:
             raise ValueError(f"no {CANARY}.csv") from error
 
