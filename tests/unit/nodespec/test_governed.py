@@ -46,6 +46,8 @@ OPERATORS_OWN = {
     "gitops",
     # Packages are taken by the hashes that approved code names: an index can withhold one, not change it.
     "environments",
+    # What the node logs is held to rules in its code, whatever the form.
+    "log",
 }
 GOVERNED = {"roles", "organisations", "policies", "data_sources", "projects"}
 OF_A_PROJECT = {"policy", "members", "data_grants", "code"}
