@@ -110,8 +110,11 @@ def _go_on(node: Node, read: ReadBackup, reason: str | None) -> Compared:
         signer=node.audit_key,
         verify=signature_matches,
     )
+    governance = PostgresGovernance(node.database.engine("governance"), clock=node.clock, checkpoints=keeper)
+    with governance.transaction() as tx:
+        keeper.open(tx.audit.head(), tx.audit)  # a log from before there was a tree
     return continue_restored(
-        PostgresGovernance(node.database.engine("governance"), clock=node.clock, checkpoints=keeper),
+        governance,
         node.anchors,
         keeper.signed_by_node,
         actor=LOCAL_OPERATOR,

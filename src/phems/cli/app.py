@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Row] = {
     "status": Row("phems.cli.status", "Show what the running node does.", noun=False),
     "backup": Row("phems.cli.backup", "The whole node in one new folder.", noun=False),
     "restore": Row("phems.cli.restore", "A node from a backup, where there is none.", noun=False),
+    "upgrade": Row("phems.cli.upgrade", "The database, brought to what this version needs.", noun=False),
     "doctor": Row(
         "phems.cli.doctor", "Look at all that the node depends on, and say what to mend.", noun=False
     ),

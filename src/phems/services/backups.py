@@ -49,39 +49,53 @@ class Backups:
         self._clock = clock
 
     def make(self, actor: Actor, making: BackupMaking, told: Callable[[str], None]) -> MadeBackup:
-        """Make one; the steps are in the module's docstring."""
+        """Make one, and record it."""
 
-        def count(files: int) -> None:
-            if files % EVERY == 0:
-                told(f"  {files} files")
-
-        with making.held():
-            told("Copying the audit log's checkpoints ...")
-            making.copy_checkpoints()  # 1
-            told("Dumping the database ...")
-            making.dump_database()  # 2
-            told("Copying files ...")
-            making.copy_files(count)  # 3
-            told("Writing the manifest ...")
-            manifest, digest = making.write_manifest(timestamp(self._clock.now()))  # 4
-            made = MadeBackup(
-                manifest=digest,
-                files=len(manifest.files),
-                bytes=manifest.size,
-                audit_entries=manifest.audit_size,
-                migration=manifest.migration,
-                keys=manifest.keys,
-                in_buckets=sum(map(len, manifest.buckets.values())),
-                left_out=len(manifest.left_out),
-            )
+        def record(made: MadeBackup) -> None:
             details = {
-                "manifest": digest,
+                "manifest": made.manifest,
                 "files": made.files,
                 "bytes": made.bytes,
                 "audit_entries": made.audit_entries,
                 "keys": made.keys,
             }
             with self._governance.transaction() as tx:
-                tx.audit.append(actor, "node.backup", self._node, details=details)  # 5
-            making.publish()  # 6
-        return made
+                tx.audit.append(actor, "node.backup", self._node, details=details)
+
+        return copy_in_order(making, self._clock, told, record)
+
+
+def copy_in_order(
+    making: BackupMaking, clock: Clock, told: Callable[[str], None], record: Callable[[MadeBackup], None]
+) -> MadeBackup:
+    """Make a backup; the steps are in the module's docstring.
+
+    `record` is the fifth. An upgrade records its backup afterwards: an older schema takes no entries yet.
+    """
+
+    def count(files: int) -> None:
+        if files % EVERY == 0:
+            told(f"  {files} files")
+
+    with making.held():
+        told("Copying the audit log's checkpoints ...")
+        making.copy_checkpoints()  # 1
+        told("Dumping the database ...")
+        making.dump_database()  # 2
+        told("Copying files ...")
+        making.copy_files(count)  # 3
+        told("Writing the manifest ...")
+        manifest, digest = making.write_manifest(timestamp(clock.now()))  # 4
+        made = MadeBackup(
+            manifest=digest,
+            files=len(manifest.files),
+            bytes=manifest.size,
+            audit_entries=manifest.audit_size,
+            migration=manifest.migration,
+            keys=manifest.keys,
+            in_buckets=sum(map(len, manifest.buckets.values())),
+            left_out=len(manifest.left_out),
+        )
+        record(made)  # 5
+        making.publish()  # 6
+    return made

@@ -23,7 +23,7 @@ from phems.adapters.postgres.connections import Role
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.failures import database_failures
 from phems.adapters.postgres.stores.audit import PostgresAuditStore
-from phems.domain.audit import Head
+from phems.domain.audit import EMPTY, Head
 from phems.errors import ConflictError, UnavailableError
 
 SCHEMAS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
@@ -33,6 +33,9 @@ SCHEMAS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
 )
 KEEPING_LOCK = "phems keeping"
 """Taken by whoever copies or removes what the node keeps: a backup and a purge never meet."""
+
+WITH_TREE = "0007"
+"""The migration since which each entry of the audit log is stored with its place in the tree."""
 
 # What provisioning brings about; a role that is no administrator may not.
 _PROVISIONED = re.compile(r"^\d+; \d+ \d+ (SCHEMA|ACL - SCHEMA|COMMENT - SCHEMA|DEFAULT ACL) ")
@@ -77,7 +80,7 @@ def dump(database: Database, folder: Path) -> Dumped:
             how = ["--format=custom", f"--snapshot={snapshot}", "--no-password", f"--file={folder / name}"]
             _run("pg_dump", major, database.address(role), [*how, *only])
         migration = connection.execute(text("SELECT version_num FROM governance.schema_version")).scalar_one()
-        return Dumped(str(migration), PostgresAuditStore(connection, SystemClock()).head(), major)
+        return Dumped(str(migration), _head(connection, str(migration)), major)
 
 
 def is_used(database: Database) -> bool:
@@ -112,6 +115,15 @@ def load(database: Database, folder: Path) -> None:
 def major_of(connection: Connection) -> int:
     """The major version of the server."""
     return int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000
+
+
+def _head(connection: Connection, migration: str) -> Head:
+    if migration >= WITH_TREE:
+        return PostgresAuditStore(connection, SystemClock()).head()
+    head = EMPTY
+    for written in connection.execute(text("SELECT canonical FROM audit.entry ORDER BY seq")).scalars():
+        head = head.then(written.encode())
+    return head
 
 
 def _contents(dumped: Path, major: int) -> str:
