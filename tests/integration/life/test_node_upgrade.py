@@ -1,4 +1,4 @@
-"""A node of the first schema, filled with rows, is brought to the newest: nothing is lost, and all verifies."""
+"""A node of the first schema, filled with rows, is brought to the newest: nothing is lost, all verifies."""
 
 from __future__ import annotations
 
