@@ -8,12 +8,14 @@ from typing import Any
 
 from phems.adapters.admission_desk import ServiceDesk
 from phems.adapters.host_plans import HostPlans, run_project, settings_of
+from phems.adapters.host_pods.launcher import PodHosts
 from phems.adapters.postgres.dagster_storage import DagsterStorages, open_storages
 from phems.adapters.postgres.queued_runs import PostgresQueuedRuns
 from phems.adapters.sandbox import bare, bubblewrap
 from phems.adapters.sandbox.own_environment import OwnEnvironment
 from phems.adapters.sandbox.verified import CodeCheck, VerifiedCode
 from phems.bootstrap.environments import environments_of
+from phems.bootstrap.host_pods import host_pods_of
 from phems.bootstrap.node import Node
 from phems.contract.capability import Capability
 from phems.domain.actors import NODE, Actor
@@ -25,12 +27,19 @@ from phems.engine.step_queue import StepQueue
 from phems.engine.untold import step_name
 from phems.engine.wall import HostedWall
 from phems.errors import InputError, UnavailableError
-from phems.nodespec import NodeSpec
+from phems.nodespec import NodePaths, NodeSpec
 from phems.services.admission import Admission, Sandboxing
 from phems.services.run_projects import RunProject
 
 REASON_LENGTH = 500
 PODS = "Kubernetes Jobs: Pod Security restricted, no network but the wall, read-only code and data"
+
+
+def choose_launcher(spec: NodeSpec, paths: NodePaths) -> SandboxLauncher:
+    """Pods, where node.yaml has them load definitions; else a sandbox of this machine."""
+    if (hosts := host_pods_of(spec, paths)) is not None:
+        return hosts
+    return choose_sandbox(spec)
 
 
 def choose_sandbox(spec: NodeSpec) -> SandboxLauncher:
@@ -100,15 +109,14 @@ def sandboxing_of(spec: NodeSpec, launcher: SandboxLauncher) -> Sandboxing:
 def wall_of(node: Node, launcher: SandboxLauncher, storages: DagsterStorages, record: Record) -> HostedWall:
     """What this process's hosts and storage service stand on."""
     paths = node.paths
+    if not isinstance(launcher, PodHosts):  # in a pod, definitions have what is in the image
+        launcher = OwnEnvironment(launcher, environments_of(lambda: node.spec, paths))
     storage_socket = paths.runtime_dir / "storage.sock"
     return HostedWall(
         runs=storages.runs,
         events=storages.events,
         schedules=storages.schedules,
-        launcher=VerifiedCode(
-            OwnEnvironment(launcher, environments_of(lambda: node.spec, paths)),
-            CodeCheck(node.code_mount, record.changed_code),
-        ),
+        launcher=VerifiedCode(launcher, CodeCheck(node.code_mount, record.changed_code)),
         authority=CapabilityAuthority(),
         plan_for=HostPlans(lambda: node.spec, paths, storage_socket, node.clock).plan,
         register_output=record.output,

@@ -87,6 +87,14 @@ def manifests(out: Out = None) -> None:
     _give(project_files(spec), out)
 
 
+@app.command("host-secrets")
+def host_secrets(out: Out = None) -> None:
+    """The Secret of each project's host, to apply or to seal: the key that its pod is known by."""
+    from phems.bootstrap.host_pods import host_secrets as secrets_of
+
+    _give(secrets_of(*session.load_node()), out)
+
+
 @app.command()
 def helm(
     out: Out = None,

@@ -69,7 +69,7 @@ class HostConnection:
         process: HostProcess,
         on_loaded: Callable[[float], None],
         on_failed: Callable[[str], None],
-        on_gone: Callable[[], None],
+        on_gone: Callable[[str], None],
     ) -> None:
         self._process = process
         self._on_loaded = on_loaded
@@ -82,8 +82,8 @@ class HostConnection:
         self._is_gone = False
 
     @property
-    def pid(self) -> int:
-        """The process number of the sandbox."""
+    def pid(self) -> int | None:
+        """The process number of the sandbox; None for one on another machine."""
         return self._process.pid
 
     def listen(self) -> None:
@@ -186,7 +186,7 @@ class HostConnection:
             step.on_end(
                 StepEnd(step.project, step.run_id, step.step_key, step.attempt, status=-9, is_lost=True)
             )
-        self._on_gone()
+        self._on_gone(self._process.why_ended())
 
 
 def family_of(step: StepProcess) -> str:

@@ -185,10 +185,12 @@ class Host:
         if self.state is HostState.LOADING and self._connection is connection:
             self._fail(f"The definitions did not load within {LOAD_SECONDS:.0f} s.")
 
-    def _gone(self) -> None:
+    def _gone(self, reason: str) -> None:
         if self.state in {HostState.ENDED, HostState.FAILED}:
             return
-        if self.state is HostState.LOADING:
+        if reason:
+            self.error = reason
+        elif self.state is HostState.LOADING:
             self.error = "The host ended while it loaded the definitions, without a word. It is tried again."
         self.state = HostState.RESTARTING
         if self._ready_at is not None and time.monotonic() - self._ready_at >= STEADY_SECONDS:

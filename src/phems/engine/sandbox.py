@@ -48,8 +48,8 @@ class HostProcess(Protocol):
     """A started host."""
 
     @property
-    def pid(self) -> int:
-        """Its process number, outside of the sandbox."""
+    def pid(self) -> int | None:
+        """Its process number, outside of the sandbox; None when it is a process of another machine."""
         ...
 
     @property
@@ -63,6 +63,10 @@ class HostProcess(Protocol):
 
     def kill(self) -> None:
         """End it and everything below it, now."""
+        ...
+
+    def why_ended(self) -> str:
+        """What ended it, when that is known on this side of the wall; empty when it is not."""
         ...
 
 

@@ -41,6 +41,14 @@ def end_strays(known: set[int]) -> None:
             end(child, signal.SIGKILL)
 
 
+def bury_strays(known: set[int]) -> None:
+    """Take note of the end of every child that is not `known`: the kernel keeps the dead until then."""
+    for child in _own_children():
+        if child not in known:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, 0)
+
+
 def _own_children() -> list[int]:
     """The children of this process, zombies included; from one file, where the kernel has it."""
     own = os.getpid()

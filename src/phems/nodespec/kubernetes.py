@@ -11,16 +11,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from phems.contract.host_pod import PORT
 from phems.nodespec.base import Section
 from phems.nodespec.kubernetes_names import (
+    NAMESPACE_OF,
     PROJECT,
+    HostAddress,
     ImageByDigest,
     LabelKey,
     LabelValue,
     NamespacePattern,
     ObjectName,
 )
-from phems.nodespec.names import Name, StrictInt, matching, refuse
+from phems.nodespec.names import FromEnvironment, Name, StrictInt, matching, refuse
 from phems.nodespec.quantities import BytesQuantity, CpuQuantity, amount
 
 DEFAULT_SIZE = "default"
@@ -112,6 +115,28 @@ class Claims(Section):
     )
 
 
+class Hosts(Section):
+    """The pods that load projects' definitions: a Deployment of one in each project's namespace."""
+
+    key: FromEnvironment = Field(
+        description="env:NAME of the secret that the keys come of by which control processes and these pods "
+        "know each other; 32 characters at least."
+    )
+    size: Name = Field(
+        default=DEFAULT_SIZE,
+        description="One of sizes: how large a pod is. Each control process has definitions loaded there.",
+    )
+    address: HostAddress = Field(
+        default=f"phems-host.{NAMESPACE_OF}.svc:{PORT}",
+        description="Where control processes reach a project's pod; {namespace} is the project's.",
+    )
+
+    def address_in(self, namespace: str) -> tuple[str, int]:
+        """Where the pod in this namespace is reached: a name or an IP address, and a port."""
+        host, _, port = self.address.replace(NAMESPACE_OF, namespace).rpartition(":")
+        return host, int(port)
+
+
 class Kubernetes(Section):
     """The cluster that steps run on in profile kubernetes: one Job for each attempt of a step."""
 
@@ -162,6 +187,11 @@ class Kubernetes(Section):
         ge=60,
         le=30 * _DAY,
         description="How long a Job is kept after its end, to be looked at.",
+    )
+    hosts: Hosts | None = Field(
+        default=None,
+        description="The pods that load projects' definitions; unset: they are loaded in sandboxes beside "
+        "the control processes.",
     )
     misses: StrictInt = Field(
         default=10,

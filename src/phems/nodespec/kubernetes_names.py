@@ -23,6 +23,8 @@ IMAGE = (
     r"(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*){0,10}@sha256:[0-9a-f]{64}"
 )
 MOST_IN_SUBDOMAIN = 253
+NAMESPACE_OF = "{namespace}"
+HOST_ADDRESS = rf"(?:[A-Za-z0-9.-]|{re.escape(NAMESPACE_OF)}){{1,200}}:[1-9][0-9]{{0,4}}"
 
 
 def _image(value: str) -> str:
@@ -56,6 +58,20 @@ NamespacePattern = Annotated[
     Field(json_schema_extra={"pattern": f"^{NAMESPACE}$"}),
 ]
 """How the namespace of a project is called."""
+
+HostAddress = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            HOST_ADDRESS,
+            what="{value} is not the address of projects' hosts",
+            why="it is a name or an IPv4 address, with {namespace} where the project's stands, and a port",
+            remedy="write it as in phems-host.{namespace}.svc:7442",
+        )
+    ),
+    Field(json_schema_extra={"pattern": f"^{HOST_ADDRESS}$"}),
+]
+"""Where the pod of a project's host is reached."""
 
 ObjectName = Annotated[
     str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from phems.nodespec.document import Loc
 from phems.nodespec.findings import Finding
 from phems.nodespec.kubernetes import DEFAULT_SIZE
 from phems.nodespec.kubernetes_names import LABEL
@@ -81,17 +82,21 @@ def clusters_have_a_namespace_for_each_project(spec: NodeSpec) -> Iterator[Findi
 
 
 def clusters_have_the_sizes_that_steps_name(spec: NodeSpec) -> Iterator[Finding]:
-    """A project takes sizes from the list; it makes none."""
+    """Projects and hosts take sizes from the list; they make none."""
     if spec.kubernetes is None:
         return
     known = list(spec.kubernetes.sizes)
+    hosts = spec.kubernetes.hosts
+    named: dict[Loc, str] = {} if hosts is None else {("kubernetes", "hosts", "size"): hosts.size}
     for name, project in spec.projects.items():
         for step, size in project.kubernetes.sizes.items():
-            if size not in known:
-                yield Finding(
-                    ("projects", name, "kubernetes", "sizes", step),
-                    f"there is no size {size}",
-                    f"kubernetes.sizes has {', '.join(known) or 'nothing'}",
-                    "take one of these, or describe it under kubernetes.sizes",
-                    (("kubernetes", "sizes"),),
-                )
+            named["projects", name, "kubernetes", "sizes", step] = size
+    for place, size in named.items():
+        if size not in known:
+            yield Finding(
+                place,
+                f"there is no size {size}",
+                f"kubernetes.sizes has {', '.join(known) or 'nothing'}",
+                "take one of these, or describe it under kubernetes.sizes",
+                (("kubernetes", "sizes"),),
+            )

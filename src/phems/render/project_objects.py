@@ -15,6 +15,8 @@ from phems.nodespec import NodeSpec
 from phems.nodespec.kubernetes import DEFAULT_SIZE, JobSize, Kubernetes
 from phems.nodespec.projects import Project
 from phems.nodespec.quantities import amount
+from phems.render.host_objects import PODS as HOST_PODS
+from phems.render.host_objects import host_objects
 from phems.render.step_job import LABELS as STEP_LABELS
 from phems.render.step_job import NODE_LABEL, PROJECT_LABEL, label_value
 from phems.render.yaml_text import yaml_documents
@@ -75,6 +77,7 @@ def project_objects(spec: NodeSpec, project: str) -> list[Object]:
                 _limits(cluster),
                 _role(),
                 _binding(cluster),
+                *_hosts(spec, cluster, project),
             )
         ),
     ]
@@ -135,9 +138,17 @@ def pods_at_once(project: Project) -> int:
     return (project.queue.concurrency + project.kubernetes.warm) * PODS_FOR_A_STEP
 
 
-def _quota(cluster: Kubernetes, pods: int) -> Object:
+def _hosts(spec: NodeSpec, cluster: Kubernetes, project: str) -> list[Object]:
+    return [] if cluster.hosts is None else host_objects(spec, cluster, cluster.hosts, project)
+
+
+def _quota(cluster: Kubernetes, steps: int) -> Object:
+    hosts = HOST_PODS if cluster.hosts is not None else 0
+    pods = steps + hosts
     sums = {
-        f"{kind}.{_key(name)}": _written(_largest(cluster, kind, name) * pods)
+        f"{kind}.{_key(name)}": _written(
+            _largest(cluster, kind, name) * steps + _of_host(cluster, kind, name) * hosts
+        )
         for kind in ("requests", "limits")
         for name in RESOURCES
     }
@@ -184,6 +195,11 @@ def _largest(cluster: Kubernetes, kind: str, name: str) -> Decimal:
         return amount(getattr(getattr(size, kind), name))
 
     return max(map(of, cluster.sizes.values()))
+
+
+def _of_host(cluster: Kubernetes, kind: str, name: str) -> Decimal:
+    size = cluster.sizes[cluster.hosts.size if cluster.hosts is not None else DEFAULT_SIZE]
+    return amount(getattr(getattr(size, kind), name))
 
 
 def _written(quantity: Decimal) -> str:

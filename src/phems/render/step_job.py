@@ -221,19 +221,12 @@ def _pod(spec: NodeSpec, cluster: Kubernetes, facts: JobFacts, command: Sequence
         "name": CONTAINER,
         "image": project.kubernetes.image or cluster.image,
         "imagePullPolicy": "IfNotPresent",
-        "command": [_literal(word) for word in command],
+        "command": [literal(word) for word in command],
         "workingDir": CODE,
-        "env": [{"name": name, "value": _literal(value)} for name, value in sorted(variables.items())],
-        "resources": {"requests": _amounts(size.requests), "limits": _amounts(size.limits)},
+        "env": [{"name": name, "value": literal(value)} for name, value in sorted(variables.items())],
+        "resources": {"requests": amounts(size.requests), "limits": amounts(size.limits)},
         "volumeMounts": mounts,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "privileged": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": container_security(),
     }
     return {
         "restartPolicy": "Never",
@@ -241,35 +234,52 @@ def _pod(spec: NodeSpec, cluster: Kubernetes, facts: JobFacts, command: Sequence
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         **copy.deepcopy(dict(NO_NAMES)),
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": cluster.user,
-            "runAsGroup": cluster.user,
-            "fsGroup": cluster.user,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        **_placed(cluster),
+        "securityContext": pod_security(cluster),
+        **placed(cluster),
         "containers": [container],
         "volumes": volumes,
     }
 
 
-def _placed(cluster: Kubernetes) -> dict[str, Any]:
+def pod_security(cluster: Kubernetes) -> dict[str, Any]:
+    """What a project's pods keep to: the Pod Security Standard "restricted", as one user."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": cluster.user,
+        "runAsGroup": cluster.user,
+        "fsGroup": cluster.user,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_security() -> dict[str, Any]:
+    """The same, of their containers."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "privileged": False,
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def placed(cluster: Kubernetes) -> dict[str, Any]:
     """Where the pod may run; what node.yaml leaves open is the cluster's to say."""
     tolerations = [
         toleration.model_dump(exclude={"value"} if toleration.operator == "Exists" else None)
         for toleration in cluster.tolerations
     ]
     secret = cluster.image_pull_secret
-    placed = {
+    said = {
         "nodeSelector": dict(cluster.node_selector),
         "tolerations": tolerations,
         "priorityClassName": cluster.priority_class,
         "runtimeClassName": cluster.runtime_class,
         "imagePullSecrets": [{"name": secret}] if secret is not None else [],
     }
-    return {key: value for key, value in placed.items() if value}
+    return {key: value for key, value in said.items() if value}
 
 
 def _volumes(
@@ -300,10 +310,11 @@ def _volumes(
     return volumes, mounts
 
 
-def _amounts(amounts: Any) -> dict[str, str]:
-    return {name.replace("_", "-"): value for name, value in amounts}
+def amounts(of: Any) -> dict[str, str]:
+    """Requests or limits, as a container has them."""
+    return {name.replace("_", "-"): value for name, value in of}
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Kubernetes puts variables in the place of `$(NAME)`; what is written in node.yaml is meant as it is."""
     return text.replace("$", "$$")

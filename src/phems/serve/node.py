@@ -32,7 +32,7 @@ from phems.adapters.runtime_dir import ensure_runtime_dir
 from phems.adapters.status_file import StatusFile
 from phems.bootstrap import Node, started_node
 from phems.bootstrap.channels import CODE_CHANNEL, POLICY_CHANNEL, RELEASE_CHANNEL
-from phems.bootstrap.control_plane import Record, build_control_plane, choose_sandbox
+from phems.bootstrap.control_plane import Record, build_control_plane, choose_launcher
 from phems.bootstrap.control_roles import control_roles
 from phems.bootstrap.log_secrets import keys_in
 from phems.bootstrap.node_watch import Living, NodeWatch
@@ -139,7 +139,7 @@ class ServingNode:
         gateway = self._bind_gateway() if self._with_gateway else None
         allow_many()
         self._own_runtime_dir()
-        launcher = choose_sandbox(self.spec)
+        launcher = choose_launcher(self.spec, self.paths)
         told("Starting Postgres ...")
         self.node = stack.enter_context(started_node(self.spec, paths))
         told("Starting the control plane ...")

@@ -32,6 +32,7 @@ class Played:
     def __init__(self) -> None:
         self.control, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.ended = threading.Event()
+        self.reason = ""
 
     def say(self, packet: bytes) -> None:
         self.theirs.send(packet)
@@ -46,6 +47,9 @@ class Played:
 
     def kill(self) -> None:
         self.die()
+
+    def why_ended(self) -> str:
+        return self.reason
 
 
 @dataclass

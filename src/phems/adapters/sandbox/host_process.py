@@ -38,6 +38,10 @@ class StartedHost:
         self.process.wait()
         self.control.close()
 
+    def why_ended(self) -> str:
+        """Its own log says it, and the host's last message."""
+        return ""
+
 
 def start(
     command: Callable[[int], Sequence[str]],
