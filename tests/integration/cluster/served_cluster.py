@@ -1,6 +1,6 @@
 """A node of the profile `kubernetes`, served: its control process, a worker, and the tests' small cluster.
 
-The claims of the project's namespace are the node's own folders, as an operator binds them.
+Definitions are loaded by the pod of the project's Deployment there, steps are carried out in Jobs. The claims of the project's namespace are the node's own folders, as an operator binds them.
 """
 
 from __future__ import annotations
@@ -12,18 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from cluster_site import COLLECTIONS, STUB_IMAGE, kubeconfig_of, until
+from ruamel.yaml import YAML
 from stub_api import serving
 from stub_machine import Machine
 from stub_store import Store
 from tests.folders import open_folder
+from tests.host_pods import SECRET
 from tests.nodes import RunningNode, running_node
-from tests.rabbitmq import RabbitMq
+from tests.rabbitmq import RabbitMq, free_ports
 from tests.server_nodes import ServerSite, server_site
 from tests.server_stories import until_served
 
 from phems.adapters.kubernetes.api import ClusterApi
 from phems.adapters.postgres.database import Database
+from phems.contract.host_pod import PORT
 from phems.nodespec import load_node
 from phems.render.project_objects import project_objects
 from phems.render.step_job import StepAttempt, step_job
@@ -121,7 +125,27 @@ def carried():
     carries()
 
 
+@dg.sensor(default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=1)
+def looks_around(context: dg.SensorEvaluationContext):
+    """What definitions can see and reach."""
+    return dg.SkipReason(json.dumps({
+        "network": outcome(lambda: socket.create_connection(("1.1.1.1", 53), 2)),
+        "node": outcome(lambda: socket.create_connection(("127.0.0.1", 22), 2)),
+        "code": outcome(lambda: open("/code/new", "w")),
+        "artifacts": outcome(lambda: open("/artifacts/new", "w")),
+        "deletion": outcome(lambda: context.instance.delete_run("another's")),
+        "runs": outcome(lambda: len(context.instance.get_runs(limit=1))),
+        "numbers": outcome(lambda: DataSource(source="numbers").path().read_text().split()),
+        "keys": outcome(lambda: sorted(os.listdir("/run/phems"))),
+        "token": Path("/var/run/secrets").exists(),
+        "environment": sorted(os.environ),
+        "user": os.getuid(),
+        "version": REVISION,
+    }))
+
+
 defs = dg.Definitions(
+    sensors=[looks_around],
     jobs=[two_steps, leaving, eating, waiting, carried],
     resources={"io_manager": ProjectIOManager(), "files": Outputs()},
 )
@@ -154,6 +178,10 @@ class ServedCluster:
         """What there is of a kind for pods that wait for a step, or waited."""
         return [each for each in self.objects(kind) if "phems/warm" in each["metadata"]["labels"]]
 
+    def host_pods(self) -> list[dict[str, Any]]:
+        """The pods of the project's host."""
+        return self.api.list("pods", PROJECT, "app.kubernetes.io/name=phems-host")[0]
+
     def printed(self, run_id: str, step: str) -> str:
         """What the first attempt of a step printed, once it prints no more."""
         folder = self.node.serving.paths.logs / run_id / "compute_logs"
@@ -171,6 +199,8 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
     store = Store()
     with open_folder() as folder, serving(store) as address, server_site(folder, database, rabbitmq) as site:
         machine = Machine(store, folder / "cluster", STUB_IMAGE)
+        (port,) = free_ports(1)
+        machine.exposed[PORT] = port
         kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(json.dumps(kubeconfig_of(address)))
         site.environment |= {"KUBECONFIG": str(kubeconfig), "PHEMS_POD_IP": "127.0.0.1"}
@@ -182,6 +212,7 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
                 "image": STUB_IMAGE,
                 "sizes": SIZES,
                 "claims": {"data": "data"},
+                "hosts": {"key": "env:PHEMS_HOSTS_KEY", "address": f"127.0.0.1:{port}"},
             },
         }
         site.add_project(
@@ -193,10 +224,11 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
         (site.node_folder / "numbers.csv").write_text("number\n20\n")
         api = ClusterApi(kubeconfig)
         _make_namespace(api, site)
-        with running_node(site) as node:
+        with _hosts_key(), running_node(site) as node:
             node.approve(PROJECT)
-            node.ready(PROJECT)
             _bind_claims(api, machine, node)
+            _make_host_secret(api, site)
+            node.ready(PROJECT)
             _leave_an_orphan(api, site)
             site.phems("broker", "init", PHEMS_BROKER_ADMIN=rabbitmq.admin_url)
             site.start_worker()
@@ -206,9 +238,24 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
         machine.close()
 
 
+@contextmanager
+def _hosts_key() -> Iterator[None]:
+    """The control process is this one: what node.yaml reads from the environment is in its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PHEMS_HOSTS_KEY", SECRET)
+        yield
+
+
 def _make_namespace(api: ClusterApi, site: ServerSite) -> None:
     for found in project_objects(load_node(site.node_folder), PROJECT):
         api._ask("POST", COLLECTIONS[found["kind"]].format(PROJECT), body=found)
+
+
+def _make_host_secret(api: ClusterApi, site: ServerSite) -> None:
+    """As an operator does, once: the pod of the project's host waits for it."""
+    (secret,) = json.loads(site.phems("render", "host-secrets", "--json")).values()
+    found = YAML(typ="safe").load(secret)
+    api._ask("POST", COLLECTIONS["Secret"].format(PROJECT), body=found)
 
 
 def _bind_claims(api: ClusterApi, machine: Machine, node: RunningNode) -> None:

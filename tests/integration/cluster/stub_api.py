@@ -17,7 +17,7 @@ from stub_store import AnswerError, Object, Store
 VERSION = "1.36"
 RESTARTS = {"Never", "OnFailure"}
 _PATH = re.compile(
-    r"/(?:api/v1|apis/(?:batch|networking\.k8s\.io|rbac\.authorization\.k8s\.io)/v1)/namespaces(?:/(?P<namespace>[^/]+)(?:/(?P<kind>[a-z]+)(?:/(?P<name>[^/]+)"
+    r"/(?:api/v1|apis/(?:apps|batch|networking\.k8s\.io|rbac\.authorization\.k8s\.io)/v1)/namespaces(?:/(?P<namespace>[^/]+)(?:/(?P<kind>[a-z]+)(?:/(?P<name>[^/]+)"
     r"(?:/(?P<sub>eviction))?)?)?)?"
 )
 

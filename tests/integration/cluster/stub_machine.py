@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from stub_network import PodNetwork, open_ports
+from stub_network import PodNetwork, open_ports, shown_port
 from stub_store import AnswerError, Object, Store
 
 from phems.adapters.sandbox import walls
@@ -43,10 +43,14 @@ class Machine:
         assert bwrap is not None, "bubblewrap does not work here"
         self._bwrap = bwrap
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._is_closed = False
+        self.exposed: dict[int, int] = {}
+        """The ports of pods that Services show, and where they are reached on this machine."""
         store.on_event.append(self._hear)
 
     def close(self) -> None:
         """End what runs."""
+        self._is_closed = True
         for process in list(self._processes.values()):
             process.kill()
 
@@ -57,8 +61,13 @@ class Machine:
             timer = threading.Timer(seconds, self._overdue, [found])
             timer.daemon = True
             timer.start()
+        elif (what, kind) == ("ADDED", "deployments"):
+            self._create_pod_of(found)
         elif (what, kind) == ("ADDED", "pods"):
             threading.Thread(target=self._run, args=(found,), daemon=True).start()
+        elif kind == "pods" and _owner(found)["kind"] == "Deployment":
+            if what == "DELETED":
+                self._replace(found)
         elif kind == "pods" and (what == "DELETED" or _phase(found) in {"Succeeded", "Failed"}):
             self._end_job(found)
             if "deletionTimestamp" in found["metadata"]:
@@ -80,6 +89,28 @@ class Machine:
             "status": {"phase": "Pending", "conditions": []},
         }
         self._store.create("pods", meta["namespace"], pod)
+
+    def _create_pod_of(self, deployment: Object) -> None:
+        meta, template = deployment["metadata"], deployment["spec"]["template"]
+        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"]}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "generateName": f"{meta['name']}-",
+                "labels": dict(template["metadata"]["labels"]),
+                "ownerReferences": [{**owner, "controller": True}],
+            },
+            "spec": template["spec"],
+            "status": {"phase": "Pending", "conditions": []},
+        }
+        self._store.create("pods", meta["namespace"], pod)
+
+    def _replace(self, pod: Object) -> None:
+        at = ("deployments", pod["metadata"]["namespace"], _owner(pod)["name"])
+        deployment = self._store.objects.get(at)
+        if deployment is not None and not self._is_closed:
+            self._create_pod_of(deployment)
 
     def _end_job(self, pod: Object) -> None:
         namespace, owner = pod["metadata"]["namespace"], pod["metadata"]["ownerReferences"][0]
@@ -112,6 +143,8 @@ class Machine:
             self._wait_until_deleted(namespace, name)
         elif (arguments := self._set_up(namespace, name, pod, container)) is not None:
             self._execute(namespace, name, pod, container, arguments)
+            while pod["spec"]["restartPolicy"] == "Always" and not self._is_gone(namespace, name):
+                self._execute(namespace, name, pod, container, arguments)
         if self._is_deleted(namespace, name):
             self._store.remove("pods", namespace, name)
 
@@ -152,7 +185,12 @@ class Machine:
     def _execute(
         self, namespace: str, name: str, pod: Object, container: Object, arguments: list[str]
     ) -> None:
-        network = PodNetwork(open_ports(self._store, namespace, pod["metadata"]["labels"]))
+        labels = pod["metadata"]["labels"]
+        door = shown_port(self._store, namespace, labels)
+        network = PodNetwork(
+            open_ports(self._store, namespace, labels),
+            (door, self.exposed[door]) if door is not None else None,
+        )
         command = [self._bwrap, *arguments, *network.command]
         command += [word.replace("$$", "$") for word in container["command"]]
         process = subprocess.Popen(
@@ -233,6 +271,9 @@ class Machine:
             folder.chmod(0o777)
         return folder
 
+    def _is_gone(self, namespace: str, name: str) -> bool:
+        return self._is_closed or self._is_deleted(namespace, name)
+
     def _is_deleted(self, namespace: str, name: str) -> bool:
         found = self._store.objects.get(("pods", namespace, name))
         return found is None or "deletionTimestamp" in found["metadata"]
@@ -241,6 +282,11 @@ class Machine:
         with self._store.changed:
             while not self._is_deleted(namespace, name):
                 self._store.changed.wait()
+
+
+def _owner(found: Object) -> Object:
+    owner: Object = found["metadata"]["ownerReferences"][0]
+    return owner
 
 
 def _phase(pod: Object) -> str:

@@ -1,8 +1,11 @@
-"""The network of a pod of the small cluster: none, but to the ports that its namespace's policies open to it.
+"""The network of a pod of the small cluster: none, but to and from the ports that policies open to it.
 
 A pod has a network of its own, with nothing in it. For each port that a policy names, the pod begins with a
 socket that listens there, on its own loopback; this side takes what connects, and hands it on to that port of
 this machine, where workers are. What is said goes through unread.
+
+A port of a pod that a Service shows, and a policy lets others reach, is reached at a port of this machine: the
+pod begins with a process that connects there, in the pod's network, each time that somebody does here.
 """
 
 from __future__ import annotations
@@ -30,14 +33,56 @@ for each in listening:
 os.execvp(command[0], command)
 """
 
+# Runs in the pod beside its own command, as nobody's child: who is that command's is its own to end.
+_CONNECT = """
+import os, socket, sys
+fd, port, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+if os.fork() == 0:
+    if os.fork() == 0:
+        with socket.socket(fileno=fd) as outside:
+            while outside.recv(1):
+                try:
+                    peer = socket.create_connection(("127.0.0.1", port), 5)
+                except OSError:
+                    outside.send(b"-")
+                else:
+                    peer.settimeout(None)
+                    socket.send_fds(outside, [b"+"], [peer.fileno()])
+                    peer.close()
+    os._exit(0)
+os.wait()
+os.close(fd)
+os.execvp(command[0], command)
+"""
+
+
+def shown_port(store: Store, namespace: str, labels: Mapping[str, str]) -> int | None:
+    """The port of a pod with these labels that a Service shows, and that a policy lets others reach."""
+    shown = [
+        port["targetPort"]
+        for spec in _specs(store, "services", namespace)
+        if spec["selector"].items() <= labels.items()
+        for port in spec["ports"]
+    ]
+    let_in = [
+        port["port"]
+        for spec in _specs(store, "networkpolicies", namespace)
+        if spec["podSelector"].get("matchLabels", {}).items() <= labels.items()
+        for rule in spec.get("ingress", ())
+        for port in rule["ports"]
+    ]
+    return next((port for port in shown if port in let_in), None)
+
+
+def _specs(store: Store, kind: str, namespace: str) -> list[Any]:
+    found = list(store.objects.items())
+    return [each["spec"] for (of, where, _), each in found if (of, where) == (kind, namespace)]
+
 
 def open_ports(store: Store, namespace: str, labels: Mapping[str, str]) -> list[int]:
     """The ports that a pod with these labels may reach."""
     found: list[int] = []
-    for (kind, of, _), policy in list(store.objects.items()):
-        if (kind, of) != ("networkpolicies", namespace):
-            continue
-        spec = policy["spec"]
+    for spec in _specs(store, "networkpolicies", namespace):
         if spec["podSelector"].get("matchLabels", {}).items() <= labels.items():
             for rule in spec.get("egress", ()):
                 for port in rule["ports"]:
@@ -48,22 +93,52 @@ def open_ports(store: Store, namespace: str, labels: Mapping[str, str]) -> list[
 class PodNetwork:
     """One pod's; `command` begins the pod's own, `inherited` goes with it. `serve` until `close`."""
 
-    def __init__(self, ports: Sequence[int]) -> None:
+    def __init__(self, ports: Sequence[int], door: tuple[int, int] | None = None) -> None:
         self._ours, self._theirs = socket.socketpair()
         self._closed, self._closing = socket.socketpair()
         ports_text = ",".join(map(str, ports))
         self.inherited = [self._theirs.fileno()] if ports else []
         self.command = ["python3", "-c", _LISTEN, str(self._theirs.fileno()), ports_text] if ports else []
         self._count = len(ports)
+        self._inside, self._outside = socket.socketpair()
+        self._asking = threading.Lock()
+        self._shown: socket.socket | None = None
+        if door is not None:
+            port, here = door
+            self.inherited.append(self._inside.fileno())
+            self.command += ["python3", "-c", _CONNECT, str(self._inside.fileno()), str(port)]
+            self._shown = socket.create_server((HERE, here))
 
     def serve(self) -> None:
         """Hand on what connects, in threads of its own."""
         self._theirs.close()
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._inside.close()
+        if self._count:
+            threading.Thread(target=self._serve, daemon=True).start()
+        if self._shown is not None:
+            threading.Thread(target=self._let_in, args=(self._shown,), daemon=True).start()
 
     def close(self) -> None:
         """The pod is gone."""
         self._closing.close()
+        if self._shown is not None:
+            with suppress(OSError):
+                self._shown.shutdown(socket.SHUT_RDWR)
+            self._shown.close()
+        self._outside.close()
+
+    def _let_in(self, shown: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                caller = shown.accept()[0]
+                with self._asking:
+                    self._outside.send(b"?")
+                    _, fds, _, _ = socket.recv_fds(self._outside, 1, 1)
+                if fds:
+                    ends = (caller, socket.socket(fileno=fds[0]))
+                    threading.Thread(target=_join, args=ends, daemon=True).start()
+                else:
+                    caller.close()
 
     def _serve(self) -> None:
         with self._ours, self._closed, selectors.DefaultSelector() as selector:
@@ -94,11 +169,15 @@ def _hand_on(peer: socket.socket, port: int) -> None:
         except OSError:
             return  # nobody listens: the pod finds its connection closed
         there.settimeout(None)
-        with there:
-            back = threading.Thread(target=_pump, args=(there, peer), daemon=True)
-            back.start()
-            _pump(peer, there)
-            back.join()
+        _join(peer, there)
+
+
+def _join(one: socket.socket, other: socket.socket) -> None:
+    with one, other:
+        back = threading.Thread(target=_pump, args=(other, one), daemon=True)
+        back.start()
+        _pump(one, other)
+        back.join()
 
 
 def _pump(source: socket.socket, target: Any) -> None:

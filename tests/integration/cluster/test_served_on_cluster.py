@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import psutil
 import pytest
 from cluster_site import kubeconfig_of, until
 from dagster import DagsterRun, DagsterRunStatus
@@ -21,7 +22,10 @@ from tests.server_stories import kill_workers
 from phems.adapters.postgres.database import Database
 from phems.bootstrap.doctor.clusters import look_at_cluster
 from phems.bootstrap.doctor.findings import Patient, State
+from phems.contract.host_pod import CERTIFICATE_FILE as CERTIFICATE_FILE_OF_HOST
+from phems.contract.host_pod import CONTROL_FILE, KEY_FILE
 from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE
+from phems.engine.hosts import HostState
 from phems.errors import ConflictError, RefusedError
 from phems.host.connections import tls_connection
 from phems.host.storage_client import StorageClient
@@ -229,3 +233,72 @@ def reads_its_run(files: dict[str, str], run_id: str) -> bool:
 def test_a_job_that_no_worker_answers_for_is_swept(served: ServedCluster) -> None:
     """A worker that was killed leaves its Jobs: they would hold what they were given for a day."""
     until(lambda: not served.of_run("jobs", ORPHAN))
+
+
+def test_project_code_in_its_host_s_pod_finds_nothing_but_its_own(served: ServedCluster) -> None:
+    """Attacks 20 and 22 on definitions: no network, token or credential; what is theirs, they read."""
+    found = looked_around(served)
+    for name in ("network", "node", "code", "artifacts", "deletion"):
+        assert not found[name].startswith("done"), found
+    assert found["deletion"].startswith("RefusedError")
+    assert found["runs"].startswith("done")
+    assert found["numbers"] == "done: ['number', '20']"
+    assert not found["token"]
+    assert found["user"] != 0
+    assert found["keys"] == f"done: {sorted([KEY_FILE, CERTIFICATE_FILE_OF_HOST, CONTROL_FILE])}"
+    assert not {name for name in found["environment"] if re.search("PHEMS|KUBE|DATABASE|BROKER", name)}
+
+
+def test_a_host_s_pod_that_is_killed_is_asked_again_and_people_read_why(served: ServedCluster) -> None:
+    """The Deployment starts another; until then the node's health says what is away."""
+    (pod,) = served.host_pods()
+    before = served.node.ready(PROJECT)
+    served.api.delete("pods", PROJECT, pod["metadata"]["name"], propagation="Background")
+    away = served.node.wait_for(
+        lambda: host if (host := served.node.host(PROJECT)) and host.state is HostState.RESTARTING else None,
+        "the loss of the host",
+    )
+    assert "pod of the project's host" in away.error
+    after = served.node.ready(PROJECT, seconds=SECONDS)
+    assert after.restarts > before.restarts
+    assert not after.error
+    (other,) = served.host_pods()
+    assert other["metadata"]["name"] != pod["metadata"]["name"]
+
+
+def test_approved_code_is_loaded_by_a_fresh_process_and_the_old_one_is_gone(served: ServedCluster) -> None:
+    served.node.ready(PROJECT, seconds=SECONDS)
+    (old,) = host_processes()
+    changed = DEFINITIONS.replace("REVISION = 1", "REVISION = 3")
+    served.site.commit(PROJECT, {"src/ward/definitions.py": changed})
+    digest = served.node.approve(PROJECT)
+    served.node.ready(PROJECT, digest, seconds=SECONDS)
+    until(lambda: len(host_processes()) == 1)
+    assert host_processes() != [old]
+    until(lambda: looked_around(served)["version"] == 3)
+
+
+def looked_around(served: ServedCluster) -> dict[str, Any]:
+    """What the project's sensor has found in its last evaluation."""
+
+    def last() -> dict[str, Any] | None:
+        instance = served.node.instance
+        for state in instance.all_instigator_state():
+            for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
+                if tick.skip_reason:
+                    return dict(json.loads(tick.skip_reason))
+        return None
+
+    return served.node.wait_for(last, "an evaluation of the sensor", SECONDS)
+
+
+def host_processes() -> list[int]:
+    """The hosts that run in pods here: each is started by its pod's first process."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "ppid"]):
+        command = process.info["cmdline"] or []
+        if command[1:4] == ["-P", "-m", "phems.host"] and len(command) == 5:
+            parent = psutil.Process(process.info["ppid"])
+            if "--hosts" in parent.cmdline():
+                found.append(process.pid)
+    return found
