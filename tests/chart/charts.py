@@ -45,10 +45,15 @@ def of_kind(manifests: list[Manifest], *kinds: str) -> list[Manifest]:
     return [manifest for manifest in manifests if manifest["kind"] in kinds]
 
 
+def own_of(manifests: list[Manifest], *kinds: str) -> list[Manifest]:
+    """Those of some kinds in the node's own namespace: what is in another says so."""
+    return [each for each in of_kind(manifests, *kinds) if "namespace" not in each["metadata"]]
+
+
 def pods_of(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """The pods that are made, as metadata and spec, by the name of what makes them."""
-    pods = {each["metadata"]["name"]: each for each in of_kind(manifests, "Pod")}
-    for each in of_kind(manifests, "Deployment", "Job"):
+    """The node's own pods that are made, as metadata and spec, by the name of what makes them."""
+    pods = {each["metadata"]["name"]: each for each in own_of(manifests, "Pod")}
+    for each in own_of(manifests, "Deployment", "Job"):
         pods[each["metadata"]["name"]] = each["spec"]["template"]
     return pods
 

@@ -25,6 +25,7 @@ from .charts import (
     ci_values,
     containers_of,
     of_kind,
+    own_of,
     pods_of,
     render,
     selects,
@@ -211,10 +212,10 @@ def test_it_is_installed_where_node_yaml_says() -> None:
 def test_what_selects_pods_selects_those_that_it_means(name: str) -> None:
     manifests = render(ci_values(name))
     pods = pods_of(manifests)
-    for deployment in of_kind(manifests, "Deployment"):
+    for deployment in own_of(manifests, "Deployment"):
         chosen = [key for key, pod in pods.items() if selects(deployment["spec"]["selector"], pod)]
         assert chosen == [deployment["metadata"]["name"]]
-    for each in of_kind(manifests, "Service", "PodDisruptionBudget", "PodMonitor"):
+    for each in own_of(manifests, "Service", "PodDisruptionBudget", "PodMonitor"):
         selector = each["spec"]["selector"]
         selector = selector if "matchLabels" in selector else {"matchLabels": selector}
         own = each["metadata"]["name"] if "-worker-" in each["metadata"]["name"] else f"{RELEASE}-control"

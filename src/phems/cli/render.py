@@ -1,4 +1,4 @@
-"""`phems render`: files for other systems, made from node.yaml and from nothing else."""
+"""`phems render`: files for other systems, made from node.yaml; Secrets also from a secret that it names."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from phems.contract.host_pod import (
 from phems.contract.relay import relay
 from phems.errors import PhemsError, RefusedError
 from phems.host import privacy, process_tree
-from phems.host.hosts_of_pod import HostOfPod, Processes
+from phems.host.hosts_of_pod import HostOfPod, Processes, has_code
 
 OPENING_SECONDS = 10.0
 MAX_STREAMS = 256
@@ -122,6 +122,9 @@ class HostPod:
 
     def _run(self, peer: socket.socket, opening: Opening) -> None:
         name = secrets.token_hex(16)
+        if not has_code(opening.order):
+            send_frame(peer, {"host": ""})
+            return
         with self._processes.start(opening.order, opening.capability) as host:
             self._hosts[name] = host
             try:

@@ -130,6 +130,11 @@ class Processes:
             process_tree.bury_strays(self._running)
 
 
+def has_code(order: str) -> bool:
+    """Whether the code of this order is here: a volume may show what was put there a minute later."""
+    return Path(HostOrder.from_json(order).root).is_dir()
+
+
 def _here(order: str, folder: Path) -> HostOrder:
     """The order, with the paths of this pod."""
     return replace(

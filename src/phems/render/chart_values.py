@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from ruamel.yaml.scalarstring import LiteralScalarString
 
+from phems.contract.host_pod import PORT
 from phems.errors import InputError
 from phems.nodespec import NodeSpec, node_paths
 from phems.nodespec.broker import vhost_of
@@ -86,6 +87,10 @@ class Node(_Values):
     namespace: ObjectName = Field(description="kubernetes.control_namespace: where it is installed.")
     storage_port: int = Field(description="The first of the workers' ports that the pods of steps reach.")
     last_storage_port: int = Field(description="The last of them: each project of a pool has one.")
+    host_port: int | None = Field(
+        default=None,
+        description="The port of the pods that load definitions; null: the control processes load them.",
+    )
     folder: str = Field(description="Where node.yaml lies in the containers.")
     file: str = Field(description="node.yaml, as it is.")
     data_folder: str = Field(description="data_dir, in the containers.")
@@ -244,6 +249,7 @@ def chart_values(spec: NodeSpec, file: str) -> ChartValues:
             namespace=cluster.control_namespace,
             storage_port=STORAGE_PORTS[0],
             last_storage_port=STORAGE_PORTS[-1],
+            host_port=PORT if cluster.hosts is not None else None,
             folder=str(NODE_FOLDER),
             file=file,
             data_folder=str(paths.data_dir),

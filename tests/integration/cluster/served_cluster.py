@@ -1,6 +1,7 @@
 """A node of the profile `kubernetes`, served: its control process, a worker, and the tests' small cluster.
 
-Definitions are loaded by the pod of the project's Deployment there, steps are carried out in Jobs. The claims of the project's namespace are the node's own folders, as an operator binds them.
+Definitions are loaded by the pod of the project's Deployment there, steps are carried out in Jobs. The claims
+of the project's namespace are the node's own folders, as an operator binds them.
 """
 
 from __future__ import annotations

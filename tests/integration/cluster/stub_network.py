@@ -4,8 +4,8 @@ A pod has a network of its own, with nothing in it. For each port that a policy 
 socket that listens there, on its own loopback; this side takes what connects, and hands it on to that port of
 this machine, where workers are. What is said goes through unread.
 
-A port of a pod that a Service shows, and a policy lets others reach, is reached at a port of this machine: the
-pod begins with a process that connects there, in the pod's network, each time that somebody does here.
+A port of a pod that a Service shows, and a policy lets others reach, is reached at a port of this machine:
+the pod begins with a process that connects there, in the pod's network, each time that somebody does here.
 """
 
 from __future__ import annotations

@@ -197,6 +197,21 @@ def test_a_host_that_served_for_a_while_begins_with_a_short_pause(
     assert host.restarts == 3
 
 
+def test_why_a_host_is_away_is_told_until_it_is_back(stage: Stage) -> None:
+    """Otherwise people look for an error in their code while the cluster starts its pod."""
+    host = stage.pool.ensure("p", "d1")
+    played = stage.loaded(1, host)
+    played.reason = "the pod does not answer"
+    played.die()
+    stage.until(lambda: host.state is HostState.RESTARTING and HandTimer.pending())
+    assert host.error == "the pod does not answer"
+    (timer,) = HandTimer.pending()
+    timer.cancel()
+    timer.act()
+    stage.loaded(2, host)
+    assert host.error == ""
+
+
 def test_code_that_does_not_load_is_told_and_not_tried_again(stage: Stage) -> None:
     """Otherwise a typing error is retried for ever and its message never seen."""
     stage.pool.activate("p", "d1")

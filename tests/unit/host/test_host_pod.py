@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ from tests.host_pods import HERE, KEYS, RunningPod, asked_for, heard, plan_of, r
 
 from phems.adapters.host_pods import pod_host
 from phems.adapters.host_pods.keys import HostKeys
-from phems.adapters.host_pods.pod_host import ENDED, NOT_TAKEN, PodHost
+from phems.adapters.host_pods.pod_host import ENDED, NO_CODE, NOT_TAKEN, PodHost
 from phems.contract.frames import receive_frame, send_frame
 from phems.contract.host_messages import HostFailed, HostLoaded
 from phems.contract.host_pod import CERTIFICATE_FILE, KEY_FILE, Opening, server_name
@@ -146,6 +147,14 @@ def test_definitions_that_do_not_load_say_why(pod: RunningPod, tmp_path: Path) -
         said = heard(host)
     assert isinstance(said, HostFailed)
     assert "nothing_of_that_name" in said.error
+
+
+def test_code_that_its_volume_does_not_show_yet_is_asked_for_again(pod: RunningPod, tmp_path: Path) -> None:
+    """It is no error of the code: a network's file system may show a new folder a minute later."""
+    plan = plan_of(tmp_path / "i", SOUND)
+    host = asked_for(replace(plan, code_dir=tmp_path / "nowhere"), pod.port)
+    assert host.wait() == 1
+    assert host.why_ended() == NO_CODE
 
 
 def test_a_control_process_with_another_secret_is_told_nothing(pod: RunningPod, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ kubernetes:
     - {{key: steps, value: only, effect: NoExecute}}
   priority_class: steps
   runtime_class: gvisor
+  hosts: {{key: env:PHEMS_HOSTS_KEY, size: large}}
   ttl_seconds: 60
 """
 FULL_SIZES = "    kubernetes: {sizes: {heart_attack/model: large}}\n"
@@ -53,6 +54,13 @@ def test_a_cluster_is_described_without_a_word_of_code(clustered: str) -> None:
     assert cluster.sizes["large"].limits.cpu == "4.5"
     assert cluster.sizes["default"] == JobSize()
     assert spec.project("heart-attack").kubernetes.image is None
+
+
+def test_the_pod_of_a_project_s_host_is_reached_in_its_namespace(clustered: str) -> None:
+    cluster = parse_node(clustered).kubernetes
+    assert cluster is not None
+    assert cluster.hosts is not None
+    assert cluster.hosts.address_in("phems-heart") == ("phems-host.phems-heart.svc", 7442)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +109,9 @@ def test_a_cluster_is_described_without_a_word_of_code(clustered: str) -> None:
         ("value: only", "value: only one", "kubernetes.tolerations[1].value", "is not the value of a label"),
         ("operator: Exists", "operator: Exists, value: x", "kubernetes.tolerations[0]", "compares no value"),
         ("priority_class: steps", "priority_class: Steps!", "kubernetes.priority_class", "RFC 1123"),
+        ("env:PHEMS_HOSTS_KEY", "0123456789abcdef", "kubernetes.hosts.key", "no place for secrets"),
+        ("size: large}", "size: huge}", "kubernetes.hosts.size", "there is no size huge"),
+        ("size: large}", "address: phems-host}", "kubernetes.hosts.address", "and a port"),
         ("ttl_seconds: 60", "user: 0", "kubernetes.user", "1"),
         ("ttl_seconds: 60", "privileged: true", "kubernetes.privileged", "is not a key"),
     ],

@@ -28,6 +28,11 @@ def broken(job: Mapping[str, Any]) -> list[str]:
     return [*_names(job), *_amounts(job), *_of_a_job(job), *_restricted(job["spec"]["template"]["spec"])]
 
 
+def broken_by_pod(pod: Mapping[str, Any]) -> list[str]:
+    """Each rule of "restricted" that a pod breaks, whoever makes it."""
+    return list(_restricted(pod))
+
+
 def quantity(text: str) -> Decimal:
     """What a quantity amounts to."""
     found = _QUANTITY.fullmatch(text)

@@ -36,6 +36,10 @@ NOT_TAKEN = (
     "The pod of the project's host hung up: it is just ending, or its keys are not of this node's secret "
     "(phems render host-secrets)."
 )
+NO_CODE = (
+    "The pod of the project's host does not see the code revision (yet): its volume for code "
+    "(kubernetes.claims.code) is to show the project's folder of the Code Mount."
+)
 ENDED = "The pod of the project's host ended, or the connection to it was cut. It is tried again."
 
 
@@ -105,6 +109,8 @@ class PodHost:
             raise UnavailableError(NOT_TAKEN) from error
         if not isinstance(said, dict) or not isinstance(name := said.get("host"), str):
             raise UnavailableError(NOT_TAKEN)
+        if not name:
+            raise UnavailableError(NO_CODE)
         self._name = name
         peer.settimeout(None)
         self._start(self._take_callers)
