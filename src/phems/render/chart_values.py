@@ -132,8 +132,8 @@ class Control(_Values):
     replicas: Annotated[int, Field(ge=1, le=9)] = 2
     namespaces: bool = Field(
         default=False,
-        description="Let their pods make namespaces, in a user namespace of their own: for the sandboxes in "
-        "which definitions are loaded.",
+        description="Let their pods make namespaces, in a user namespace of their own: for the sandboxes of "
+        "output checks, and of definitions where node.yaml has no kubernetes.hosts.",
     )
     port: Annotated[int, Field(ge=1, le=65_535)] = Field(description="gateway.port.")
     scheme: Literal["HTTP", "HTTPS"] = Field(description="HTTPS where node.yaml has gateway.tls.")
