@@ -20,6 +20,7 @@ from phems.nodespec.names import (
     VariableName,
     refuse,
 )
+from phems.nodespec.retention import Retention
 from phems.nodespec.sizes import Size
 
 GIB = 1024**3
@@ -128,6 +129,7 @@ class Project(Section):
     queue: Queue = Field(default=Queue(), description="Its share of the node.")
     resources: Resources = Field(default=Resources(), description="Limits on each of its steps.")
     environment: Environment = Field(default=Environment(), description="What its code finds around it.")
+    retention: Retention = Field(default=Retention(), description="How long what its runs left is kept.")
     kubernetes: ProjectKubernetes = Field(
         default=ProjectKubernetes(), description="Its own on the cluster, in profile kubernetes."
     )

@@ -28,6 +28,10 @@ class ReleaseStore(Protocol):
         """What may wait for a person: requests under review in `reviewed`, their own open ones in `own`."""
         ...
 
+    def runs_named(self, project: str) -> frozenset[str]:
+        """The runs whose files a request of the project has, in any turn and state."""
+        ...
+
     def in_state(self, states: Collection[ReleaseState]) -> Sequence[str]:
         """The names of the requests in any of `states`, oldest first."""
         ...

@@ -72,6 +72,14 @@ class PostgresReleasesStore:
             )
         )
 
+    def runs_named(self, project: str) -> frozenset[str]:
+        """The runs whose files a request of the project has, in any turn and state."""
+        query = (
+            "SELECT DISTINCT f.run_id FROM governance.release_files f "
+            "JOIN governance.release_requests r ON r.id = f.request_id WHERE r.project = :project"
+        )
+        return frozenset(row.run_id for row in self._rows(query, project=project))
+
     def in_state(self, states: Collection[ReleaseState]) -> Sequence[str]:
         """The names of the requests in any of `states`, oldest first."""
         query = (

@@ -1,0 +1,25 @@
+"""Retention in the node spec: for how long what runs left is kept, beside what governance keeps for ever."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from phems.nodespec.base import Section
+from phems.nodespec.names import StrictInt
+
+
+class Retention(Section):
+    """Days after the end of a run; what is unset is kept. `phems purge` removes what is older."""
+
+    event_logs: StrictInt | None = Field(
+        default=None, ge=1, le=36_500, description="Events of the run, as Dagster's pages show them."
+    )
+    compute_logs: StrictInt | None = Field(
+        default=None, ge=1, le=36_500, description="What its steps printed."
+    )
+    artifacts: StrictInt | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Outputs and values that its steps wrote to the artifact folder; never an asset's value.",
+    )
