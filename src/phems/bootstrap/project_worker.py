@@ -32,6 +32,7 @@ from phems.bootstrap.control_plane import Record, choose_sandbox, wall_of
 from phems.bootstrap.database import open_database
 from phems.bootstrap.node import Node
 from phems.bootstrap.served_code import RunnableCode
+from phems.bootstrap.usage import meter_of
 from phems.domain.actors import NODE
 from phems.engine.pod_plane import PodPlane
 from phems.engine.sandbox import SandboxLauncher
@@ -107,6 +108,12 @@ class ProjectWorker:
         beating.start()
         stack.callback(beating.join)
         stack.callback(self._stopping.set)
+        if isinstance(self._plane, WorkerPlane):
+            meter = meter_of(node, self._plane.hosts.status)
+            metering = threading.Thread(target=meter.run, args=[self._stopping], name="phems-cpu-meter")
+            metering.start()
+            stack.callback(metering.join)
+            stack.callback(self._stopping.set)
         self._plane.serve(self._digest())
         worker_shutting_down.connect(lambda **_: self._plane.drain(), weak=False)
         signer = MessageSigner(message_key(paths.keys))

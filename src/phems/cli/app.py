@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Row] = {
     "restore": Row("phems.cli.restore", "A node from a backup, where there is none.", noun=False),
     "upgrade": Row("phems.cli.upgrade", "The database, brought to what this version needs.", noun=False),
     "purge": Row("phems.cli.purge", "What old runs left, removed as node.yaml says.", noun=False),
+    "usage": Row("phems.cli.usage", "What each project used: runs, CPU time, storage.", noun=False),
     "doctor": Row(
         "phems.cli.doctor", "Look at all that the node depends on, and say what to mend.", noun=False
     ),

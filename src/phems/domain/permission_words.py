@@ -38,7 +38,7 @@ WORDS: Mapping[Verb, str] = {
     "policy.reject": "reject looser rules that somebody else proposed",
     "audit.read": "read, export and verify the audit log",
     "user.manage": "add people, set passwords, and make and end tokens, sessions and keys",
-    "node.operate": "see the node's health, back it up, purge what old runs left, and switch what holds for all projects",
+    "node.operate": "see the node's health, back it up, purge it, and switch what holds for all projects",
 }
 """The words of every verb, in the order of the table."""
 

@@ -37,6 +37,7 @@ from phems.bootstrap.control_roles import control_roles
 from phems.bootstrap.log_secrets import keys_in
 from phems.bootstrap.node_watch import Living, NodeWatch
 from phems.bootstrap.served_code import ServedCode
+from phems.bootstrap.usage import meter_of
 from phems.domain.live_changes import Changed
 from phems.engine.control_plane import ControlPlane
 from phems.engine.orchestrator import unfinished_runs
@@ -184,6 +185,8 @@ class ServingNode:
         threading.Thread(target=self._hash_data, name="phems-data-versions", daemon=True).start()
         self._start_thread(self._write_status, "phems-status")
         self._start_thread(self._watch_audit_log, "phems-audit-watch")
+        meter = meter_of(self.node, self.control.hosts.status)
+        self._start_thread(partial(meter.run, self._stopping), "phems-cpu-meter")
         if self.node.anchoring is not None:
             self._start_thread(partial(self._anchor, self.node.anchoring), "phems-anchors")
 

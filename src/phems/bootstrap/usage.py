@@ -1,0 +1,32 @@
+"""The usage report of a node, and the meter behind it, wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from phems.adapters.cpu_meter import CpuMeter
+from phems.adapters.files.project_sizes import NodeSizes
+from phems.adapters.postgres.project_usage import PostgresProjectUsage
+from phems.bootstrap.node import Node
+from phems.domain.backups import BucketObject
+from phems.engine.hosts import HostStatus
+from phems.services.usage import UsageReport
+
+
+def usage_of(node: Node) -> UsageReport:
+    """The use case."""
+    facts = PostgresProjectUsage(node.database.engine("dagster"))
+
+    def objects() -> Sequence[BucketObject]:
+        s3 = node.written.storage.s3
+        return [] if s3 is None else node.files.buckets().get(s3.bucket, [])
+
+    return UsageReport(facts, NodeSizes(node.paths.data_dir, facts.run_ids, objects))
+
+
+def meter_of(node: Node, hosts: Callable[[], Iterable[HostStatus]]) -> CpuMeter:
+    """A meter over the hosts of this process."""
+    return CpuMeter(
+        lambda: [(host.project, host.pid) for host in hosts() if host.pid is not None],
+        PostgresProjectUsage(node.database.engine("dagster")),
+    )
