@@ -51,7 +51,7 @@ OPERATORS_OWN = {
 }
 GOVERNED = {"roles", "organisations", "policies", "data_sources", "projects"}
 OF_A_PROJECT = {"policy", "members", "data_grants", "code"}
-OPERATORS_OWN_OF_A_PROJECT = {"title", "queue", "resources", "environment", "kubernetes"}
+OPERATORS_OWN_OF_A_PROJECT = {"title", "queue", "resources", "environment", "kubernetes", "retention"}
 
 
 def spec(**changes: Any) -> NodeSpec:
