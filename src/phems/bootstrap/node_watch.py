@@ -60,6 +60,7 @@ class NodeWatch:
             self._of_process,
             self._of_sessions,
             self._of_decisions,
+            self._of_notifications,
             self._of_audit_log,
             self._of_runs,
             self._of_steps,
@@ -92,6 +93,14 @@ class NodeWatch:
             yield Reading(
                 f"{name}_oldest_seconds", [({"project": project}, age) for project, age in oldest.items()]
             )
+
+    def _of_notifications(self) -> Iterator[Reading]:
+        with self._node.governance.transaction() as work:
+            counts = work.notifications.counts()
+        yield Reading(
+            "notifications",
+            [({"state": state}, counts.get(state, 0)) for state in ("WAITING", "SENT", "GIVEN_UP")],
+        )
 
     def _of_audit_log(self) -> Iterator[Reading]:
         size, signed = self._node.audit.sizes()

@@ -36,6 +36,10 @@ class LocalUsers:
         """Set a password."""
         self._node.users.set_password(actor, name, password)
 
+    def set_email(self, actor: Actor, name: str, email: str | None) -> None:
+        """Set where a user gets mail."""
+        self._node.users.set_email(actor, name, email)
+
     def issue_token(self, actor: Actor, name: str, wish: TokenWish) -> MadeSecret:
         """Make a token."""
         known = self._node.spec.projects

@@ -118,6 +118,17 @@ def link(
     output.done(linked, f"{linked.name} signs in at {linked.issuer} from now on.")
 
 
+def email(
+    name: _NAME,
+    address: Annotated[str | None, typer.Argument(help="Left out: they get no mail.")] = None,
+) -> None:
+    """Set where a user is told by mail that they are waited for: see notifications in node.yaml."""
+    with opened("user.manage") as (node, actor):
+        node.users.set_email(actor, name, address)
+    where = f"goes to {address}" if address is not None else "goes nowhere"
+    output.done({"name": name, "email": address}, f"Mail for {name} {where}.")
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to `phems user`."""
     app.command("token")(token)
@@ -128,3 +139,4 @@ def register(app: typer.Typer) -> None:
     app.command("end-sessions")(end_sessions)
     app.command("reset-second-factor")(reset_second_factor)
     app.command("link")(link)
+    app.command("email")(email)

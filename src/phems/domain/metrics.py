@@ -90,6 +90,7 @@ _TABLE = (
         "Since the longest waiting of the code revisions that nobody has decided on was submitted.",
         ("project",),
     ),
+    Metric("notifications", "gauge", "Notifications by state, where node.yaml has any.", ("state",)),
     Metric("release_requests", "gauge", "Release requests by state.", _PROJECT_STATE),
     Metric(
         "release_requests_oldest_seconds",

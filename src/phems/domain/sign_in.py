@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from phems.domain.actors import LOCAL_OPERATOR, NODE
 from phems.errors import InputError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,126}", re.ASCII)
+EMAIL = re.compile(r"[^@\s<>\",;]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,187}[A-Za-z0-9])?")
 RESERVED = frozenset({LOCAL_OPERATOR.name, NODE.name})
 
 SHORTEST_PASSWORD = 12
@@ -41,6 +44,25 @@ def check_name(name: str) -> str:
             remedy="Take another, such as ada or ada@example.org.",
         )
     return name
+
+
+def check_email(email: str) -> str:
+    """An address that a user may be told things at; InputError otherwise."""
+    if EMAIL.fullmatch(email) is None or not email.isprintable():
+        raise InputError(
+            "That is not a mail address.",
+            why="it is one name, an @ and a machine's name, without anything around.",
+            remedy="Write it as in iris@hospital.example.",
+        )
+    return email
+
+
+def verified_email(claims: Mapping[str, Any]) -> str | None:
+    """The address that an identity provider vouches for; None when there is none that mail may go to."""
+    found = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(found, str):
+        return None
+    return found if EMAIL.fullmatch(found) is not None and found.isprintable() else None
 
 
 def check_password(password: str) -> str:

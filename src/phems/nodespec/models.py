@@ -24,6 +24,7 @@ from phems.nodespec.identity import Identity
 from phems.nodespec.kubernetes import Kubernetes
 from phems.nodespec.logs import Log
 from phems.nodespec.names import Name, PathText, Person, Title
+from phems.nodespec.notifications import Notifications
 from phems.nodespec.policies import Policy
 from phems.nodespec.projects import Project
 from phems.nodespec.storage import Storage
@@ -104,6 +105,9 @@ class NodeSpec(Section):
     )
     identity: Identity = Field(default=Identity(), description="Who people are, and how they sign in.")
     log: Log = Field(default=Log(), description="What the node's processes write to standard error.")
+    notifications: Notifications = Field(
+        default=Notifications(), description="How people hear that they are waited for."
+    )
     audit: Audit = Field(default=Audit(), description="The audit log, and who keeps its checkpoints.")
     roles: NodeRoles = Field(default=NodeRoles(), description="Roles that hold for the whole node.")
     organisations: dict[Name, tuple[Person, ...]] = Field(

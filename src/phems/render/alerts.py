@@ -141,6 +141,15 @@ ALERTS = (
         "phems code list",
     ),
     Alert(
+        "PhemsNotificationsGivenUp",
+        'max by (node) (phems_notifications{state="GIVEN_UP"})'
+        ' > max by (node) (phems_notifications{state="GIVEN_UP"} offset 1d)',
+        "0m",
+        "ticket",
+        "People are waited for and were not told.",
+        "The node's log has why (phems.notifier): notifications in node.yaml.",
+    ),
+    Alert(
         "PhemsSignInsRefused",
         'sum by (node) (increase(phems_sign_ins_total{result="refused"}[10m])) > 20',
         "0m",

@@ -36,6 +36,7 @@ from phems.bootstrap.control_plane import Record, build_control_plane, choose_la
 from phems.bootstrap.control_roles import control_roles
 from phems.bootstrap.log_secrets import keys_in
 from phems.bootstrap.node_watch import Living, NodeWatch
+from phems.bootstrap.notifying import notifier_of
 from phems.bootstrap.served_code import ServedCode
 from phems.bootstrap.usage import meter_of
 from phems.domain.live_changes import Changed
@@ -46,6 +47,7 @@ from phems.errors import PhemsError
 from phems.nodespec import load_node, node_paths
 from phems.nodespec.governed import granted_anew
 from phems.serve.leading import AlwaysLeading, Leading
+from phems.serve.notifying import Notifying
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -79,6 +81,7 @@ class ServingNode:
         self._parts: dict[str, Living] = {}
         self._connections: OpenConnections
         self._live: LiveChanges | None = None
+        self._notifying: Notifying | None = None
         self._projects_of_runs: dict[str, str] = {}
         self._stack = ExitStack()
         self._stopping = threading.Event()
@@ -177,6 +180,7 @@ class ServingNode:
         self._warnings = [waiting.as_text() for waiting in self.node.waiting]
         for warning in self._warnings:
             told(f"Warning: {warning}")
+        self._start_notifying()
         self._parts["publisher"] = self._start_thread(self._publish_approved, "phems-publisher")
         if gateway is not None:
             told("Starting the gateway ...")
@@ -190,9 +194,19 @@ class ServingNode:
         if self.node.anchoring is not None:
             self._start_thread(partial(self._anchor, self.node.anchoring), "phems-anchors")
 
+    def _start_notifying(self) -> None:
+        notifier = notifier_of(self.node, self.url)
+        if notifier is not None:
+            self._notifying = notifying = Notifying(notifier, lambda: self.control.is_leading, self._stopping)
+            self._parts["notifier"] = self._start_thread(notifying.run, "phems-notifier")
+            self._stack.callback(notifying.wake)
+            self._stack.callback(self._stopping.set)
+
     def _begin_to_lead(self, told: Callable[[str], None]) -> None:
         if self.spec.profile != "embedded":
             told("This process drives the runs")
+        if self._notifying is not None:
+            self._notifying.wake()
         self._publish.set()
 
     def _own_runtime_dir(self) -> None:
@@ -269,6 +283,8 @@ class ServingNode:
         return self._projects_of_runs[run_id]
 
     def _tell_changed(self, payload: str) -> None:
+        if self._notifying is not None:
+            self._notifying.changed(payload)
         if self._live is not None:
             self._live.told(payload)
 

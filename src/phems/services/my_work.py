@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from phems.domain.actors import Actor
 from phems.domain.capsule_approvals import CapsuleApproval
 from phems.domain.code_revisions import CodeRevision
 from phems.domain.permissions import Role, Verb, may
+from phems.domain.policy_versions import PolicyRecord
 from phems.domain.releases import ReleaseRequest
 from phems.domain.waiting import (
     Task,
@@ -26,7 +27,7 @@ from phems.domain.waiting import (
     task_of_request,
     task_of_revision,
 )
-from phems.services.ports import Governance, Transaction
+from phems.services.ports import Governance
 from phems.services.ports.clock import Clock
 from phems.services.ports.engine_runs import EngineRun, EngineRunHistory
 
@@ -53,6 +54,7 @@ class _Found:
     requests: Sequence[ReleaseRequest]
     revisions: Sequence[CodeRevision]
     capsules: Sequence[CapsuleApproval]
+    policies: Sequence[PolicyRecord]
 
 
 class WaitingWork:
@@ -74,17 +76,11 @@ class WaitingWork:
 
     def of(self, actor: Actor) -> MyWork:
         """What there is for one person to do, and to wait for."""
-        roles = {project: self._roles_in(actor.name, project) for project in self._projects()}
-        with self._governance.transaction() as work:
-            found = self._found(work, actor.name, roles)
-            policies = work.policies.pending()
-        now, name = self._clock.now(), actor.name
-        tasks = [
-            *(task_of_request(each, name, roles[each.project]) for each in found.requests),
-            *(task_of_revision(each, name, roles[each.project]) for each in found.revisions),
-            *(task_of_capsule(each, name, roles[each.project], now) for each in found.capsules),
-            *(task_of_policy(each, name, self._roles_in(name, each.scope)) for each in policies),
-        ]
+        name = actor.name
+        roles = self._roles(name)
+        found = self._found(name, roles)
+        now = self._clock.now()
+        tasks = self._tasks(name, roles, found, now)
         underway = [
             *(request_underway(each, name) for each in found.requests),
             *(revision_underway(each, name) for each in found.revisions),
@@ -95,19 +91,40 @@ class WaitingWork:
             name, own, statuses=CAME_TO_NOTHING, since=now - LATELY, limit=MOST_RUNS
         )
         return MyWork(
-            tuple(sorted(_there(tasks), key=lambda task: task.since)),
+            tuple(sorted(tasks, key=lambda task: task.since)),
             tuple(sorted(_there(underway), key=lambda thing: thing.since)),
             tuple(failed),
         )
 
-    def _found(self, work: Transaction, name: str, roles: dict[str, frozenset[Role]]) -> _Found:
-        return _Found(
-            work.releases.waiting_for(
-                name, reviewed=_where(roles, "release.vote"), own=_where(roles, "release.list")
-            ),
-            work.code_revisions.undecided(_where(roles, "code.list")),
-            work.capsules.waiting_for(name, _where(roles, "capsule.list")),
-        )
+    def tasks_of(self, actor: Actor) -> Sequence[Task]:
+        """What waits for one person."""
+        roles = self._roles(actor.name)
+        return self._tasks(actor.name, roles, self._found(actor.name, roles), self._clock.now())
+
+    def _roles(self, name: str) -> dict[str, frozenset[Role]]:
+        return {project: self._roles_in(name, project) for project in self._projects()}
+
+    def _tasks(
+        self, name: str, roles: dict[str, frozenset[Role]], found: _Found, now: datetime
+    ) -> Sequence[Task]:
+        tasks = [
+            *(task_of_request(each, name, roles[each.project]) for each in found.requests),
+            *(task_of_revision(each, name, roles[each.project]) for each in found.revisions),
+            *(task_of_capsule(each, name, roles[each.project], now) for each in found.capsules),
+            *(task_of_policy(each, name, self._roles_in(name, each.scope)) for each in found.policies),
+        ]
+        return list(_there(tasks))
+
+    def _found(self, name: str, roles: dict[str, frozenset[Role]]) -> _Found:
+        with self._governance.transaction() as work:
+            return _Found(
+                work.releases.waiting_for(
+                    name, reviewed=_where(roles, "release.vote"), own=_where(roles, "release.list")
+                ),
+                work.code_revisions.undecided(_where(roles, "code.list")),
+                work.capsules.waiting_for(name, _where(roles, "capsule.list")),
+                work.policies.pending(),
+            )
 
 
 def _where(roles: dict[str, frozenset[Role]], verb: Verb) -> list[str]:

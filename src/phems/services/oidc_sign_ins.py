@@ -164,6 +164,8 @@ class OidcSignIns(Accounts):
             if user.disabled_at is not None:
                 raise RefusedError("You cannot sign in here any more.", why=f"{user.name} is disabled.")
             tx.users.remember_groups(user.name, groups, now)
+            if (email := sign_in.verified_email(claims)) is not None:
+                tx.users.set_email(user.name, email)
         return FinishedSignIn(Actor(user.name), frozenset(groups), next_path)
 
     def _welcomed(self, tx: Transaction, issuer: str, subject: str, name: str) -> User:

@@ -57,6 +57,15 @@ class Users(UserTokens, UserSessions, PasswordSignIns):
             ended = tx.users.revoke_sessions_of(name, self._clock.now())
             tx.audit.append(actor, "user.set_password", name, details={"sessions_ended": ended})
 
+    def set_email(self, actor: Actor, name: str, email: str | None) -> None:
+        """Have mail for a user go to an address; None: nowhere. The log is told that, and not the address."""
+        if email is not None:
+            sign_in.check_email(email)
+        with self._governance.transaction() as tx:
+            existing(tx, name)
+            tx.users.set_email(name, email)
+            tx.audit.append(actor, "user.set_email", name, details={"has_email": email is not None})
+
     def disable_user(self, actor: Actor, name: str) -> None:
         """Shut a user out: neither password, token nor session lets them in, until they are let in again."""
         if actor.name == name:

@@ -30,6 +30,10 @@ controller: {{name: St Mary's Hospital}}
 # All tests share the node, and one of them asks every route: their strangers are one address.
 gateway: {{host: 127.0.0.1, port: {port}, rate_limits: {{strangers: 10000/minute}}}}
 roles: {{operator: [olga], auditor: [aud]}}
+# Nobody listens there but in the test of notifications.
+notifications:
+  smtp: {{host: 127.0.0.1, port: {smtp_port}, security: none, sender: node@hospital.example}}
+  webhook: {{url: "http://127.0.0.1:{hook_port}/hook", secret: "file:webhook.secret"}}
 projects:
   heart-attack:
     code: {{repo: code/heart-attack, webhook_secret: "file:webhook.secret"}}
@@ -111,6 +115,20 @@ class SmallNode:
     tokens: dict[str, str]
 
     @property
+    def smtp_port(self) -> int:
+        """Where it hands its mail over."""
+        smtp = self.serving.spec.notifications.smtp
+        assert smtp is not None
+        return smtp.port
+
+    @property
+    def hook_port(self) -> int:
+        """Where it posts what waits."""
+        webhook = self.serving.spec.notifications.webhook
+        assert webhook is not None
+        return int(webhook.url.rpartition(":")[2].partition("/")[0])
+
+    @property
     def port(self) -> int:
         return self.serving.port
 
@@ -121,7 +139,9 @@ class SmallNode:
 
 def start_small_node(folder: Path) -> SmallNode:
     """Write the node, serve it, add its people, approve both projects' code; stop `serving` at the end."""
-    folder.joinpath("node.yaml").write_text(SPEC.format(port=free_port()), encoding="utf-8")
+    folder.joinpath("node.yaml").write_text(
+        SPEC.format(port=free_port(), smtp_port=free_port(), hook_port=free_port()), encoding="utf-8"
+    )
     for project in (PROJECT, OTHER):
         _write_code(folder / "code" / project, project)
     secret = folder / "webhook.secret"

@@ -62,6 +62,10 @@ class SetClock:
         self._now += timedelta(seconds=1)
         return self._now
 
+    def pass_time(self, time: timedelta) -> None:
+        """So much later."""
+        self._now += time
+
 
 @dataclass
 class CodeRepo:

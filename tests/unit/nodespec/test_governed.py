@@ -48,6 +48,8 @@ OPERATORS_OWN = {
     "environments",
     # What the node logs is held to rules in its code, whatever the form.
     "log",
+    # What is sent holds no data, whoever it goes to.
+    "notifications",
 }
 GOVERNED = {"roles", "organisations", "policies", "data_sources", "projects"}
 OF_A_PROJECT = {"policy", "members", "data_grants", "code"}

@@ -133,6 +133,13 @@ CASES = (
         {f"phems_code_revisions_oldest_seconds{{{OF_PROJECT}}}": "86400x9"},
     ),
     Case(
+        "PhemsNotificationsGivenUp",
+        {f'phems_notifications{{state="GIVEN_UP", {NODE}}}': "2x1440 3x20"},
+        "1450m",
+        {},
+        {f'phems_notifications{{state="GIVEN_UP", {NODE}}}': "2x1460"},
+    ),
+    Case(
         "PhemsSignInsRefused",
         {f'phems_sign_ins_total{{result="refused", {NODE}}}': "0+5x20"},
         "12m",

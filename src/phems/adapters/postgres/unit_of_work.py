@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
     from phems.adapters.postgres.stores.coordinators import PostgresCoordinatorsStore
     from phems.adapters.postgres.stores.idempotency import PostgresIdempotencyKeyStore
+    from phems.adapters.postgres.stores.notifications import PostgresNotificationsStore
     from phems.adapters.postgres.stores.output_checks import PostgresOutputChecksStore
     from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
     from phems.adapters.postgres.stores.packages import PostgresPackagesStore
@@ -152,6 +153,13 @@ class PostgresTransaction:
         from phems.adapters.postgres.stores.policies import PostgresPoliciesStore
 
         return PostgresPoliciesStore(self._connection)
+
+    @cached_property
+    def notifications(self) -> PostgresNotificationsStore:
+        """What people are to be told."""
+        from phems.adapters.postgres.stores.notifications import PostgresNotificationsStore
+
+        return PostgresNotificationsStore(self._connection)
 
 
 class PostgresGovernance:

@@ -36,6 +36,10 @@ class RemoteUsers:
         """Set a password."""
         self._api.post(f"{_user(name)}/password", {"password": password})
 
+    def set_email(self, _actor: Actor, name: str, email: str | None) -> None:
+        """Set where a user gets mail."""
+        self._api.post(f"{_user(name)}/email", {"email": email})
+
     def issue_token(self, _actor: Actor, name: str, wish: TokenWish) -> MadeSecret:
         """Make a token. The API counts whole days: a token to the end of a day ends at this time of it."""
         days = wish.days or DAYS

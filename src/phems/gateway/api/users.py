@@ -50,6 +50,12 @@ class Password(Body):
     password: SecretStr = Field(max_length=1024)
 
 
+class Email(Body):
+    """Where a user gets mail."""
+
+    email: str | None = Field(max_length=254, description="null: nowhere.")
+
+
 @router.get("", **row("user.list", "user.manage"))
 def list_(
     cases: Cases, _manager: Manager, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
@@ -69,6 +75,12 @@ def add(cases: Cases, manager: Manager, body: NewUser) -> UserRow:
 def password(cases: Cases, manager: Manager, name: UserName, body: Password) -> None:
     """Set a user's password and end their sessions."""
     cases.users.set_password(manager, name, body.password.get_secret_value())
+
+
+@router.post("/{name}/email", **row("user.email", "user.manage", status_code=204))
+def email(cases: Cases, manager: Manager, name: UserName, body: Email) -> None:
+    """Set where a user is told that they are waited for."""
+    cases.users.set_email(manager, name, body.email)
 
 
 @router.post("/{name}/disable", **row("user.disable", "user.manage", status_code=204))

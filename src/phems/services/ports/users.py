@@ -31,6 +31,8 @@ class User:
     groups_at: datetime | None = None
     has_second_factor: bool = False
     """Whether a code is asked for beside the password."""
+    email: str | None = None
+    """Where they are told that they are waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,8 @@ class UserStore(Protocol):
         ...
 
     def set_password_hash(self, name: str, password_hash: str) -> None: ...
+
+    def set_email(self, name: str, email: str | None) -> None: ...
 
     def set_disabled(self, name: str, at: datetime | None) -> bool:
         """Shut a user out as of then, or (None) let them in again; False when it is so already."""

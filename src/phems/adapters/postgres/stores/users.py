@@ -61,6 +61,10 @@ class PostgresUsersStore(UserGrants):
             password_hash=password_hash,
         )
 
+    def set_email(self, name: str, email: str | None) -> None:
+        """Where a user gets mail; None: nowhere."""
+        self._changed("UPDATE governance.users SET email = :email WHERE name = :name", name=name, email=email)
+
     def of_subject(self, issuer: str, subject: str) -> User | None:
         """The user whom an identity provider knows as `subject`."""
         row = self._first(
@@ -168,6 +172,7 @@ def _user(row: Row[Any]) -> User:
         groups=tuple(row.groups),
         groups_at=row.groups_at,
         has_second_factor=row.has_second_factor,
+        email=row.email,
     )
 
 
