@@ -198,7 +198,7 @@ class ServingNode:
         notifier = notifier_of(self.node, self.url)
         if notifier is not None:
             self._notifying = notifying = Notifying(notifier, lambda: self.control.is_leading, self._stopping)
-            self._parts["notifier"] = self._start_thread(notifying.run, "phems-notifier")
+            self._start_thread(notifying.run, "phems-notifier")
             self._stack.callback(notifying.wake)
             self._stack.callback(self._stopping.set)
 
