@@ -228,7 +228,7 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
         with _hosts_key(), running_node(site) as node:
             node.approve(PROJECT)
             _bind_claims(api, machine, node)
-            _make_host_secret(api, site)
+            make_host_secret(api, site)
             node.ready(PROJECT)
             _leave_an_orphan(api, site)
             site.phems("broker", "init", PHEMS_BROKER_ADMIN=rabbitmq.admin_url)
@@ -252,7 +252,7 @@ def _make_namespace(api: ClusterApi, site: ServerSite) -> None:
         api._ask("POST", COLLECTIONS[found["kind"]].format(PROJECT), body=found)
 
 
-def _make_host_secret(api: ClusterApi, site: ServerSite) -> None:
+def make_host_secret(api: ClusterApi, site: ServerSite) -> None:
     """As an operator does, once: the pod of the project's host waits for it."""
     (secret,) = json.loads(site.phems("render", "host-secrets", "--json")).values()
     found = YAML(typ="safe").load(secret)

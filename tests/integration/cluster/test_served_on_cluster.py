@@ -13,7 +13,7 @@ import psutil
 import pytest
 from cluster_site import kubeconfig_of, until
 from dagster import DagsterRun, DagsterRunStatus
-from served_cluster import DEFINITIONS, ORPHAN, PROJECT, ServedCluster, served_cluster
+from served_cluster import DEFINITIONS, ORPHAN, PROJECT, ServedCluster, make_host_secret, served_cluster
 from tests.fresh_databases import fresh_database
 from tests.nodes import ANALYST, succeeded
 from tests.rabbitmq import RabbitMq
@@ -30,6 +30,7 @@ from phems.errors import ConflictError, RefusedError
 from phems.host.connections import tls_connection
 from phems.host.storage_client import StorageClient
 from phems.nodespec import inspect_text, read_node_text
+from phems.render.host_objects import HOST
 
 SECONDS = 120
 
@@ -250,15 +251,29 @@ def test_project_code_in_its_host_s_pod_finds_nothing_but_its_own(served: Served
 
 
 def test_a_host_s_pod_that_is_killed_is_asked_again_and_people_read_why(served: ServedCluster) -> None:
-    """The Deployment starts another; until then the node's health says what is away."""
+    """The Deployment starts another; until then the node's health says what is away, and runs go on.
+
+    Here the other one waits for its Secret: all that time a run that was queued before is taken up and ends.
+    """
     (pod,) = served.host_pods()
     before = served.node.ready(PROJECT)
+    control = served.node.serving.control
+    control.step_down()
+    queued = served.node.launch("carried", project=PROJECT)
+    served.api.delete("secrets", PROJECT, HOST, propagation="Background")
     served.api.delete("pods", PROJECT, pod["metadata"]["name"], propagation="Background")
     away = served.node.wait_for(
         lambda: host if (host := served.node.host(PROJECT)) and host.state is HostState.RESTARTING else None,
         "the loss of the host",
     )
     assert "pod of the project's host" in away.error
+    assert served.node.run_of(queued).status is DagsterRunStatus.QUEUED
+    control.lead()
+    assert succeeded(served.node.finished(queued, SECONDS)), served.node.story(queued)
+    still_away = served.node.host(PROJECT)
+    assert still_away is not None
+    assert still_away.state is not HostState.READY
+    make_host_secret(served.api, served.site)
     after = served.node.ready(PROJECT, seconds=SECONDS)
     assert after.restarts > before.restarts
     assert not after.error
