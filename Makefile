@@ -49,8 +49,8 @@ test-unit: $(DEV_STAMP) ## the pure, fast tests
 test-integration: $(DEV_STAMP)
 	@exec $(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
 
-test-cluster: $(DEV_STAMP) ## steps as Kubernetes Jobs; on the cluster of KUBECONFIG (with PHEMS_TEST_IMAGE), where it is set
-	@exec $(BIN)/python -m pytest -m cluster tests/integration/cluster $(PYTEST_ARGS)
+test-cluster: $(DEV_STAMP) ## the profile kubernetes on the small cluster of the tests; with KUBECONFIG (and PHEMS_TEST_IMAGE) steps as Jobs of that one
+	@exec $(BIN)/python -m pytest $(if $(KUBECONFIG),-m cluster) tests/integration/cluster $(PYTEST_ARGS)
 
 test-attack: $(DEV_STAMP)
 	@exec $(BIN)/python -m pytest tests/attack $(PYTEST_ARGS)

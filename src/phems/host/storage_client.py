@@ -53,7 +53,13 @@ class StorageClient:
         return CODEC.decode(answer)
 
     def renew_if_due(self) -> None:
-        """Ask for a fresh capability when the present one is past half its life."""
+        """Ask for a fresh capability when the present one is past half its life.
+
+        How long it lives is told when it is first shown: one that never was is shown now.
+        """
+        if self._renew_at == float("inf"):
+            with self._lock:
+                self._connected()
         if time.monotonic() >= self._renew_at:
             with self._lock:
                 self._renew()

@@ -230,7 +230,7 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
             _bind_claims(api, machine, node)
             make_host_secret(api, site)
             node.ready(PROJECT)
-            _leave_an_orphan(api, site)
+            leave_an_orphan(api, site, ORPHAN)
             site.phems("broker", "init", PHEMS_BROKER_ADMIN=rabbitmq.admin_url)
             site.start_worker()
             until_served(node)
@@ -279,7 +279,7 @@ def _bind_claims(api: ClusterApi, machine: Machine, node: RunningNode) -> None:
         api._ask("POST", f"/api/v1/namespaces/{PROJECT}/persistentvolumeclaims", body=claim)
 
 
-def _leave_an_orphan(api: ClusterApi, site: ServerSite) -> None:
+def leave_an_orphan(api: ClusterApi, site: ServerSite, run_id: str) -> None:
     """As a worker leaves it that was killed: its pod waits for a Secret that nobody makes."""
-    attempt = StepAttempt(PROJECT, "ab" * 32, ORPHAN, "waits", 1)
+    attempt = StepAttempt(PROJECT, "ab" * 32, run_id, "waits", 1)
     api.create("jobs", PROJECT, step_job(load_node(site.node_folder), attempt, ("true",)))

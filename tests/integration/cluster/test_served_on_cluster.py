@@ -7,13 +7,22 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import psutil
 import pytest
 from cluster_site import kubeconfig_of, until
 from dagster import DagsterRun, DagsterRunStatus
-from served_cluster import DEFINITIONS, ORPHAN, PROJECT, ServedCluster, make_host_secret, served_cluster
+from served_cluster import (
+    DEFINITIONS,
+    ORPHAN,
+    PROJECT,
+    ServedCluster,
+    leave_an_orphan,
+    make_host_secret,
+    served_cluster,
+)
 from tests.fresh_databases import fresh_database
 from tests.nodes import ANALYST, succeeded
 from tests.rabbitmq import RabbitMq
@@ -30,6 +39,8 @@ from phems.errors import ConflictError, RefusedError
 from phems.host.connections import tls_connection
 from phems.host.storage_client import StorageClient
 from phems.nodespec import inspect_text, read_node_text
+from phems.nodespec.kubernetes import ProjectKubernetes
+from phems.nodespec.projects import Queue
 from phems.render.host_objects import HOST
 
 SECONDS = 120
@@ -133,6 +144,13 @@ def test_the_doctor_sees_the_cluster(served: ServedCluster, monkeypatch: pytest.
     monkeypatch.setenv("KUBECONFIG", served.site.environment["KUBECONFIG"])
     (seen,) = look_at_cluster(patient)
     assert (seen.state, seen.about) == (State.OK, PROJECT)
+    few = {"queue": Queue(concurrency=1), "kubernetes": ProjectKubernetes()}
+    project = spec.project(PROJECT).model_copy(update=few)
+    small = replace(patient, spec=spec.model_copy(update={"projects": {PROJECT: project}}))
+    for run_id in ("first", "second", "third"):
+        leave_an_orphan(served.api, served.site, run_id)
+    (seen,) = look_at_cluster(small)  # two pods are what one step may have
+    assert (seen.state, "quota phems-steps" in seen.remedy) == (State.WARNING, True), seen
     nobody = served.site.folder / "nobody"
     nobody.write_text(json.dumps(kubeconfig_of("http://127.0.0.1:9")))
     monkeypatch.setenv("KUBECONFIG", str(nobody))
@@ -148,8 +166,7 @@ def test_a_step_is_carried_by_a_warm_pod_and_another_takes_its_place(served: Ser
     assert not served.of_run("jobs", run.run_id)
     assert served.printed(run.run_id, "carries") == "carried\n"
     assert served.node.artifact(f"outputs/{run.run_id}/carried.txt", PROJECT).read_text() == "1"
-    until(lambda: running(served) and name not in running(served))
-    assert len(running(served)) == 1
+    until(lambda: len(running(served)) == 1 and name not in running(served))
 
 
 def test_a_pod_that_waits_can_ask_for_its_step_and_do_nothing_else(

@@ -86,6 +86,21 @@ def test_who_connects_again_and_again_renews_its_capability_in_time(
         assert site.authority.seconds_left(shown) > STEP_SECONDS / 2
 
 
+def test_who_has_said_nothing_yet_renews_its_capability_in_time_as_well(
+    site: TlsWall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a warm pod's step that prints nothing for an hour is not heard when it does."""
+    began, passed = time.monotonic(), [0.0]
+    monkeypatch.setattr(storage_client.time, "monotonic", lambda: began + passed[0])
+    step = site.step(seconds=STEP_SECONDS)
+    with closing(site.client(site.authority.issue(step))) as client:
+        for _ in range(7):
+            client.renew_if_due()
+            client.close()
+            passed[0] += STEP_SECONDS / 5
+        assert client.call("step", "order", ("pod",), {}) == ORDER
+
+
 def test_a_location_s_capability_is_worth_nothing_where_no_host_is(site: TlsWall) -> None:
     location = Capability("location", "heart", time.monotonic() + 60, "d")
     with pytest.raises(RefusedError, match="ended"):

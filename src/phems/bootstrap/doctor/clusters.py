@@ -10,8 +10,7 @@ from phems.adapters.kubernetes.api import ClusterApi
 from phems.adapters.kubernetes.pod_ends import end_of
 from phems.bootstrap.doctor.findings import Patient, Seen, failed, ok, skipped, warning
 from phems.errors import PhemsError
-from phems.render.project_objects import PODS_FOR_A_STEP
-from phems.render.warm_job import WARM_LABEL
+from phems.render.project_objects import pods_at_once
 
 KUBECONFIG_VARIABLE = "KUBECONFIG"
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -37,16 +36,15 @@ def look_at_cluster(patient: Patient) -> Iterator[Seen]:
             remedy = error.remedy or "phems render manifests --out DIR; kubectl apply -f DIR"
             yield failed(f"{error.what} {error.why}".strip(), remedy, about=project)
             continue
-        wanted = settings.kubernetes.warm
-        warm = sum(WARM_LABEL in job["metadata"]["labels"] and end_of(job, ()) is None for job in jobs)
-        seen = f"the namespace {namespace} has {len(jobs)} Jobs of this node"
-        if warm > wanted * PODS_FOR_A_STEP:
+        open_jobs = sum(end_of(job, ()) is None for job in jobs)
+        seen = f"the namespace {namespace} has {len(jobs)} Jobs of this node, {open_jobs} of them not ended"
+        room = pods_at_once(settings)
+        if open_jobs > room:
             yield warning(
-                f"{seen}, {warm} of them warm ones that have not ended; its quota has room for "
-                f"{wanted * PODS_FOR_A_STEP} (twice kubernetes.warm) beside the steps",
-                "raise the quota phems-steps of the namespace, or have fewer workers serve the project",
+                f"{seen}, and its quota has room for {room} pods",
+                "raise the quota phems-steps of the namespace: workers keep kubernetes.warm pods each, "
+                "beside those of steps; or have fewer workers serve the project",
                 about=project,
             )
         else:
-            room = f"; {warm} are warm, and {wanted} are to wait in each worker" if wanted else ""
-            yield ok(f"{seen}{room}", about=project)
+            yield ok(seen, about=project)
