@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -325,12 +325,13 @@ def looked_around(served: ServedCluster) -> dict[str, Any]:
 
 
 def host_processes() -> list[int]:
-    """The hosts that run in pods here: each is started by its pod's first process."""
+    """The hosts in pods of this cluster, and no other's: each is started by its pod's first process."""
     found = []
-    for process in psutil.process_iter(["cmdline", "ppid"]):
-        command = process.info["cmdline"] or []
-        if command[1:4] == ["-P", "-m", "phems.host"] and len(command) == 5:
-            parent = psutil.Process(process.info["ppid"])
-            if "--hosts" in parent.cmdline():
-                found.append(process.pid)
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            command = process.cmdline()
+            if command[1:4] == ["-P", "-m", "phems.host"] and len(command) == 5:
+                parent = process.parent()
+                if parent is not None and "--hosts" in parent.cmdline():
+                    found.append(process.pid)
     return found
