@@ -84,7 +84,10 @@ class ShellSession:
 
     def _script(self, blocks: Sequence[Block]) -> str:
         memory = self._memory
-        lines = [_HEAD, f". {shlex.quote(str(memory))}" if memory.exists() else ""]
+        lines = [_HEAD]
+        if memory.exists():
+            # The first page is read with the installed program alone.
+            lines += [f". {shlex.quote(str(memory))}", f"PATH={shlex.quote(str(self.folder / 'bin'))}:$PATH"]
         for number, block in enumerate(blocks):
             command = _command(block)
             if command:

@@ -14,6 +14,7 @@ import doc_pages
 import pytest
 from shell_session import ShellSession
 from tests.folders import open_folder
+from warm_phems import warm_phems
 
 TUTORIAL = doc_pages.ROOT / "docs" / "tutorial" / "first-node.md"
 HOW_TO = sorted((doc_pages.ROOT / "docs" / "how-to").glob("*.md"))
@@ -35,7 +36,7 @@ def _free_port() -> int:
 def reader() -> Iterator[ShellSession]:
     """A reader who has followed the tutorial: how-to guides go on from there."""
     # Not pytest's folder: Postgres, run by root, needs a way in, and sockets need a short path.
-    with open_folder("phems-docs-") as folder:
+    with open_folder("phems-docs-") as folder, warm_phems(folder / "bin"):
         session = ShellSession(folder, _free_port())
         session.follow(TUTORIAL)
         yield session

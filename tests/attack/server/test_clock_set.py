@@ -14,6 +14,7 @@ from tests.server_nodes import ServerSite
 from tests.server_stories import ends_well, go_on, until_served, waiting, worker_pids
 
 HOUR = 3600.0
+CACHED_SECONDS = 1  # each process looks into the file so often; to look at each reading costs minutes of CPU
 SLEEPING = Path(__file__).parent / "under_libfaketime"
 
 
@@ -28,6 +29,7 @@ class Clock:
         written = self.file.with_suffix(".new")
         written.write_text(f"{seconds:+.0f}")
         written.replace(self.file)
+        time.sleep(CACHED_SECONDS + 0.1)
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def clock(
     with monkeypatch.context() as patch:
         patch.setenv("LD_PRELOAD", str(libraries[0]))
         patch.setenv("FAKETIME_TIMESTAMP_FILE", str(clock.file))
-        patch.setenv("FAKETIME_NO_CACHE", "1")
+        patch.setenv("FAKETIME_CACHE_DURATION", str(CACHED_SECONDS))
         # As with a real one: what counts seconds since the start goes on as it did.
         patch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
         patch.setenv("PYTHONPATH", str(SLEEPING))
