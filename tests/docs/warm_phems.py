@@ -65,7 +65,7 @@ def _serve(path: str) -> int:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
         door.bind(path)
         door.listen(16)
-        print("listening", flush=True)
+        os.write(sys.stdout.fileno(), b"listening\n")
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
         while True:
             connection, _ = door.accept()
