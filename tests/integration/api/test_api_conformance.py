@@ -30,7 +30,7 @@ CHECKS = [
 ]
 # Each in turn asks every route: some are refused, some do what they ask.
 ASKING = ("iris", "ana", "omar", "olga", "aud")
-EXAMPLES_EACH = 6
+EXAMPLES_EACH = 4
 # Answers that are not kept: the node's own failures, and what could not be told twice.
 NOT_KEPT = {409, 500, 503}
 
