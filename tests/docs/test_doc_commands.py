@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import subprocess
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.integration
 
 def _free_port() -> int:
     # Below the ports that the system gives out by itself: it must still be free when a node starts again.
-    for port in range(21_000, 29_000):
+    # Another run of these tests begins elsewhere.
+    for port in range(21_000 + os.getpid() % 70 * 100, 29_000):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
