@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from tests.rabbitmq import RabbitMq
 from phems.adapters.postgres.database import Database
 
 STOP_SECONDS = 60.0
+STACKS_SECONDS = 10.0
 PHEMS = Path(sys.executable).with_name("phems")
 SHAPES = Path(__file__).parent / "integration" / "engine" / "shapes"
 
@@ -86,18 +87,19 @@ class ServerSite(NodeSite):
 
     def stop_workers(self) -> None:
         """End every worker, as a service manager does."""
-        _end_all(self.workers)
+        _end_all(self.workers, self.worker_log)
 
     def stop_controls(self) -> None:
         """End every further control process."""
-        _end_all(self.controls)
+        _end_all(self.controls, self.control_log)
 
     def _serve(self, log_name: str, *options: str) -> subprocess.Popen[bytes]:
         with (self.folder / log_name).open("ab") as log:
             return subprocess.Popen(
                 [str(PHEMS), "serve", *options],
                 cwd=self.node_folder,
-                env={**os.environ, **self.environment},
+                # What does not end says where it stands: see `end`.
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", **self.environment},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -108,18 +110,24 @@ def _text(log: Path) -> str:
     return log.read_text() if log.exists() else ""
 
 
-def _end_all(processes: list[subprocess.Popen[bytes]]) -> None:
+def _end_all(processes: list[subprocess.Popen[bytes]], log: Callable[[], str]) -> None:
     while processes:
-        end(processes.pop())
+        try:
+            end(processes.pop())
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"It did not end. It said:\n{log()}") from error
 
 
 def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
-    """End a process and wait for it; what does not end is killed with all that it started."""
+    """End a process and wait for it; what does not end tells its stacks, and is killed with all it started."""
     if process.poll() is None:
         process.send_signal(number)
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STACKS_SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
