@@ -119,7 +119,7 @@ def _end_all(processes: list[subprocess.Popen[bytes]], log: Callable[[], str]) -
 
 
 def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
-    """End a process and wait for it; what does not end tells its stacks, and is killed with all it started."""
+    """End a process and wait for it; what does not end tells its stacks and is killed with all it started."""
     if process.poll() is None:
         process.send_signal(number)
     try:

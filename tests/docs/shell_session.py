@@ -29,7 +29,7 @@ DOCUMENTED_DATABASES = {
 _MARK = "=== block"
 _REGISTRY = re.compile(r"(?i)(PIP|UV)_|https?_proxy$|no_proxy$|SSL_CERT_|REQUESTS_CA_")
 _HERE = Path(__file__).parent
-SECONDS = 200
+SECONDS = 400
 _STOP_SECONDS = 30
 
 _HEAD = """\
