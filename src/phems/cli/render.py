@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from phems.adapters.durable_files import replace
 from phems.cli import output, session
 from phems.errors import InputError
 
@@ -92,7 +93,7 @@ def host_secrets(out: Out = None) -> None:
     """The Secret of each project's host, to apply or to seal: the key that its pod is known by."""
     from phems.bootstrap.host_pods import host_secrets as secrets_of
 
-    _give(secrets_of(*session.load_node()), out)
+    _give(secrets_of(*session.load_node()), out, mode=0o600)
 
 
 @app.command()
@@ -146,7 +147,7 @@ def _read(file: Path) -> str:
         ) from error
 
 
-def _give(files: Mapping[str, str], out: Path | None) -> None:
+def _give(files: Mapping[str, str], out: Path | None, mode: int = 0o644) -> None:
     if out is None:
         if session.current().json:
             output.print_json(files)
@@ -156,6 +157,6 @@ def _give(files: Mapping[str, str], out: Path | None) -> None:
         return
     for name, text in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
-        (out / name).write_text(text, encoding="utf-8")
+        replace(out / name, text.encode(), mode=mode)
     written = [str(out / name) for name in files]
     output.done({"files": written}, "\n".join(f"Wrote {name}" for name in written))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
+import stat
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 
+from phems.cli.__main__ import main
 from phems.contract.host_pod import PORT
 from phems.nodespec import NodeSpec
 from phems.render.host_objects import HOST_COMMAND, host_secret
@@ -114,3 +118,16 @@ def test_the_secret_is_the_one_that_the_pod_waits_for() -> None:
     (keys,) = [each for each in deployment["spec"]["template"]["spec"]["volumes"] if each["name"] == "keys"]
     assert keys["projected"]["sources"] == [{"secret": {"name": secret["metadata"]["name"]}}]
     assert base64.b64decode(secret["data"]["key"]) == b"k"
+
+
+def test_keys_are_written_for_nobody_else_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise any account of that machine can be the host of a project."""
+    document = spec(**HOSTS).model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    for project in document["projects"].values():
+        project["members"] = {"information_asset_owner": ["iris"], "output_checker": ["carol", "dmitri"]}
+    (tmp_path / "node.yaml").write_text(json.dumps(document))
+    monkeypatch.setenv("PHEMS_NODE", str(tmp_path))
+    monkeypatch.setenv("PHEMS_HOSTS_KEY", "k" * 32)
+    assert main(["render", "host-secrets", "--out", str(tmp_path / "secrets")]) == 0
+    modes = {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "secrets").iterdir()}
+    assert modes == {0o600}
