@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
+import base64
 
 import pytest
 
 from phems.domain.redaction import REDACTED, Redaction
 
-TOKEN = "phems_" + secrets.token_urlsafe(32)
+TOKEN = "phems_" + base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
 KEY = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----"
 
 
