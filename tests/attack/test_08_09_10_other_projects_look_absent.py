@@ -56,12 +56,15 @@ def test_what_is_another_projects_is_told_as_what_does_not_exist(
     node: GatewayNode, field: str, only_required: bool
 ) -> None:
     """Case 8: otherwise ids can be tried out, and what they stand for be read."""
-    answers = []
-    for traces in (node.other, absent()):
+
+    def answer(traces: Traces) -> str:
         names = words(node, traces)
         question = QuestionMaker(SCHEMA, names).question(field, only_required=only_required)
-        answers.append(told(node, "ana", question, {"prefix_": traces.prefix, **names}))
-    assert answers[0] == answers[1]
+        return told(node, "ana", question, {"prefix_": traces.prefix, **names})
+
+    before, made_up, after = answer(node.other), answer(absent()), answer(node.other)
+    # Her own project goes on meanwhile: a sensor of it may have looked between two of these.
+    assert made_up in {before, after}
 
 
 @QUESTIONS

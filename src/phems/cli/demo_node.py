@@ -44,7 +44,7 @@ class DemoNode:
         self._server: subprocess.Popen[bytes] | None = None
 
     def make(self) -> None:
-        """Start afresh: a copy of the example, real git repos, real data, a free port."""
+        """Start afresh: a copy of the example, real git repos, real data."""
         example = _example()
         if self.folder.exists():
             self._remove()
@@ -55,8 +55,7 @@ class DemoNode:
         )
         spec = self.node / "node.yaml"
         text = spec.read_text()
-        text = re.sub(r"(?m)^release_zone: \S+", "release_zone: ../releases", text)
-        spec.write_text(re.sub(r"(?m)^(\s+port:) \d+", rf"\1 {_free_port()}", text))
+        spec.write_text(re.sub(r"(?m)^release_zone: \S+", "release_zone: ../releases", text))
         shutil.copytree(example / "libraries", self.folder / "libraries")
         wheels = build_wheels(self.folder / "libraries", self.folder / "wheels")
         subprocess.run(
@@ -80,7 +79,9 @@ class DemoNode:
         _git(repo, author, "commit", "--quiet", "--message", message)
 
     def start(self, progress: Callable[[str], None]) -> None:
-        """Start `phems serve` and wait until it answers."""
+        """Start `phems serve` on a free port and wait until it answers."""
+        spec = self.node / "node.yaml"
+        spec.write_text(re.sub(r"(?m)^(\s+port:) \d+", rf"\1 {_free_port()}", spec.read_text()))
         with self.log.open("ab") as log, _uninterrupted():
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "phems.cli", "--node", str(self.node), "serve"],
