@@ -44,7 +44,7 @@ class DemoNode:
         self._server: subprocess.Popen[bytes] | None = None
 
     def make(self) -> None:
-        """Start afresh: a copy of the example, real git repos, real data."""
+        """Start afresh: a copy of the example, real git repos, real data, a free port."""
         example = _example()
         if self.folder.exists():
             self._remove()
@@ -56,6 +56,7 @@ class DemoNode:
         spec = self.node / "node.yaml"
         text = spec.read_text()
         spec.write_text(re.sub(r"(?m)^release_zone: \S+", "release_zone: ../releases", text))
+        self._take_free_port()
         shutil.copytree(example / "libraries", self.folder / "libraries")
         wheels = build_wheels(self.folder / "libraries", self.folder / "wheels")
         subprocess.run(
@@ -69,6 +70,10 @@ class DemoNode:
         for project in AUTHORS:
             self.commit(project, "First version")
 
+    def _take_free_port(self) -> None:
+        spec = self.node / "node.yaml"
+        spec.write_text(re.sub(r"(?m)^(\s+port:) \d+", rf"\1 {_free_port()}", spec.read_text()))
+
     def commit(self, project: str, message: str) -> None:
         """Commit all of a Code Repo, as its analyst."""
         repo = self.folder / "code" / project
@@ -79,9 +84,8 @@ class DemoNode:
         _git(repo, author, "commit", "--quiet", "--message", message)
 
     def start(self, progress: Callable[[str], None]) -> None:
-        """Start `phems serve` on a free port and wait until it answers."""
-        spec = self.node / "node.yaml"
-        spec.write_text(re.sub(r"(?m)^(\s+port:) \d+", rf"\1 {_free_port()}", spec.read_text()))
+        """Start `phems serve` and wait until it answers."""
+        self._take_free_port()  # the one of before may be another's meanwhile
         with self.log.open("ab") as log, _uninterrupted():
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "phems.cli", "--node", str(self.node), "serve"],
