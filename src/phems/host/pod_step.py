@@ -104,6 +104,7 @@ def _wait_for(pid: int, output: PodOutput, speaker: Callable[[], StorageClient |
             os.kill(pid, signal.SIGTERM)
         if (client := speaker()) is not None:
             with suppress(PhemsError, OSError):
+                client.show()
                 client.renew_if_due()
             output.send(client)
             client.close()  # the worker has a thread for each connection: none for one that says nothing

@@ -53,16 +53,16 @@ class StorageClient:
         return CODEC.decode(answer)
 
     def renew_if_due(self) -> None:
-        """Ask for a fresh capability when the present one is past half its life.
-
-        How long it lives is told when it is first shown: one that never was is shown now.
-        """
-        if self._renew_at == float("inf"):
-            with self._lock:
-                self._connected()
+        """Ask for a fresh capability when the present one is past half its life."""
         if time.monotonic() >= self._renew_at:
             with self._lock:
                 self._renew()
+
+    def show(self) -> None:
+        """Show the capability, if it never was: how long it lives is told then, and when to renew it."""
+        if self._renew_at == float("inf"):
+            with self._lock:
+                self._connected()
 
     def close(self) -> None:
         """Close the connection; a later call opens it again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -157,7 +158,9 @@ def children_of_host(node: RunningNode) -> list[int]:
     host = node.ready("shared")
     assert host.pid is not None
     whole = psutil.Process(host.pid)
-    python = [
-        p.pid for p in (whole, *whole.children(recursive=True)) if p.cmdline()[1:3] == ["-m", "phems.host"]
-    ]
-    return [pid for pid in python if psutil.Process(pid).ppid() in python]
+    python: dict[int, int] = {}
+    for process in (whole, *whole.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # a zombie, too
+            if process.cmdline()[1:3] == ["-m", "phems.host"]:
+                python[process.pid] = process.ppid()
+    return [pid for pid, parent in python.items() if parent in python]

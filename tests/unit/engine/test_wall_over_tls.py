@@ -95,6 +95,7 @@ def test_who_has_said_nothing_yet_renews_its_capability_in_time_as_well(
     step = site.step(seconds=STEP_SECONDS)
     with closing(site.client(site.authority.issue(step))) as client:
         for _ in range(7):
+            client.show()
             client.renew_if_due()
             client.close()
             passed[0] += STEP_SECONDS / 5
