@@ -29,6 +29,10 @@ class FirstLineAlone(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let it through, cut. The whole is with the tick, for the project's own people."""
-        record.msg, record.args = record.getMessage().partition("\n")[0], ()
+        try:
+            said = record.getMessage()
+        except (TypeError, ValueError):
+            said = str(record.msg)  # a slip of whoever logs
+        record.msg, record.args = said.partition("\n")[0], ()
         record.exc_info = record.exc_text = record.stack_info = None
         return True

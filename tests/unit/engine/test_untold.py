@@ -44,3 +44,11 @@ def test_a_daemon_tells_what_failed_and_not_the_error_below_it(caplog: pytest.Lo
         logger.exception("Sensor %s failed\n%s", "ask", PATIENT)
     assert "Sensor ask failed" in caplog.text
     assert PATIENT not in caplog.text
+
+
+def test_a_slip_in_a_line_is_told_as_it_stands(caplog: pytest.LogCaptureFixture) -> None:
+    """Otherwise a daemon would end of what it meant to log."""
+    logger = logging.getLogger("phems.test.slips")
+    logger.addFilter(FirstLineAlone())
+    logger.error("after %d ticks", "some")
+    assert "after %d ticks" in caplog.text
