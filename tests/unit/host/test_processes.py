@@ -103,9 +103,12 @@ def test_a_polite_end_lets_a_process_clean_up() -> None:
     """Otherwise a cancelled step never removes its half-written file."""
     found = in_a_process(
         """
+        # Not a shell: one that starts a program at that moment is not always heard to have cleaned up.
+        cleaning = "import signal, sys, time; "
+        cleaning += "signal.signal(signal.SIGTERM, lambda *_: (print('cleaned', flush=True), sys.exit(3)))\\n"
+        cleaning += "print('up', flush=True)\\nwhile True: time.sleep(0.01)"
         child = subprocess.Popen(
-            ["sh", "-c", "trap 'echo cleaned; exit 3' TERM; echo up; while :; do sleep 0.01; done"],
-            stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", cleaning], stdout=subprocess.PIPE, text=True
         )
         child.stdout.readline()
         process_tree.end(child.pid, signal.SIGTERM)
