@@ -6,35 +6,26 @@ it listens. It reaches nobody: control processes connect to it, and what its hos
 
 from __future__ import annotations
 
-import base64
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 from phems.contract.host_pod import PORT
 from phems.nodespec import NodeSpec
-from phems.nodespec.kubernetes import Hosts, JobSize, Kubernetes
-from phems.render.step_job import (
-    ARTIFACTS,
-    CODE,
-    DATA,
-    ENVIRONMENT,
-    NO_NAMES,
+from phems.nodespec.kubernetes import Hosts, Kubernetes
+from phems.render.project_pods import (
     NODE_LABEL,
     PROJECT_LABEL,
-    TMP,
-    amounts,
-    container_security,
+    SECRET,
+    PodFacts,
+    cluster_of,
     label_value,
-    literal,
-    placed,
-    pod_security,
+    project_pod,
+    secret_of,
 )
 
 HOST = "phems-host"
 """The Deployment, its Service and its Secret, in the namespace of each project."""
-KEYS = "/run/phems"
-HOST_COMMAND = ("python3", "-P", "-m", "phems.host", "--hosts", KEYS)
+HOST_COMMAND = ("python3", "-P", "-m", "phems.host", "--hosts", SECRET)
 LABELS: Mapping[str, str] = {"app.kubernetes.io/name": HOST, "app.kubernetes.io/managed-by": "phems"}
 CONTROL: Mapping[str, str] = {
     "app.kubernetes.io/name": "phems-node",
@@ -43,7 +34,6 @@ CONTROL: Mapping[str, str] = {
 """The control processes' pods, as the chart labels them."""
 # One that still ends counts beside the one that follows it.
 PODS = 2
-GRACE_SECONDS = 10
 PROBE: Mapping[str, Any] = {"tcpSocket": {"port": PORT}, "periodSeconds": 10, "timeoutSeconds": 5}
 
 
@@ -62,7 +52,7 @@ def host_objects(spec: NodeSpec, cluster: Kubernetes, hosts: Hosts, project: str
             "selector": {"matchLabels": own},
             "template": {
                 "metadata": {"labels": own},
-                "spec": _pod(spec, cluster, cluster.sizes[hosts.size], project),
+                "spec": project_pod(spec, _pod(cluster, hosts, project)),
             },
         },
     }
@@ -91,19 +81,12 @@ def host_objects(spec: NodeSpec, cluster: Kubernetes, hosts: Hosts, project: str
 
 def host_secret(spec: NodeSpec, project: str, files: Mapping[str, str]) -> dict[str, Any]:
     """The Secret that the pod waits for: the key that it is known by, and whom it lets in."""
-    cluster = spec.kubernetes
-    assert cluster is not None  # noqa: S101 (who asks has looked)
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": HOST,
-            "namespace": cluster.namespace_of(project),
-            "labels": _labels(spec, project),
-        },
-        "type": "Opaque",
-        "data": {name: base64.b64encode(text.encode()).decode() for name, text in files.items()},
+    meta = {
+        "name": HOST,
+        "namespace": cluster_of(spec).namespace_of(project),
+        "labels": _labels(spec, project),
     }
+    return secret_of(meta, files)
 
 
 def _labels(spec: NodeSpec, project: str) -> dict[str, str]:
@@ -114,49 +97,19 @@ def _labels(spec: NodeSpec, project: str) -> dict[str, str]:
     }
 
 
-def _pod(spec: NodeSpec, cluster: Kubernetes, size: JobSize, project: str) -> dict[str, Any]:
-    found, claims = spec.project(project), cluster.claims
-    volumes: list[dict[str, Any]] = [
-        {"name": "code", "persistentVolumeClaim": {"claimName": claims.code, "readOnly": True}},
-        {"name": "artifacts", "persistentVolumeClaim": {"claimName": claims.artifacts}},
-        {"name": "keys", "projected": {"defaultMode": 0o440, "sources": [{"secret": {"name": HOST}}]}},
-        {"name": "tmp", "emptyDir": {"sizeLimit": size.tmp}},
-    ]
-    mounts: list[dict[str, Any]] = [
-        {"name": "code", "mountPath": CODE, "readOnly": True},
-        {"name": "artifacts", "mountPath": ARTIFACTS, "readOnly": True},
-        {"name": "keys", "mountPath": KEYS, "readOnly": True},
-        {"name": "tmp", "mountPath": TMP},
-    ]
-    if claims.data is not None:
-        volumes.append(
-            {"name": "data", "persistentVolumeClaim": {"claimName": claims.data, "readOnly": True}}
-        )
-        mounts.append({"name": "data", "mountPath": DATA, "readOnly": True})
-    variables = {**found.environment.variables, **ENVIRONMENT}
-    container = {
-        "name": "host",
-        "image": found.kubernetes.image or cluster.image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": list(HOST_COMMAND),
-        "workingDir": CODE,
-        "env": [{"name": name, "value": literal(value)} for name, value in sorted(variables.items())],
-        "ports": [{"name": "hosts", "containerPort": PORT}],
-        "readinessProbe": {**PROBE, "periodSeconds": 2},
-        # One that answers nobody has soon more callers waiting than it lets wait, and is started anew.
-        "livenessProbe": {**PROBE, "failureThreshold": 6},
-        "resources": {"requests": amounts(size.requests), "limits": amounts(size.limits)},
-        "volumeMounts": mounts,
-        "securityContext": container_security(),
-    }
-    return {
-        "restartPolicy": "Always",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
-        **copy.deepcopy(dict(NO_NAMES)),
-        "securityContext": pod_security(cluster),
-        **placed(cluster),
-        "containers": [container],
-        "volumes": volumes,
-    }
+def _pod(cluster: Kubernetes, hosts: Hosts, project: str) -> PodFacts:
+    return PodFacts(
+        project=project,
+        size=cluster.sizes[hosts.size],
+        container="host",
+        command=HOST_COMMAND,
+        secret=HOST,
+        volume="keys",
+        restart="Always",
+        own={
+            "ports": [{"name": "hosts", "containerPort": PORT}],
+            "readinessProbe": {**PROBE, "periodSeconds": 2},
+            # One that answers nobody has soon more callers waiting than it lets wait, and is started anew.
+            "livenessProbe": {**PROBE, "failureThreshold": 6},
+        },
+    )

@@ -17,8 +17,8 @@ from phems.nodespec.projects import Project
 from phems.nodespec.quantities import amount
 from phems.render.host_objects import PODS as HOST_PODS
 from phems.render.host_objects import host_objects
+from phems.render.project_pods import NODE_LABEL, PROJECT_LABEL, label_value
 from phems.render.step_job import LABELS as STEP_LABELS
-from phems.render.step_job import NODE_LABEL, PROJECT_LABEL, label_value
 from phems.render.yaml_text import yaml_documents
 
 WORKER = "phems-worker"

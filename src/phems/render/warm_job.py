@@ -14,15 +14,8 @@ from typing import Any
 
 from phems.nodespec import NodeSpec
 from phems.nodespec.kubernetes import DEFAULT_SIZE
-from phems.render.step_job import (
-    PROJECT_LABEL,
-    JobFacts,
-    cluster_of,
-    job_of,
-    label_value,
-    node_labels,
-    secret_of,
-)
+from phems.render.project_pods import PROJECT_LABEL, cluster_of, label_value
+from phems.render.step_job import JobFacts, job_of, node_labels, secret_of_job
 
 WORKER_LABEL = "phems/worker"
 WARM_LABEL = "phems/warm"
@@ -69,7 +62,7 @@ def warm_secret(spec: NodeSpec, place: WarmPlace, job_uid: str, files: Mapping[s
         "namespace": cluster_of(spec).namespace_of(place.project),
         "labels": _labels(spec, place),
     }
-    return secret_of(meta, job_uid, files)
+    return secret_of_job(meta, job_uid, files)
 
 
 def _labels(spec: NodeSpec, place: WarmPlace) -> dict[str, str]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from phems.errors import InputError
 from phems.nodespec import NodeSpec
-from phems.render.step_job import STEP_COMMAND, StepAttempt, job_name, label_value, step_job, step_secret
+from phems.render.project_pods import label_value
+from phems.render.step_job import STEP_COMMAND, StepAttempt, job_name, step_job, step_secret
 
 from .pod_rules import broken
 

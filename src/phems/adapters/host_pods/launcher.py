@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from phems.adapters.host_pods.keys import HostKeys
 from phems.adapters.host_pods.pod_host import PodHost
 from phems.adapters.host_pods.streams import Streams
-from phems.adapters.sandbox.orders import Places, order_for
+from phems.adapters.kubernetes.pod_orders import PLACES
+from phems.adapters.sandbox.orders import order_for
 from phems.contract.step_order import HostOrder
 from phems.engine.sandbox import HostPlan, HostProcess
 from phems.errors import UnavailableError
-from phems.render.step_job import ARTIFACTS, CODE, DATA, TMP
+from phems.render.project_pods import CODE, TMP
 
 PODS = "Pod Security restricted, no network, read-only code and data"
 
@@ -55,13 +55,5 @@ class PodHosts:
 
 def pod_order(plan: HostPlan) -> HostOrder:
     """The order of a host in a pod; where its sockets and its capability are is the pod's to say."""
-    places = Places(
-        code=f"{CODE}/{plan.code_digest}",
-        host_dir=TMP,
-        artifact_dir=ARTIFACTS,
-        data_dir=DATA,
-        storage_socket="",
-        capability_dir=TMP,
-        source=lambda name, path: f"{DATA}/{name}{Path(path).suffix}",
-    )
+    places = replace(PLACES, code=f"{CODE}/{plan.code_digest}", capability_dir=TMP)
     return order_for(replace(plan, fetched_dir=None), places)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection
 
 from phems.adapters.kubernetes.job_runner import JobRunner, Live
 from phems.errors import PhemsError
-from phems.render.step_job import job_name, label_value
+from phems.render.project_pods import label_value
+from phems.render.step_job import job_name
 
 _LOG = logging.getLogger("phems.kubernetes")
 SWEEP_SECONDS = 60.0

@@ -9,7 +9,7 @@ from phems.adapters.sandbox.orders import Places, order_for
 from phems.contract.pod import CAPABILITY_FILE
 from phems.contract.step_order import HostOrder
 from phems.engine.sandbox import HostPlan
-from phems.render.step_job import ARTIFACTS, CAPABILITY, CODE, DATA, TMP
+from phems.render.project_pods import ARTIFACTS, CODE, DATA, SECRET, TMP
 
 
 def _source(name: str, path: Path) -> str:
@@ -22,7 +22,7 @@ PLACES = Places(
     artifact_dir=ARTIFACTS,
     data_dir=DATA,
     storage_socket="",  # it is reached by TLS
-    capability_dir=CAPABILITY,
+    capability_dir=SECRET,
     source=_source,
 )
 
@@ -30,4 +30,4 @@ PLACES = Places(
 def pod_order(plan: HostPlan) -> HostOrder:
     """The order of a host whose place a pod takes. Its artifact area is one folder for all: a claim."""
     order = order_for(replace(plan, fetched_dir=None), PLACES)
-    return replace(order, capability_file=f"{CAPABILITY}/{CAPABILITY_FILE}")
+    return replace(order, capability_file=f"{SECRET}/{CAPABILITY_FILE}")
