@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from small_node import OTHER, PROJECT, SmallNode, free_port, until
-
-from phems.cli.__main__ import main
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Phems = Callable[..., Told]
+from tests.typed_lines import Phems, Said, typed
 
 
 @pytest.fixture
@@ -34,12 +15,9 @@ def phems(node: SmallNode, capfd: pytest.CaptureFixture[str], monkeypatch: pytes
     """The command line in the node's folder, as ana unless `who` says otherwise."""
     monkeypatch.setenv("PHEMS_NODE", str(node.folder))
 
-    def run(*arguments: str, who: str = "ana") -> Told:
+    def run(*arguments: str, who: str = "ana") -> Said:
         monkeypatch.setenv("PHEMS_TOKEN", node.tokens.get(who, who))
-        capfd.readouterr()
-        code = main(arguments)
-        told = capfd.readouterr()
-        return Told(code, told.out, told.err)
+        return typed(capfd, *arguments)
 
     return run
 
@@ -50,10 +28,10 @@ def test_a_run_is_launched_followed_and_shown(phems: Phems) -> None:
     assert "succeeded" in told.out
     assert "speak: done" in told.err
     assert told.err.rstrip().endswith("SUCCESS")
-    (run,) = phems("run", "list", "--project", PROJECT, "--limit", "1", "--json").json()
+    (run,) = phems("run", "list", "--project", PROJECT, "--limit", "1", "--json").data
     assert (run["job"], run["requester"], run["project"]) == ("two_steps", "ana", PROJECT)
     assert run["tags"]["study"] == "pilot"
-    shown = phems("run", "show", run["id"][:10], "--json").json()
+    shown = phems("run", "show", run["id"][:10], "--json").data
     assert shown["code_revision"]
     assert [(step["key"], step["status"]) for step in shown["steps"]] == [
         ("speak", "SUCCESS"),
@@ -77,15 +55,15 @@ def test_a_failed_run_tells_what_the_code_raised(phems: Phems) -> None:
 def test_a_step_that_was_tried_again_says_how_often(phems: Phems) -> None:
     told = phems("run", "launch", PROJECT, "retrying")
     assert (told.code, "stumble: to be tried again" in told.err) == (0, True)
-    (run,) = phems("run", "list", "--limit", "1", "--json").json()
-    (step,) = phems("run", "show", run["id"], "--json").json()["steps"]
+    (run,) = phems("run", "list", "--limit", "1", "--json").data
+    (step,) = phems("run", "show", run["id"], "--json").data["steps"]
     assert (step["status"], step["attempts"]) == ("SUCCESS", 2)
 
 
 def test_json_has_the_run_on_standard_output_and_the_failure_beside_it(phems: Phems) -> None:
     told = phems("run", "launch", PROJECT, "failing", "--json")
     assert told.code == 1
-    assert told.json()["status"] == "FAILURE"
+    assert told.data["status"] == "FAILURE"
     assert json.loads(told.err)["error"]["exit_code"] == 1
 
 
@@ -121,8 +99,8 @@ def test_names_that_do_not_exist_come_with_those_that_do(phems: Phems) -> None:
 
 def test_an_asset_is_materialized_for_a_partition(phems: Phems) -> None:
     told = phems("run", "launch", PROJECT, "--asset", "ward", "--partition", "south", "--json")
-    assert (told.code, told.json()["partition"]) == (0, "south")
-    logs = phems("run", "logs", told.json()["id"], "--json").json()
+    assert (told.code, told.data["partition"]) == (0, "south")
+    logs = phems("run", "logs", told.data["id"], "--json").data
     assert "ward south" in [event["message"] for event in logs]
 
 
@@ -133,7 +111,7 @@ def test_run_config_comes_from_a_file_or_the_line(phems: Phems, tmp_path: Path) 
     for given in (json.dumps(config), str(file)):
         told = phems("run", "launch", PROJECT, "counting", "--config", given, "--json")
         assert told.code == 0
-        logs = phems("run", "logs", told.json()["id"], "--step", "count").out
+        logs = phems("run", "logs", told.data["id"], "--step", "count").out
         assert "counted 3" in logs
 
 
@@ -151,15 +129,15 @@ def test_a_wrong_run_config_is_told_before_anything_runs(phems: Phems, config: s
 
 
 def test_a_run_is_cancelled_and_a_second_time_refused(phems: Phems) -> None:
-    run = phems("run", "launch", PROJECT, "endless", "--no-wait", "--json").json()
-    until(lambda: phems("run", "show", run["id"], "--json").json()["status"] == "STARTED")
-    assert phems("run", "cancel", run["id"][:10], "--json").json()["status"] == "CANCELED"
+    run = phems("run", "launch", PROJECT, "endless", "--no-wait", "--json").data
+    until(lambda: phems("run", "show", run["id"], "--json").data["status"] == "STARTED")
+    assert phems("run", "cancel", run["id"][:10], "--json").data["status"] == "CANCELED"
     again = phems("run", "cancel", run["id"])
     assert (again.code, "CANCELED already" in again.err) == (4, True)
 
 
 def test_logs_are_followed_to_the_end_and_printed_output_is_there(phems: Phems) -> None:
-    run = phems("run", "launch", PROJECT, "two_steps", "--no-wait", "--json").json()
+    run = phems("run", "launch", PROJECT, "two_steps", "--no-wait", "--json").data
     followed = phems("run", "logs", run["id"], "--follow").out
     assert "a word from the step" in followed
     assert "RUN_SUCCESS" in followed
@@ -171,7 +149,7 @@ def test_logs_are_followed_to_the_end_and_printed_output_is_there(phems: Phems) 
 def test_a_run_id_that_is_unknown_or_means_several_is_told(phems: Phems) -> None:
     for _ in range(17):  # some two of them start with the same digit
         phems("run", "launch", PROJECT, "two_steps", "--no-wait")
-    ids = [run["id"] for run in phems("run", "list", "--json", "--limit", "100").json()]
+    ids = [run["id"] for run in phems("run", "list", "--json", "--limit", "100").data]
     shared = next(first for first in "0123456789abcdef" if sum(each.startswith(first) for each in ids) > 1)
     several = phems("run", "show", shared)
     assert (several.code, "more of the run id" in several.err) == (2, True)
@@ -182,9 +160,9 @@ def test_a_run_id_that_is_unknown_or_means_several_is_told(phems: Phems) -> None
 
 def test_lists_are_filtered(phems: Phems) -> None:
     phems("run", "launch", OTHER, "two_steps", who="ben")
-    runs = phems("run", "list", "--project", OTHER, "--status", "success", "--json", who="ben").json()
+    runs = phems("run", "list", "--project", OTHER, "--status", "success", "--json", who="ben").data
     assert {run["project"] for run in runs} == {OTHER}
-    assert phems("run", "list", "--project", OTHER, "--json").json() == [], "another's runs are not listed"
+    assert phems("run", "list", "--project", OTHER, "--json").data == [], "another's runs are not listed"
     assert {run["status"] for run in runs} == {"SUCCESS"}
     assert phems("run", "list", "--status", "nope").code == 2
     assert phems("run", "list", "--project", "no-such-project").out.startswith("No runs.")

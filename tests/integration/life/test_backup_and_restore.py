@@ -8,13 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.folders import open_folder
 from tests.made_databases import give_database
+from tests.typed_lines import Phems, typed
 
 from phems.bootstrap import open_node
 from phems.cli.__main__ import main
@@ -31,18 +32,6 @@ audit: {anchors: {share: {folder: {path: ../share}, minutes: 10080, every_second
 # Handed over when a test says so: two nodes of one log would contradict each other there.
 PHEMS = Path(sys.executable).with_name("phems")
 MADE = {"artifacts/demo/io/value": b"a value", "code/demo/0123/definitions.py": b"defs = 1\n"}
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-
-Phems = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +59,7 @@ def phems(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     """Runs one command line."""
     monkeypatch.delenv("PHEMS_TOKEN", raising=False)
 
-    def run(*words: str | Path) -> Said:
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    return run
+    return partial(typed, capsys)
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.folders import open_folder
-
-from phems.cli.__main__ import main
+from tests.typed_lines import Phems, Said, typed
 
 SPEC = """
 version: 1
@@ -23,18 +21,6 @@ projects:
     code: {repo: "https://example.org/code.git"}
     members: {data_analyst: [ada], output_checker: [cora, ben], information_asset_owner: [ina]}
 """
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-
-Phems = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +41,9 @@ def phems(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
         if token is not None:
             monkeypatch.setenv("PHEMS_TOKEN", token)
-        capsys.readouterr()
-        code = main(words)
+        said = typed(capsys, *words)
         monkeypatch.delenv("PHEMS_TOKEN", raising=False)
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
+        return said
 
     return run
 

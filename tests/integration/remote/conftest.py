@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import io
-import json
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.integration.api.api_site import PASSWORD, ApiSite
 from tests.integration.served_api import served_api
+from tests.typed_lines import Phems, Said, typed
 
 from phems.adapters.postgres.database import Database
-from phems.cli.__main__ import main
 from phems.domain.actors import LOCAL_OPERATOR
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> Any:
-        return json.loads(self.err)["error"]
-
-
-Phems = Callable[..., Said]
 
 
 @pytest.fixture
@@ -65,9 +42,6 @@ def phems(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytes
 
     def run(*words: str, stdin: str = "") -> Said:
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        told = capsys.readouterr()
-        return Said(code, told.out, told.err)
+        return typed(capsys, *words)
 
     return run

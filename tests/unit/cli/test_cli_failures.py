@@ -6,16 +6,14 @@ import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
+from tests.typed_lines import Phems
 
 from phems.cli import check as check_module
 from phems.cli import failures
 from phems.errors import IntegrityError, NotFoundError, PhemsError, RefusedError, UnavailableError
-
-Phems = Callable[..., Any]
 
 
 @pytest.fixture

@@ -7,18 +7,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
+from tests.typed_lines import Phems
 
 from phems.cli import session
 from phems.errors import InputError
 from phems.nodespec import load_node, parse_node
-
-Phems = Callable[..., Any]
 
 
 def test_a_fresh_node_is_free_of_problems(phems: Phems, tmp_path: Path) -> None:

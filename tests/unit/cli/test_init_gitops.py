@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.typed_lines import Phems
 
 from phems.nodespec import load_node
 
-Phems = Callable[..., Any]
 ADDRESSES = ("--repo", "https://git.example/st-mary.git", "--chart-repo", "git@git.example:phems/phems.git")
 PROJECT = """\
 projects:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.typed_lines import Phems
 
 from phems.nodespec import parse_node
-
-Phems = Callable[..., Any]
 
 
 def test_a_fresh_code_repo_is_told_file_by_file(phems: Phems, tmp_path: Path) -> None:

@@ -70,12 +70,18 @@ def test_a_capability_that_has_expired_is_refused(site: TlsWall) -> None:
         site.client(site.authority.issue(site.step(seconds=-1))).call("step", "order", ("pod",), {})
 
 
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How many seconds have passed for clients, in its one place."""
+    began, seconds = time.monotonic(), [0.0]
+    monkeypatch.setattr(storage_client.time, "monotonic", lambda: began + seconds[0])
+    return seconds
+
+
 def test_who_connects_again_and_again_renews_its_capability_in_time(
-    site: TlsWall, monkeypatch: pytest.MonkeyPatch
+    site: TlsWall, passed: list[float]
 ) -> None:
     """Otherwise a step that prints all the time is not heard any more after a quarter of an hour."""
-    began, passed = time.monotonic(), [0.0]
-    monkeypatch.setattr(storage_client.time, "monotonic", lambda: began + passed[0])
     step = site.step(seconds=STEP_SECONDS)
     with closing(site.client(site.authority.issue(step))) as client:
         for _ in range(7):
@@ -87,11 +93,9 @@ def test_who_connects_again_and_again_renews_its_capability_in_time(
 
 
 def test_who_has_said_nothing_yet_renews_its_capability_in_time_as_well(
-    site: TlsWall, monkeypatch: pytest.MonkeyPatch
+    site: TlsWall, passed: list[float]
 ) -> None:
     """Otherwise a warm pod's step that prints nothing for an hour is not heard when it does."""
-    began, passed = time.monotonic(), [0.0]
-    monkeypatch.setattr(storage_client.time, "monotonic", lambda: began + passed[0])
     step = site.step(seconds=STEP_SECONDS)
     with closing(site.client(site.authority.issue(step))) as client:
         for _ in range(7):
