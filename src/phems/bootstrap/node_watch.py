@@ -13,6 +13,8 @@ from phems.adapters.files.disk_space import LocalDisks
 from phems.adapters.postgres import node_state
 from phems.bootstrap.node import Node
 from phems.domain.metrics import Reading
+from phems.domain.release_states import UNDER_REVIEW
+from phems.domain.waiting import UNDECIDED_CODE
 from phems.engine.control_plane import ControlPlane
 from phems.engine.hosts import HostState
 from phems.errors import UnavailableError
@@ -82,8 +84,8 @@ class NodeWatch:
 
     def _of_decisions(self) -> Iterator[Reading]:
         for name, counts, undecided in (
-            ("code_revisions", node_state.code_revisions(self._governance), node_state.UNDECIDED),
-            ("release_requests", node_state.release_requests(self._governance), node_state.IN_REVIEW),
+            ("code_revisions", node_state.code_revisions(self._governance), UNDECIDED_CODE),
+            ("release_requests", node_state.release_requests(self._governance), UNDER_REVIEW),
         ):
             yield Reading(name, _by_state(counts))
             oldest = dict.fromkeys((count.project for count in counts), 0.0)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Literal
 
+from phems.domain.release_states import UNDER_REVIEW
+from phems.domain.waiting import UNDECIDED_CODE
+
 FILE = "dashboard.json"
 COLUMNS = 24
 HEIGHT = 7
@@ -39,14 +42,14 @@ PANELS = (
     Panel("Runs on their way", 'sum(phems_runs{node=~"$node"})', "", "stat", width=4),
     Panel(
         "Releases in review",
-        'sum(phems_release_requests{node=~"$node", state=~"SUBMITTED|PARTIALLY_REVIEWED|REVIEWED"})',
+        f'sum(phems_release_requests{{node=~"$node", state=~"{"|".join(UNDER_REVIEW)}"}})',
         "",
         "stat",
         width=4,
     ),
     Panel(
         "Code in review",
-        'sum(phems_code_revisions{node=~"$node", state=~"SUBMITTED|UNDER_REVIEW"})',
+        f'sum(phems_code_revisions{{node=~"$node", state=~"{"|".join(UNDECIDED_CODE)}"}})',
         "",
         "stat",
         width=4,

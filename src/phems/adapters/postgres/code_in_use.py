@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 from phems.adapters.postgres.failures import database_failures
+from phems.adapters.postgres.tables import ENDED, RUNS, has_table
 from phems.engine.tags import CODE_TAG, PROJECT_TAG
 
-_ENDED = ["SUCCESS", "FAILURE", "CANCELED"]
 _COMMITS = text(
     "SELECT DISTINCT c.value FROM dagster.runs r "
     "JOIN dagster.run_tags p ON p.run_id = r.run_id AND p.key = :project_tag AND p.value = :project "
@@ -24,8 +24,8 @@ class PostgresCodeInUse:
 
     def commits(self, project: str) -> frozenset[str]:
         """See the port."""
-        asked = {"project": project, "project_tag": PROJECT_TAG, "code_tag": CODE_TAG, "ended": _ENDED}
+        asked = {"project": project, "project_tag": PROJECT_TAG, "code_tag": CODE_TAG, "ended": ENDED}
         with database_failures(), self._engine.connect() as connection:
-            if connection.execute(text("SELECT to_regclass('dagster.runs')")).scalar() is None:
+            if not has_table(connection, RUNS):
                 return frozenset()  # a node that never served
             return frozenset(connection.execute(_COMMITS, asked).scalars())

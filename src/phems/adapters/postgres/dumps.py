@@ -23,6 +23,7 @@ from phems.adapters.postgres.connections import Role
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.failures import database_failures
 from phems.adapters.postgres.stores.audit import PostgresAuditStore
+from phems.adapters.postgres.tables import SCHEMA_VERSION, has_table
 from phems.domain.audit import EMPTY, Head
 from phems.errors import ConflictError, UnavailableError
 
@@ -86,8 +87,7 @@ def dump(database: Database, folder: Path) -> Dumped:
 def is_used(database: Database) -> bool:
     """Whether there is a node's database already."""
     with database_failures(), database.engine("owner").connect() as connection:
-        found = connection.execute(text("SELECT to_regclass('governance.schema_version')")).scalar()
-        return found is not None
+        return has_table(connection, SCHEMA_VERSION)
 
 
 def load(database: Database, folder: Path) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy import Engine, Row, text
 
 from phems.adapters.postgres.failures import database_failures
+from phems.adapters.postgres.tables import EVENT_LOGS, has_table
 from phems.engine.tags import PROJECT_TAG, REQUESTER_TAG
 from phems.services.ports.engine_runs import EngineRun
 
@@ -58,7 +59,7 @@ class PostgresEngineRunHistory:
     def refusal(self, run_id: str) -> str | None:
         """See the port."""
         with database_failures(), self._engine.connect() as connection:
-            if not _has_served(connection):
+            if not has_table(connection, EVENT_LOGS):
                 return None
             event = connection.execute(_FAILURE, {"run_id": run_id}).scalar()
         return _refusal(event) if event is not None else None
@@ -80,13 +81,9 @@ class PostgresEngineRunHistory:
     def _runs(self, query: Any, **values: Any) -> list[EngineRun]:
         tags = {"project_tag": PROJECT_TAG, "requester_tag": REQUESTER_TAG}
         with database_failures(), self._engine.connect() as connection:
-            if not _has_served(connection):
+            if not has_table(connection, EVENT_LOGS):
                 return []
             return [_run(row) for row in connection.execute(query, {**tags, **values})]
-
-
-def _has_served(connection: Connection) -> bool:
-    return connection.execute(text("SELECT to_regclass('dagster.event_logs')")).scalar() is not None
 
 
 def _run(row: Row[Any]) -> EngineRun:

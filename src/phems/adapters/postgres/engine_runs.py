@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, text
 
 from phems.adapters.postgres.failures import database_failures
+from phems.adapters.postgres.tables import RUNS, has_table
 from phems.domain.release_facts import RunTimes
 
 
@@ -23,7 +24,7 @@ class PostgresEngineRuns:
     def times(self, run_id: str) -> RunTimes | None:
         """See the port."""
         with database_failures(), self._engine.connect() as connection:
-            if connection.execute(text("SELECT to_regclass('dagster.runs')")).scalar() is None:
+            if not has_table(connection, RUNS):
                 return None  # a node that never served has no engine tables yet
             row = connection.execute(
                 text("SELECT status, start_time, end_time FROM dagster.runs WHERE run_id = :run"),

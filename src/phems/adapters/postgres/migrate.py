@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 
 from phems.adapters.postgres.failures import database_failures
+from phems.adapters.postgres.tables import SCHEMA_VERSION, has_table
 from phems.errors import UnavailableError
 
 _SCHEMAS = ("audit", "engine", "governance")
@@ -38,7 +39,7 @@ def latest() -> str:
 
 
 def _current(connection: Connection) -> str | None:
-    if connection.execute(text("SELECT to_regclass('governance.schema_version')")).scalar() is None:
+    if not has_table(connection, SCHEMA_VERSION):
         return None
     return connection.execute(text("SELECT version_num FROM governance.schema_version")).scalar()
 

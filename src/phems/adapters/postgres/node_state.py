@@ -10,8 +10,8 @@ from sqlalchemy import Engine, Row, text
 
 from phems.adapters.postgres.failures import database_failures
 from phems.adapters.postgres.migrate import latest
-from phems.domain.code_revisions import CodeRevisionState
-from phems.domain.release_states import ReleaseState
+from phems.domain.release_states import UNDER_REVIEW
+from phems.domain.waiting import UNDECIDED_CODE
 from phems.engine.tags import PROJECT_TAG
 from phems.errors import UnavailableError
 
@@ -27,8 +27,6 @@ _RUNS = (
     "JOIN dagster.run_tags p ON p.run_id = r.run_id AND p.key = :project_tag "
     "WHERE r.status IN ('QUEUED', 'STARTING', 'STARTED', 'CANCELING') GROUP BY p.value, r.status"
 )
-IN_REVIEW = (ReleaseState.SUBMITTED, ReleaseState.PARTIALLY_REVIEWED, ReleaseState.REVIEWED)
-UNDECIDED = (CodeRevisionState.SUBMITTED, CodeRevisionState.UNDER_REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +63,12 @@ def open_sessions(governance: Engine) -> int:
 
 def release_requests(governance: Engine) -> Sequence[StateCount]:
     """All release requests, counted."""
-    return _counts(governance, _REQUESTS, undecided=[*map(str, IN_REVIEW)])
+    return _counts(governance, _REQUESTS, undecided=[*map(str, UNDER_REVIEW)])
 
 
 def code_revisions(governance: Engine) -> Sequence[StateCount]:
     """All code revisions, counted."""
-    return _counts(governance, _REVISIONS, undecided=[*map(str, UNDECIDED)])
+    return _counts(governance, _REVISIONS, undecided=[*map(str, UNDECIDED_CODE)])
 
 
 def unfinished_runs(dagster: Engine) -> Sequence[StateCount]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
 from phems.adapters.postgres.failures import database_failures
+from phems.adapters.postgres.tables import EVENT_LOGS, has_table
 from phems.engine.tags import PROJECT_TAG
 from phems.services.ports.usage import RunUsage
 
@@ -59,7 +60,7 @@ class PostgresProjectUsage:
                 row.project: float(row.seconds)
                 for row in connection.execute(_CPU, {"since": since, "until": until})
             }
-            has_served = _has_served(connection)
+            has_served = has_table(connection, EVENT_LOGS)
             runs = _found(connection, _RUNS, asked) if has_served else {}
             steps = _found(connection, _STEPS, asked) if has_served else {}
             events = _found(connection, _EVENT_BYTES, {"tag": PROJECT_TAG}) if has_served else {}
@@ -76,19 +77,10 @@ class PostgresProjectUsage:
     def run_ids(self) -> Mapping[str, str]:
         """The project of each run."""
         with database_failures(), self._engine.connect() as connection:
-            if not _has_served(connection):
+            if not has_table(connection, EVENT_LOGS):
                 return {}
             return {row.run_id: row.project for row in connection.execute(_IDS, {"tag": PROJECT_TAG})}
 
 
-def today() -> date:
-    """The day that is written down now."""
-    return datetime.now(UTC).date()
-
-
 def _found(connection: Connection, query: object, asked: Mapping[str, object]) -> dict[str, int]:
     return {row.project: int(row.found) for row in connection.execute(query, dict(asked))}  # type: ignore[call-overload]
-
-
-def _has_served(connection: Connection) -> bool:
-    return connection.execute(text("SELECT to_regclass('dagster.event_logs')")).scalar() is not None

@@ -16,11 +16,11 @@ from phems.adapters.files.run_folders import RunFolders
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.dumps import keeping
 from phems.adapters.postgres.failures import database_failures
+from phems.adapters.postgres.tables import ENDED, EVENT_LOGS, has_table
 from phems.domain.retention import Area, EndedRun, Hold
 from phems.engine.tags import PROJECT_TAG
 from phems.services.ports.retention import Leftover
 
-_ENDED = ["SUCCESS", "FAILURE", "CANCELED"]
 _RUNS = text(
     "SELECT r.run_id, CASE WHEN r.status = ANY(:ended) THEN "
     "COALESCE(r.end_time, extract(epoch FROM r.update_timestamp AT TIME ZONE 'UTC')) END AS ended "
@@ -54,11 +54,11 @@ class NodeLeftovers:
     def runs(self, project: str) -> Sequence[EndedRun]:
         """See the port."""
         with database_failures(), self._database.engine("dagster").connect() as connection:
-            if connection.execute(text("SELECT to_regclass('dagster.event_logs')")).scalar() is None:
+            if not has_table(connection, EVENT_LOGS):
                 return []  # a node that never served
-            asked = {"tag": PROJECT_TAG, "project": project, "ended": _ENDED}
+            asked = {"tag": PROJECT_TAG, "project": project, "ended": ENDED}
             found = connection.execute(_RUNS, asked).all()
-            gone_on = set(connection.execute(_GONE_ON_FROM, {"ended": _ENDED}).scalars())
+            gone_on = set(connection.execute(_GONE_ON_FROM, {"ended": ENDED}).scalars())
             last_words = set(connection.execute(_LAST_WORDS).scalars())
         return [
             EndedRun(
