@@ -22,10 +22,9 @@ from phems.domain.actors import LOCAL_OPERATOR
 from phems.domain.backups import DATABASE, NODE
 from phems.errors import InputError
 from phems.nodespec import NodePaths, NodeSpec, load_node, node_paths
+from phems.services.backups import by_thousands
 from phems.services.checkpoints import CheckpointKeeper
 from phems.services.restores import Compared, continue_restored
-
-EVERY = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +61,8 @@ def restore(
     anchors, and goes on with the entry of the restore. 5. All gets its name, node.yaml last.
     """
 
-    def count(files: int) -> None:
-        if files % EVERY == 0:
-            told(f"  {files} files")
-
     told("Verifying the backup ...")
-    read = read_backup(backup, count)  # 1
+    read = read_backup(backup, by_thousands(told))  # 1
     spec = load_node(backup / NODE)
     paths = node_paths(spec, folder)
     placing.check_free(paths)  # 2

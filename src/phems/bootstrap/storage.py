@@ -72,13 +72,7 @@ class NodeFiles:
         """What lies in buckets, by bucket: named in a backup, and not copied."""
         s3 = self._spec.storage.s3
         names = [] if s3 is None else [name for name in (s3.bucket, s3.release_bucket) if name is not None]
-        return {
-            name: [
-                BucketObject(key=each.key, size=each.size, etag=each.etag, version=each.version)
-                for each in self._bucket(name).objects()
-            ]
-            for name in names
-        }
+        return {name: list(self._bucket(name).objects()) for name in names}
 
     @property
     def _folders(self) -> FolderArtifactAreas:

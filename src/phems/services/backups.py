@@ -20,7 +20,7 @@ from phems.services.ports import Governance
 from phems.services.ports.backups import BackupMaking
 from phems.services.ports.clock import Clock
 
-EVERY = 1000
+_EVERY = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +73,13 @@ def copy_in_order(
     `record` is the fifth. An upgrade records its backup afterwards: an older schema takes no entries yet.
     """
 
-    def count(files: int) -> None:
-        if files % EVERY == 0:
-            told(f"  {files} files")
-
     with making.held():
         told("Copying the audit log's checkpoints ...")
         making.copy_checkpoints()  # 1
         told("Dumping the database ...")
         making.dump_database()  # 2
         told("Copying files ...")
-        making.copy_files(count)  # 3
+        making.copy_files(by_thousands(told))  # 3
         told("Writing the manifest ...")
         manifest, digest = making.write_manifest(timestamp(clock.now()))  # 4
         made = MadeBackup(
@@ -99,3 +95,13 @@ def copy_in_order(
         record(made)  # 5
         making.publish()  # 6
     return made
+
+
+def by_thousands(told: Callable[[str], None]) -> Callable[[int], None]:
+    """Tells how many files there are by now, at each thousand."""
+
+    def count(files: int) -> None:
+        if files % _EVERY == 0:
+            told(f"  {files} files")
+
+    return count

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from phems.domain.backups import BackedFile, BackedFolder, BackedLink
 
@@ -67,6 +69,16 @@ def copy_file(source: Path, backup: Path, path: str, copied: Copied) -> None:
         os.close(folder)
 
 
+def poured(source: IO[bytes], sink: IO[bytes], most: int = sys.maxsize) -> tuple[int, str]:
+    """Copy what is left of `source`, or the first `most` bytes of it; how many, and their SHA-256."""
+    hasher, size = hashlib.sha256(), 0
+    while chunk := source.read(min(CHUNK, most - size)):
+        hasher.update(chunk)
+        sink.write(chunk)
+        size += len(chunk)
+    return size, hasher.hexdigest()
+
+
 def hashed(folder: Path, told: Callable[[int], None] = lambda _files: None) -> Mapping[str, tuple[int, str]]:
     """Size and SHA-256 of every regular file below a folder, by path. Links are no files."""
     found: dict[str, tuple[int, str]] = {}
@@ -113,17 +125,13 @@ def _copy(name: str, parent: int, target: Path, path: str, copied: Copied) -> No
     descriptor = os.open(name, _FILE, dir_fd=parent)
     with os.fdopen(descriptor, "rb", buffering=0) as source:
         status = os.fstat(source.fileno())
-        hasher, size = hashlib.sha256(), 0
         with target.open("xb") as sink:
             # Not past what it was when it was opened: a log may grow as fast as it is read.
-            while chunk := source.read(min(CHUNK, status.st_size - size)):
-                hasher.update(chunk)
-                sink.write(chunk)
-                size += len(chunk)
+            size, sha256 = poured(source, sink, status.st_size)
     copied.files.append(
         BackedFile(
             path=path,
-            sha256=hasher.hexdigest(),
+            sha256=sha256,
             size=size,
             mode=stat.S_IMODE(status.st_mode) & 0o777,
             mtime_ns=status.st_mtime_ns,

@@ -12,7 +12,7 @@ from pathlib import Path
 from phems import __version__
 from phems.adapters.backup.copying import Copied, copy_file, copy_tree
 from phems.adapters.backup.sealed_keys import seal
-from phems.adapters.durable_files import sync_folder
+from phems.adapters.durable_files import replace, sync_folder
 from phems.adapters.files.disk import disk_errors
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.dumps import SCHEMAS, Dumped, dump, keeping
@@ -114,11 +114,7 @@ class FolderBackup:
         written = manifest.as_text().encode()
         # All that it names is on the disk before it is.
         os.sync()
-        with (self._unfinished / MANIFEST).open("xb") as file:
-            file.write(written)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self._unfinished)
+        replace(self._unfinished / MANIFEST, written, mode=0o644)
         return manifest, hashlib.sha256(written).hexdigest()
 
     def publish(self) -> None:

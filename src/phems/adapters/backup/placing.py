@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from phems.adapters.backup.copying import CHUNK
+from phems.adapters.backup.copying import poured
 from phems.adapters.backup.reading import ReadBackup
 from phems.adapters.backup.sealed_keys import KeyFiles
 from phems.adapters.durable_files import replace, sync_folder
@@ -115,13 +115,10 @@ def _put_file(source: Path, place: Path, file: BackedFile) -> None:
     """Copy one file, unless it is there: a release zone may have outlived its node."""
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = place.with_name(f".{place.name}.{MARK}"[:255])
-    hasher = hashlib.sha256()
     with source.open("rb") as bytes_, beside.open("wb") as sink:
-        while chunk := bytes_.read(CHUNK):
-            hasher.update(chunk)
-            sink.write(chunk)
+        _, sha256 = poured(bytes_, sink)
     try:
-        if hasher.hexdigest() != file.sha256:
+        if sha256 != file.sha256:
             raise _changed(source, "it was changed while it was restored.")
         if place.exists():
             with place.open("rb") as there:

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
-from phems.adapters.files.disk import disk_errors, remove_tree, sync_folder, sync_folders, write_file
+from phems.adapters.durable_files import sync_folder
+from phems.adapters.files.disk import disk_errors, remove_tree, sync_folders, write_file
 from phems.domain.digests import DIGEST, EXECUTABLE, FILE, TreeEntry, check_tree_paths, content_digest
 from phems.errors import InputError, IntegrityError
 from phems.services.ports.code_repos import TreeFile

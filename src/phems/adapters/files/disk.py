@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from phems.adapters.durable_files import sync_folder
 from phems.errors import UnavailableError
 
 _WHY = {
@@ -52,15 +53,6 @@ def sync_folders(top: Path) -> None:
     """See the entries of a folder and of all below it to the disk."""
     for folder, _, _ in os.walk(top, topdown=False):
         sync_folder(Path(folder))
-
-
-def sync_folder(folder: Path) -> None:
-    """See the entries of one folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def remove_tree(folder: Path) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from phems.adapters.durable_files import sync_folder
 from phems.adapters.files.artifact_areas import CHUNK
 from phems.adapters.files.beneath import open_beneath
-from phems.adapters.files.disk import disk_errors, remove_tree, sync_folder, sync_folders, write_file
+from phems.adapters.files.disk import disk_errors, remove_tree, sync_folders, write_file
 from phems.adapters.release_package.copying import checked, copy_package, not_placed
 from phems.domain.outputs import check_output_path
 from phems.domain.release_packages import MANIFEST

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from phems.adapters.s3 import failures
 from phems.adapters.s3.parts import PART, PartsUpload, is_done_already, md5_of
 from phems.adapters.s3.patience import Patience
+from phems.domain.backups import BucketObject
 from phems.errors import IntegrityError
 
 T = TypeVar("T")
@@ -31,16 +32,6 @@ class Stored:
     etag: str
     size: int
     sha256: str
-
-
-@dataclass(frozen=True)
-class Listed:
-    """An object as a listing tells of it. `version` is empty where the bucket keeps none."""
-
-    key: str
-    size: int
-    etag: str
-    version: str
 
 
 class NameTakenError(Exception):
@@ -80,7 +71,7 @@ class Bucket:
         with self._told("The bucket cannot be used"):
             self._client.head_bucket(Bucket=self._name)
 
-    def objects(self) -> Iterator[Listed]:
+    def objects(self) -> Iterator[BucketObject]:
         """Every object as it is now, with its version where the bucket keeps versions."""
         with self._told("The bucket cannot be listed"):
             which: dict[str, str] = {}
@@ -91,8 +82,11 @@ class Bucket:
                 for each in found.get("Versions", ()):
                     if each["IsLatest"]:
                         version = each.get("VersionId", "null")
-                        yield Listed(
-                            each["Key"], each["Size"], each["ETag"], "" if version == "null" else version
+                        yield BucketObject(
+                            key=each["Key"],
+                            size=each["Size"],
+                            etag=each["ETag"],
+                            version="" if version == "null" else version,
                         )
                 if not found.get("IsTruncated"):
                     return
