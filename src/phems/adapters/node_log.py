@@ -12,13 +12,13 @@ import json
 import logging
 import sys
 import threading
-import traceback
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 from phems.domain.redaction import Redaction
+from phems.engine.untold import without_message
 from phems.errors import PhemsError
 
 Form = Literal["text", "json"]
@@ -64,7 +64,7 @@ class NodeLog(logging.StreamHandler[TextIO]):
         marks = {"request_id": request_id.get(), "project": self.project, **_extras(record)}
         found |= {key: _safe(value, self.redaction) for key, value in marks.items() if value is not None}
         if record.exc_info and record.exc_info[1] is not None:
-            found["error"] = self.redaction(error_text(record.exc_info[1]))
+            found["error"] = self.redaction(without_message(record.exc_info[1], _named))
         return json.dumps(found, ensure_ascii=False)
 
     def _as_text(self, record: logging.LogRecord) -> str:
@@ -73,7 +73,7 @@ class NodeLog(logging.StreamHandler[TextIO]):
         said = " ".join(f"{key}={value}" for key, value in marks.items() if value is not None)
         line = f"{at} {record.name} {record.levelname} {_message(record)}" + (f" ({said})" if said else "")
         if record.exc_info and record.exc_info[1] is not None:
-            line += f"\n{error_text(record.exc_info[1])}"
+            line += f"\n{without_message(record.exc_info[1], _named)}"
         return self.redaction(line)
 
 
@@ -103,15 +103,6 @@ def _not_raised(unraisable: sys.UnraisableHookArgs) -> None:
 def node_log() -> NodeLog | None:
     """The handler of this process, when it has one."""
     return next((each for each in logging.getLogger().handlers if isinstance(each, NodeLog)), None)
-
-
-def error_text(error: BaseException) -> str:
-    """An error's kind and the lines of code it passed, oldest call first; its causes in the same way."""
-    told = ["".join(traceback.format_tb(error.__traceback__)) + _named(error)]
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause is not None and cause is not error:
-        told.insert(0, error_text(cause))
-    return "\n".join(told)
 
 
 def _named(error: BaseException) -> str:

@@ -21,16 +21,9 @@ def open_database(spec: NodeSpec, paths: NodePaths, *, start: bool) -> Database:
     server is reached either way; what is looked at there, or set up, with `start` alone.
     """
     address = spec.database.address(os.environ)
-    settings = settings_of(spec.database, paths)
     if address is None:
-        return open_embedded(
-            data=paths.postgres,
-            keys=paths.keys,
-            runtime_dir=paths.runtime_dir,
-            start=start,
-            settings=settings,
-        )
-    return open_external(address, keys=paths.keys, start=start, settings=settings)
+        return _own(spec, paths, start=start)
+    return open_external(address, keys=paths.keys, start=start, settings=settings_of(spec.database, paths))
 
 
 def set_up_database(spec: NodeSpec, paths: NodePaths, admin: str, *, reset_passwords: bool) -> Database:
@@ -54,16 +47,8 @@ def set_up_database(spec: NodeSpec, paths: NodePaths, admin: str, *, reset_passw
 def refill_database(spec: NodeSpec, paths: NodePaths, admin: str | None, fill: Fill) -> Database:
     """The database of a node that is being restored: set up, and filled. The caller holds the node's lock."""
     address = spec.database.address(os.environ)
-    settings = settings_of(spec.database, paths)
     if address is None:
-        return open_embedded(
-            data=paths.postgres,
-            keys=paths.keys,
-            runtime_dir=paths.runtime_dir,
-            start=True,
-            settings=settings,
-            fill=fill,
-        )
+        return _own(spec, paths, start=True, fill=fill)
     named = make_url(address)
     if named.username is None and admin is None:
         raise InputError(
@@ -75,7 +60,18 @@ def refill_database(spec: NodeSpec, paths: NodePaths, admin: str | None, fill: F
         named.set(drivername="postgresql").render_as_string(hide_password=False),
         admin or address,
         keys=paths.keys,
-        settings=settings,
+        settings=settings_of(spec.database, paths),
         reset_passwords=False,
+        fill=fill,
+    )
+
+
+def _own(spec: NodeSpec, paths: NodePaths, *, start: bool, fill: Fill | None = None) -> Database:
+    return open_embedded(
+        data=paths.postgres,
+        keys=paths.keys,
+        runtime_dir=paths.runtime_dir,
+        start=start,
+        settings=settings_of(spec.database, paths),
         fill=fill,
     )

@@ -95,13 +95,11 @@ def _once(node: Node, project: str | None, *, dry_run: bool) -> None:
 def _rows(node: Node, project: str | None, *, dry_run: bool) -> Sequence[SyncedProject]:
     from phems.bootstrap.code_sync import code_sync_of
 
-    if project is not None:
-        node.spec.project(project)  # NotFoundError says which there are
-    everything = sorted(node.spec.projects)
+    names = sorted(node.spec.project_names(project))
     syncing = code_sync_of(node)
-    rows = syncing.sync(everything if project is None else [project], dry_run=dry_run)
+    rows = syncing.sync(names, dry_run=dry_run)
     if not dry_run and project is None and not any(row.error for row in rows):
-        syncing.collect_environments(everything)
+        syncing.collect_environments(names)
     return rows
 
 

@@ -29,9 +29,7 @@ def purge(
     with open_node(session.node_folder()) as node:
         actor = local_operator.acting(node, "node.operate")
         purges = purges_of(node)
-        if project is not None:
-            node.written.project(project)  # told when there is none
-        names = list(node.written.projects) if project is None else [project]
+        names = node.written.project_names(project)
         parts = [
             part for name in names for part in (purges.plan(name) if dry_run else purges.purge(actor, name))
         ]

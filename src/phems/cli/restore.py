@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from phems.cli import output
+from phems.cli.admin_url import AdminUrl
 from phems.cli.passphrases import passphrase_in
 
 app = typer.Typer()
@@ -28,16 +29,7 @@ def restore(
             "up. It is recorded in the audit log for ever.",
         ),
     ] = None,
-    admin_url: Annotated[
-        str | None,
-        typer.Option(
-            "--admin-url",
-            envvar="PHEMS_DB_ADMIN",
-            metavar="URL",
-            help="For a node with an external Postgres: its administrator's address, as for phems db init.",
-            show_default=False,
-        ),
-    ] = None,
+    admin_url: AdminUrl = None,
 ) -> None:
     """Verify a backup, byte by byte, and make a node of it where there is none.
 

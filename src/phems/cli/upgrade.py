@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from phems.cli import output, session
+from phems.cli.admin_url import AdminUrl
 from phems.errors import InputError
 
 app = typer.Typer()
@@ -23,16 +24,7 @@ def upgrade(
     ] = None,
     no_backup: Annotated[bool, typer.Option("--no-backup", help="Make no backup before.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only say what there is to do.")] = False,
-    admin_url: Annotated[
-        str | None,
-        typer.Option(
-            "--admin-url",
-            envvar="PHEMS_DB_ADMIN",
-            metavar="URL",
-            help="For a node with an external Postgres: its administrator's address, as for phems db init.",
-            show_default=False,
-        ),
-    ] = None,
+    admin_url: AdminUrl = None,
 ) -> None:
     """Back a stopped node up, then bring its database to what this version of the node needs.
 

@@ -43,9 +43,7 @@ def usage(
 
     with open_node(session.node_folder()) as node:
         local_operator.acting(node, "node.operate")
-        if project is not None:
-            node.written.project(project)  # told when there is none
-        names = list(node.written.projects) if project is None else [project]
+        names = node.written.project_names(project)
         lines = usage_of(node).of(names, first, last)
     rows = [
         {

@@ -73,7 +73,6 @@ class Host:
         self._connection: HostConnection | None = None
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
-        self.retiring = False
 
     def prepare(self) -> bool:
         """Have made what it needs on this machine; False, and the host has failed, when that cannot be."""

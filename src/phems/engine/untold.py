@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 
 
-def without_message(error: BaseException) -> str:
-    """An error's kind and the lines of code it passed, oldest call first; its causes in the same way."""
-    told = ["".join(traceback.format_tb(error.__traceback__)) + type(error).__name__]
+def _kind(error: BaseException) -> str:
+    return type(error).__name__
+
+
+def without_message(error: BaseException, named: Callable[[BaseException], str] = _kind) -> str:
+    """An error as `named`, and the lines of code it passed, oldest call first; its causes in the same way."""
+    told = ["".join(traceback.format_tb(error.__traceback__)) + named(error)]
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None and cause is not error:
-        told.insert(0, without_message(cause))
+        told.insert(0, without_message(cause, named))
     return "\n".join(told)
 
 

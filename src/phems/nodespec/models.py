@@ -145,6 +145,13 @@ class NodeSpec(Section):
             )
         return self.projects[name]
 
+    def project_names(self, only: str | None = None) -> list[str]:
+        """All of them, or the one that is named; NotFoundError lists what there is."""
+        if only is None:
+            return list(self.projects)
+        self.project(only)
+        return [only]
+
     def policy_of(self, project: str) -> Policy:
         """The policy a project is held to; the one called default exists even when not written."""
         if project in self._held_to:

@@ -27,6 +27,7 @@ from phems.domain.notifications import (
 from phems.domain.permissions import Role
 from phems.domain.waiting import Task
 from phems.errors import PhemsError
+from phems.services.my_work import RolesIn
 from phems.services.ports import Governance
 from phems.services.ports.clock import Clock
 from phems.services.ports.notifications import NotificationChannel
@@ -38,7 +39,6 @@ _LOG = logging.getLogger("phems.notifier")
 AT_ONCE = 50
 
 TasksOf = Callable[[str], Collection[Task]]
-RolesIn = Callable[[str, str], frozenset[Role]]
 
 
 class Notifier:

@@ -42,6 +42,15 @@ def test_an_unknown_project_is_not_found_and_the_known_are_named(full: str) -> N
         parse_node(full).project("heart")
 
 
+def test_one_project_or_all_are_named(full: str) -> None:
+    """What a command with --project goes through: a slip in the name is told, not passed over."""
+    spec = parse_node(full)
+    assert spec.project_names() == list(spec.projects)
+    assert spec.project_names("heart-attack") == ["heart-attack"]
+    with pytest.raises(NotFoundError, match="heart"):
+        spec.project_names("heart")
+
+
 def test_a_database_address_from_the_environment_is_read_there_and_missed_by_name() -> None:
     assert Database().address({}) is None
     assert Database(url="postgresql://h/d").address({}) == "postgresql://h/d"
