@@ -42,7 +42,7 @@ class StatusFile:
     ) -> None:
         """Write it when it has changed; touch it now and then, so that its age says that the node is well."""
         launcher = control.hosts.launcher
-        hosts = [{**asdict(host), "state": host.state.value} for host in control.hosts.status()]
+        hosts = [{**asdict(host), "state": host.state.value} for host in control.host_status()]
         status: dict[str, Any] = {
             "pid": os.getpid(),
             "url": url,

@@ -127,7 +127,7 @@ class NodeWatch:
         yield Reading("steps_running", [({"project": project}, count) for project, (_, count) in depths])
 
     def _of_hosts(self) -> Iterator[Reading]:
-        states = Counter(host.state for host in self._control.hosts.status())
+        states = Counter(host.state for host in self._control.host_status())
         yield Reading("hosts", [({"state": state.value}, states[state]) for state in HostState])
         calls = self._control.storage_service.calls()
         yield Reading("storage_calls", _pairs(calls, "method", "result"))

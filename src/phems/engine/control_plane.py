@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from phems.contract.capability import Capability
@@ -22,6 +22,7 @@ from phems.engine.counts import EngineCounts
 from phems.engine.daemons import Daemons
 from phems.engine.data_needs import needed_sources
 from phems.engine.host_connection import StepEnd
+from phems.engine.hosts import HostState, HostStatus
 from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
 from phems.engine.run_queue import QueuedRuns
@@ -131,6 +132,17 @@ class ControlPlane:
             self.daemons = None
         self.orchestrator.stop()
 
+    def host_status(self) -> list[HostStatus]:
+        """All hosts as people see them: one is ready when what it serves can be asked for, too."""
+        return [
+            replace(host, state=HostState.LOADING)
+            if host.is_current
+            and host.state is HostState.READY
+            and not self.workspace.has_taken_in(host.project, host.code_digest)
+            else host
+            for host in self.hosts.status()
+        ]
+
     def event_written(self, payload: str) -> None:
         """A notification of the event log: `<run id>_<event id>`."""
         self.orchestrator.events_written(payload.rpartition("_")[0])
@@ -232,9 +244,5 @@ class ControlPlane:
         self._refreshing.submit(self._refresh, project)
 
     def _refresh(self, project: str) -> None:
-        # In a thread of its own: loading a location asks the project's code server, which may be slow.
-        if project in self.workspace.code_location_names and project in self.hosts.projects():
-            self.workspace.refresh_code_location(project)
-        else:
-            self.workspace.refresh_workspace()
+        self.workspace.take_in(project)
         self.steps.project_changed(project)

@@ -60,14 +60,18 @@ class NodeWorkspace(WorkspaceProcessContext):
         self.prefix_of = prefix_of
         self._on_refusal = on_refusal
         self._loaded_code: dict[str, str] = {}
+        self._looked_at: dict[str, str] = {}
+        self._taken_in: dict[str, str] = {}
         super().__init__(instance, ProjectLocations(hosts))
 
     def _load_location(self, origin: CodeLocationOrigin, reload: bool) -> CodeLocationEntry:  # noqa: FBT001, ARG002
         project = origin.location_name
         host = self._hosts.current(project)
+        self._looked_at.pop(project, None)
         if host is None or host.state is not HostState.READY:
             reason = host.error if host else ""
             return _rejected(origin, _said(reason or f"The host of project {project} is starting."))
+        self._looked_at[project] = host.plan.code_digest
         prefix = self.prefix_of(project)
         try:
             location = ProjectLocation(origin, self.instance, prefix, self._on_refusal)
@@ -78,6 +82,21 @@ class NodeWorkspace(WorkspaceProcessContext):
             return _rejected(origin, _said(_claim(project, prefix, foreign)))
         self._loaded_code[project] = host.plan.code_digest
         return _entry(origin, location, None, version_key=location.server_id)
+
+    def take_in(self, project: str) -> None:
+        """Have people see what the project's host serves now. Asks its code server, which may be slow."""
+        if project in self.code_location_names and project in self._hosts.projects():
+            self.refresh_code_location(project)
+            shown = [project]
+        else:
+            self.refresh_workspace()
+            shown = list(self.code_location_names)
+        for name in shown:
+            self._taken_in[name] = self._looked_at.get(name, "")
+
+    def has_taken_in(self, project: str, code_digest: str) -> bool:
+        """Whether people see what the host of this code revision serves, or why it was rejected."""
+        return self._taken_in.get(project) == code_digest
 
     def loaded_code(self, project: str) -> str:
         """The digest of the code revision whose definitions the workspace shows: what a launch will run."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 from tests.nodes import OWNER, RunningNode, running_node, succeeded, temporary_site
 
-from phems.engine.hosts import HostState
+from phems.engine.hosts import HostState, HostStatus
 
 DEFINITIONS = """
 import time
@@ -123,6 +124,34 @@ def test_a_new_revision_takes_over_while_a_step_ends_on_the_old_one(node: Runnin
         lambda: before not in {s.code_digest for s in node.serving.control.hosts.status()},
         "the end of the old host",
     )
+
+
+def test_a_host_is_told_to_be_ready_when_its_jobs_can_be_launched(
+    node: RunningNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise who waited for it (`phems status --wait`) is told that there is no such job."""
+    control = node.serving.control
+    asked, answers = threading.Event(), threading.Event()
+    refresh = control.workspace.refresh_code_location
+
+    def slowly(project: str) -> None:
+        asked.set()
+        assert answers.wait(60)
+        refresh(project)
+
+    def state_of(digest: str, hosts: list[HostStatus]) -> HostState | None:
+        return next((host.state for host in hosts if host.code_digest == digest), None)
+
+    node.ready("sound")
+    monkeypatch.setattr(control.workspace, "refresh_code_location", slowly)
+    node.site.commit("sound", code("sound", DEFINITIONS.format(version="third")))
+    digest = node.approve("sound")
+    node.wait_for(lambda: state_of(digest, control.hosts.status()) is HostState.READY, "the host itself")
+    assert asked.wait(60)
+    assert state_of(digest, control.host_status()) is HostState.LOADING
+    answers.set()
+    node.wait_for(lambda: state_of(digest, control.host_status()) is HostState.READY, "the workspace")
+    assert succeeded(node.run("quick", project="sound"))
 
 
 def test_revoked_code_is_served_no_more(node: RunningNode) -> None:
