@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.installed-demo
 DEV_STAMP := $(VENV)/.installed-dev
+DOCS_STAMP := $(VENV)/docs/.installed
+SITE ?= build/docs-site
 PYTEST_ARGS ?=
 # Tests wait for real services as often as they compute: two files at a time, each with nodes of its own.
 WORKERS ?= 2
@@ -14,7 +16,7 @@ WORKERS ?= 2
 ENGINE ?= $(firstword $(shell command -v podman buildah docker))
 BASE ?=
 
-.PHONY: help demo test test-unit test-integration test-cluster test-attack lint format bench docs requirements images system-packages clean
+.PHONY: help demo test test-unit test-integration test-cluster test-attack lint format bench docs docs-site requirements images system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1|/' | column -t -s '|'
@@ -73,6 +75,16 @@ bench: $(DEV_STAMP) ## speed and memory, side by side with stock Dagster; then o
 docs: $(DEV_STAMP) ## the generated reference
 	@exec $(BIN)/python docs/generate.py
 
+$(DOCS_STAMP): requirements/docs.txt | $(BIN)/uv
+	@$(BIN)/python -m venv --clear --without-pip $(VENV)/docs
+	@$(BIN)/uv pip sync --quiet --python $(VENV)/docs/bin/python --require-hashes requirements/docs.txt
+	@touch $@
+
+docs-site: $(DOCS_STAMP) ## the documents as a site that needs no network, in build/docs-site (or SITE=...)
+	@rm -rf $(SITE)
+	@$(VENV)/docs/bin/python -m sphinx --quiet --fresh-env --fail-on-warning --doctree-dir $(VENV)/docs/doctrees docs $(SITE)
+	@echo "$(SITE)/index.html"
+
 images: ## the container images, where podman, buildah or docker is (BASE=... for a base of your own)
 	@test -n "$(ENGINE)" || { echo "No podman, buildah or docker is here. Remedy (as root): apt-get install podman"; exit 2; }
 	@for image in control project; do \
@@ -83,6 +95,7 @@ requirements: $(BIN)/uv ## compile the pinned requirements anew
 	@compile() { $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --universal --python-version 3.11 "$$@"; }; \
 	compile requirements/bootstrap.in -o requirements/bootstrap.txt; \
 	compile requirements/crate-validator.in -o requirements/crate-validator.txt; \
+	compile requirements/docs.in -o requirements/docs.txt; \
 	for peer in airflow luigi prefect; do compile requirements/peers-$$peer.in -o requirements/peers-$$peer.txt; done; \
 	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra examples --extra dev --constraint requirements/bootstrap.txt -o requirements/dev.txt; \
 	compile pyproject.toml --extra node --extra examples --constraint requirements/dev.txt -o requirements/demo.txt; \
