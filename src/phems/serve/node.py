@@ -48,6 +48,7 @@ from phems.nodespec import load_node, node_paths
 from phems.nodespec.governed import granted_anew
 from phems.serve.leading import AlwaysLeading, Leading
 from phems.serve.notifying import Notifying
+from phems.serve.wakeup import woken_by_signals
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -109,13 +110,15 @@ class ServingNode:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, end)
+        woken = woken_by_signals()
         try:
             self.start(told)
             if (log := node_log()) is not None:
                 log.redaction.know(keys_in(self.paths.keys))  # those that were made just now, too
             is_serving = True
             told(f"Serving on {self.url}")
-            self._stopping.wait()
+            while not self._stopping.is_set():
+                woken.recv(1)
             told("Stopping ...")
         finally:
             is_serving = True  # stopping is not broken off

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,7 +63,7 @@ def test_a_clock_that_is_set_costs_no_run_anything(
     clock: Clock, server_node: RunningNode, server_node_site: ServerSite
 ) -> None:
     """Otherwise the night on which a time server is wrong costs the runs of that night."""
-    with standing_by(server_node, server_node_site) as leader:
+    with standing_by(server_node, server_node_site):
         server_node.ready("shapes")
         workers = worker_pids(server_node)
         for seconds in (-HOUR, HOUR):
@@ -86,5 +84,3 @@ def test_a_clock_that_is_set_costs_no_run_anything(
             again = ["works_in_a_while", "works_in_a_while", "counted_after"]
             ends_well(server_node, server_node_site, retrying, again)
         assert worker_pids(server_node) == workers, "a worker was given up"
-        # Killed, not told to stop: under libfaketime it sometimes does not hear of that signal.
-        os.kill(leader, signal.SIGKILL)
