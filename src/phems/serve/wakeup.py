@@ -14,6 +14,6 @@ def woken_by_signals() -> socket.socket:
     Called in the main thread, for the rest of the process's life.
     """
     woken, wake = socket.socketpair()
-    wake.setblocking(False)
+    wake.settimeout(0.0)  # a full buffer: it will be woken anyway
     signal.set_wakeup_fd(wake.detach(), warn_on_full_buffer=False)
     return woken
