@@ -10,6 +10,7 @@ from phems.cli.failures import _SYSTEM_ERRORS, INTERRUPTED
 from phems.domain.metrics import METRICS, PREFIX
 from phems.domain.permission_words import WORDS
 from phems.domain.permissions import PERMISSIONS, Role
+from phems.domain.traces import SPAN_KINDS
 from phems.engine.event_rules import STEP_EVENT_TYPES
 from phems.engine.storage_rules import RULES, Rule, free, refuse
 from phems.errors import PhemsError
@@ -98,11 +99,11 @@ def _said(rule: Rule) -> str:
 
 
 def metrics_page() -> str:
-    """What /metrics tells, and the alerts that go by it."""
+    """What /metrics tells, the alerts that go by it, and what traces hold."""
     lines = [
-        "# Metrics and alerts",
+        "# Metrics, alerts and spans",
         "",
-        _NOTE.format(source="phems.domain.metrics and phems.render.alerts"),
+        _NOTE.format(source="phems.domain.metrics, phems.render.alerts and phems.domain.traces"),
         "What `/metrics` of a control process tells ([how to read it](../how-to/watch-the-node.md)). Labels",
         "hold routes, fields of schemas, kinds and states, and the names of projects, anchors and limits in",
         "node.yaml: never the text of a person, of project code or of data. Counters of a process begin at",
@@ -126,6 +127,18 @@ def metrics_page() -> str:
         *(
             f"| `{each.name}` | {each.severity} | `{_in_cell(each.expression)}` | {each.lasts} |"
             for each in ALERTS
+        ),
+        "",
+        "## Spans",
+        "",
+        "What a node tells its collector (`telemetry.otlp`) of a run, each below the one before it. A span",
+        "holds nothing but these: no address, no text of a person, of an error or of data.",
+        "",
+        "| span | OpenTelemetry's kind | attributes | |",
+        "|---|---|---|---|",
+        *(
+            f"| {each.name} | {each.role} | {_marked(each.attributes)} | {each.about} |"
+            for each in SPAN_KINDS.values()
         ),
         "",
     ]

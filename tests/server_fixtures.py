@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.collector import Collector, trace_collector
 from tests.folders import open_folder
 from tests.nodes import RunningNode, running_node
 from tests.rabbitmq import RabbitMq
@@ -25,9 +26,19 @@ def server_database() -> Iterator[Database]:
 
 
 @pytest.fixture(scope="package")
-def server_node_site(server_database: Database, rabbitmq: RabbitMq) -> Iterator[ServerSite]:
+def collector() -> Iterator[Collector]:
+    """Who takes the spans of its processes."""
+    with trace_collector() as taken:
+        yield taken
+
+
+@pytest.fixture(scope="package")
+def server_node_site(
+    server_database: Database, rabbitmq: RabbitMq, collector: Collector
+) -> Iterator[ServerSite]:
     """A Node Repo of the profile `server` with the job shapes."""
     with open_folder() as folder, server_site(folder, server_database, rabbitmq) as site:
+        site.settings["telemetry"] = {"otlp": collector.address}
         site.add_project("shapes", SHAPES, code={"repo": "../shapes-code", "module": "shapes.definitions"})
         yield site
 

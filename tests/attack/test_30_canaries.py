@@ -22,6 +22,7 @@ import pytest
 from attacked_node import CANARY, PROJECTS, AttackedNode, commit, git, until, write_node_repo
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from tests.collector import Collector, trace_collector
 from tests.folders import open_folder
 
 from phems.adapters.node_log import NodeLog
@@ -63,6 +64,7 @@ class LeakingNode:
     log: Recorder
     written: io.StringIO
     """What the node's own handler makes of all that, at any level."""
+    collector: Collector
     tokens: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
 
@@ -95,10 +97,10 @@ def leaking(sandbox: None) -> Iterator[LeakingNode]:
     root.addHandler(own)
     root.setLevel(logging.DEBUG)
     try:
-        with open_folder() as folder:
-            write_node(folder / "site")
+        with open_folder() as folder, trace_collector() as collector:
+            write_node(folder / "site", collector)
             with AttackedNode(folder / "site", approve=(LEAKER,)) as site:
-                node = LeakingNode(site, recorder, written)
+                node = LeakingNode(site, recorder, written, collector)
                 go_through_it_all(node)
                 yield node
     finally:
@@ -107,7 +109,7 @@ def leaking(sandbox: None) -> Iterator[LeakingNode]:
         root.setLevel(level)
 
 
-def write_node(folder: Path) -> None:
+def write_node(folder: Path, collector: Collector) -> None:
     """A node with the leaking project on it, and a coordinator who is handed its releases."""
 
     def add(spec: dict[str, Any]) -> None:
@@ -116,6 +118,7 @@ def write_node(folder: Path) -> None:
             "code": {"repo": f"repos/{LEAKER}", "module": "leaker.definitions"},
         }
         leaker["members"] = {**leaker["members"], "coordinator": [HUB]}
+        spec["telemetry"] = {"otlp": collector.address}
         spec["projects"] = {LEAKER: leaker, "ward": spec["projects"]["ward"]}
 
     write_node_repo(folder, add)
@@ -223,6 +226,12 @@ def test_no_patient_is_in_what_the_nodes_own_handler_writes(leaking: LeakingNode
     answered = [each for each in told if each["logger"] == "phems.requests"]
     assert {"GET", "POST"} <= {each["method"] for each in answered}
     assert all(re.fullmatch(r"[0-9a-f-]{36}", each["request_id"]) for each in answered)
+
+
+def test_no_patient_is_in_a_trace(leaking: LeakingNode) -> None:
+    """It goes to the collector, where who looks for slow runs sees it."""
+    until(lambda: {"run", "step process"} <= {span.name for span in leaking.collector.spans()}, 30, "spans")
+    assert places([body.decode("utf-8", "replace") for body in leaking.collector.bodies()], PATIENT) == []
 
 
 def test_no_patient_is_in_a_file_of_the_nodes_own(leaking: LeakingNode) -> None:

@@ -24,6 +24,7 @@ from phems.engine.capabilities import CapabilityAuthority
 from phems.engine.control_plane import ControlPlane, ControlPlaneParts, Leader
 from phems.engine.sandbox import SandboxLauncher
 from phems.engine.step_queue import StepQueue
+from phems.engine.traces import Traces
 from phems.engine.untold import step_name
 from phems.engine.wall import HostedWall
 from phems.errors import InputError, UnavailableError
@@ -64,6 +65,7 @@ def build_control_plane(
     *,
     steps: StepQueue | None = None,
     leader: Leader | None = None,
+    traces: Traces | None = None,
 ) -> ControlPlane:
     """The control plane of a node; what it stands on is closed by `stack`, after it.
 
@@ -92,6 +94,7 @@ def build_control_plane(
             queued_runs=PostgresQueuedRuns(node.database.engine("dagster")),
             steps=steps,
             leader=leader,
+            traces=traces,
         )
     )
     stack.callback(control.close)

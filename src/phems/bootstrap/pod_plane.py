@@ -26,6 +26,7 @@ from phems.engine.doors import TlsDoor
 from phems.engine.pod_plane import PodPlane, PodPlaneParts
 from phems.engine.pod_worker import PodCapabilities
 from phems.engine.step_queue import StepTask
+from phems.engine.traces import Traces
 from phems.engine.wall import Wall
 from phems.engine.warm_pods import WaitingPod, WarmParts
 from phems.errors import InputError
@@ -45,6 +46,7 @@ def pod_plane_of(
     project: str,
     leases: PostgresWorkerLeases,
     stack: ExitStack,
+    traces: Traces | None,
 ) -> PodPlane:
     """The plane of a project's worker; what it stands on is closed by `stack`, after it."""
     cluster = node.spec.kubernetes
@@ -90,6 +92,7 @@ def pod_plane_of(
             concurrency=own.queue.concurrency,
             most_output_bytes=int(own.resources.file_size),
             leases=leases,
+            traces=traces,
             host_order=host_order,
             verify=verify,
             warm=WarmParts(

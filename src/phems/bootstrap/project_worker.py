@@ -26,6 +26,7 @@ from phems.adapters.postgres.dagster_storage import DagsterStorages, open_storag
 from phems.adapters.postgres.notifications import Notifications
 from phems.adapters.postgres.step_leases import PostgresWorkerLeases
 from phems.adapters.runtime_dir import ensure_runtime_dir
+from phems.adapters.telemetry import traces_of
 from phems.bootstrap.broker import broker_access, message_key
 from phems.bootstrap.channels import CODE_CHANNEL, KILL_CHANNEL, POLICY_CHANNEL
 from phems.bootstrap.control_plane import Record, choose_sandbox, wall_of
@@ -37,6 +38,7 @@ from phems.domain.actors import NODE
 from phems.engine.pod_plane import PodPlane
 from phems.engine.sandbox import SandboxLauncher
 from phems.engine.step_queue import WorkerFacts
+from phems.engine.traces import Traces
 from phems.engine.worker_plane import WorkerPlane, WorkerPlaneParts
 from phems.errors import PhemsError, UnavailableError
 from phems.nodespec import load_node, node_paths
@@ -79,6 +81,9 @@ class ProjectWorker:
         node.follow_policies()
         record = Record(node)
         self._runnable = RunnableCode(node, record)
+        traces = traces_of(spec, "worker")
+        if traces is not None:
+            stack.callback(traces.close)
         leases = PostgresWorkerLeases(database.engine("dagster"), self.facts)
         storages = open_storages(
             database.url("dagster"), leases.check_living, connections=spec.database.connections.engine
@@ -88,9 +93,9 @@ class ProjectWorker:
         if launcher is None:
             from phems.bootstrap.pod_plane import pod_plane_of
 
-            self._plane = pod_plane_of(node, storages, record, project, leases, stack)
+            self._plane = pod_plane_of(node, storages, record, project, leases, stack, traces)
         else:
-            self._plane = self._hosted_plane(launcher, storages, record, leases)
+            self._plane = self._hosted_plane(launcher, storages, record, leases, traces)
             stack.callback(self._plane.close)
         listener = Notifications(
             database.url("dagster"),
@@ -127,6 +132,7 @@ class ProjectWorker:
         storages: DagsterStorages,
         record: Record,
         leases: PostgresWorkerLeases,
+        traces: Traces | None,
     ) -> WorkerPlane:
         project = self.facts.project
         settings = self._spec.project(project)
@@ -138,6 +144,7 @@ class ProjectWorker:
                 concurrency=settings.queue.concurrency,
                 limits=limits_of(settings),
                 leases=leases,
+                traces=traces,
             )
         )
 

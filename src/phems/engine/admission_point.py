@@ -36,11 +36,13 @@ from phems.engine.tags import (
     PROJECT_TAG,
     REQUESTER_TAG,
     SANDBOX_TAG,
+    TRACE_TAG,
     reserved,
 )
+from phems.engine.traces import trace_tags
 from phems.errors import PhemsError, RefusedError
 
-STAMPS = (PROJECT_TAG, REQUESTER_TAG, CODE_TAG, CAPSULE_TAG, APPROVAL_TAG, SANDBOX_TAG)
+STAMPS = (PROJECT_TAG, REQUESTER_TAG, CODE_TAG, CAPSULE_TAG, APPROVAL_TAG, SANDBOX_TAG, TRACE_TAG)
 
 # Who asks, in this thread or request: the gateway and the CLI's entry set it.
 requester: ContextVar[str | None] = ContextVar("phems_requester", default=None)
@@ -116,7 +118,7 @@ class StampingRunCoordinator(QueuedRunCoordinator[Any]):
             self._counts.admission("submit", "refused")
             return self._refuse(run, project, error)
         self._counts.admission("submit", "admitted")
-        self._instance.add_run_tags(run.run_id, stamps)
+        self._instance.add_run_tags(run.run_id, {**stamps, **trace_tags()})
         queued = super().submit_run(context)
         self._on_queued()
         return queued

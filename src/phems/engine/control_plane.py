@@ -27,6 +27,8 @@ from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
 from phems.engine.run_queue import QueuedRuns
 from phems.engine.step_queue import StepQueue
+from phems.engine.step_runner import Starter
+from phems.engine.traces import RunSpans, TracedStarter, Traces
 from phems.engine.wall import HostedWall
 from phems.engine.worker import Worker, WorkerParts
 from phems.engine.workspace import NodeWorkspace
@@ -68,6 +70,8 @@ class ControlPlaneParts:
     leader: Leader | None = None
     """Who drives while this process does not; None: it is always this one."""
     with_daemons: bool = True
+    traces: Traces | None = None
+    """Who is told how runs and steps went; None: nobody."""
 
 
 class ControlPlane:
@@ -101,7 +105,11 @@ class ControlPlane:
             prefixes,
         )
         self.orchestrator = Orchestrator(
-            self.instance, self.steps, lambda _run_id: self.wake_run_queue(), self.counts
+            self.instance,
+            self.steps,
+            lambda _run_id: self.wake_run_queue(),
+            self.counts,
+            RunSpans(self.instance, parts.traces) if parts.traces is not None else None,
         )
         self.storage_service = parts.wall.open_door(self.instance, self.hosts, self.attempts, prefixes)
         self.workspace = NodeWorkspace(self.instance, self.hosts, prefixes.__getitem__, self._answer_refused)
@@ -197,9 +205,11 @@ class ControlPlane:
     def _local_steps(self) -> LocalSteps:
         parts = self._parts
         limits = {name: settings.limits for name, settings in parts.projects.items()}
-        worker = Worker(
+        worker: Starter = Worker(
             WorkerParts(self.hosts, parts.wall.authority, self.attempts, limits.__getitem__, parts.wall.logs)
         )
+        if parts.traces is not None:
+            worker = TracedStarter(worker, parts.traces)
         return LocalSteps(worker, lambda project: parts.projects[project].concurrency, self.attempt_ended)
 
     # These close the circle late: what they call is made after what calls them.

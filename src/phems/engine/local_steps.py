@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from phems.engine.host_connection import StepEnd
 from phems.engine.in_process_queue import InProcessQueue
 from phems.engine.step_queue import LastAttempt, StepTask, WorkerBeat
-from phems.engine.worker import Worker
+from phems.engine.step_runner import Starter
 
 
 class LocalSteps:
     """See `StepQueue`."""
 
     def __init__(
-        self, worker: Worker, concurrency: Callable[[str], int], on_end: Callable[[StepEnd], None]
+        self, worker: Starter, concurrency: Callable[[str], int], on_end: Callable[[StepEnd], None]
     ) -> None:
         self.worker = worker
         self._queue = InProcessQueue(concurrency, worker.start, on_end)

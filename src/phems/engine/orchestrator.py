@@ -22,6 +22,7 @@ from phems.engine.counts import EngineCounts
 from phems.engine.host_connection import StepEnd
 from phems.engine.run_driver import DriverParts, RunDriver
 from phems.engine.step_queue import StepQueue
+from phems.engine.traces import RunSpans
 from phems.engine.untold import without_message
 from phems.errors import PhemsError, UnavailableError
 
@@ -71,9 +72,10 @@ class Orchestrator:
         steps: StepQueue,
         on_run_end: Callable[[str], None],
         counts: EngineCounts | None = None,
+        spans: RunSpans | None = None,
     ) -> None:
         self._instance = instance
-        self._parts = DriverParts(instance, steps, counts or EngineCounts())
+        self._parts = DriverParts(instance, steps, counts or EngineCounts(), spans)
         self._steps = steps
         self._on_run_end = on_run_end
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
@@ -247,6 +249,8 @@ class Orchestrator:
         self._troubles.pop(run_id, None)
         self._steps.run_ended(run_id)
         self._on_run_end(run_id)
+        if self._parts.spans is not None:
+            self._parts.spans.run_ended(run_id)
         self._offer_slots(run_id)
 
     def _offer_slots(self, freed_by: str) -> None:

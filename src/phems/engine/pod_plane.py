@@ -16,6 +16,7 @@ from phems.engine.leases import WorkerLeases
 from phems.engine.pod_worker import PodWorker, PodWorkerParts, StepJobs
 from phems.engine.step_output import StepOutput
 from phems.engine.step_runner import StepRunner
+from phems.engine.traces import TracedStarter, Traces
 from phems.engine.wall import Wall
 from phems.engine.warm_pods import WarmJobs, WarmParts, WarmPods
 from phems.engine.worker_plane import RunTexts, worker_instance
@@ -44,6 +45,7 @@ class PodPlaneParts:
     host_order: Callable[[str, str], HostOrder]
     verify: Callable[[str, str], None]
     warm: WarmParts
+    traces: Traces | None = None
 
 
 class PodPlane:
@@ -59,7 +61,8 @@ class PodPlane:
         worker = PodWorker(
             PodWorkerParts(parts.jobs, attempts, output, parts.host_order, parts.verify, self._warm)
         )
-        self.runner = StepRunner(parts.leases, worker, RunTexts(self.instance), parts.concurrency)
+        starter = worker if parts.traces is None else TracedStarter(worker, parts.traces)
+        self.runner = StepRunner(parts.leases, starter, RunTexts(self.instance), parts.concurrency)
         self.storage_service = parts.wall.serve_behind(
             parts.door, self.instance, attempts, prefixes, pods=worker
         )

@@ -33,6 +33,7 @@ from phems.engine.host_connection import StepEnd
 from phems.engine.steady_clock import PoolClaims, SteadyExecution
 from phems.engine.step_queue import StepQueue, StepTask
 from phems.engine.step_state import StepStates
+from phems.engine.traces import RunSpans
 from phems.engine.untold import step_name
 from phems.errors import IntegrityError
 
@@ -62,6 +63,8 @@ class DriverParts:
     instance: DagsterInstance
     steps: StepQueue
     counts: EngineCounts = field(default_factory=EngineCounts)
+    spans: RunSpans | None = None
+    """Tells of runs and attempts, where somebody wants traces."""
 
 
 class RunDriver:
@@ -74,6 +77,7 @@ class RunDriver:
         self.project = project
         self.code_digest = code_digest
         self._parts = parts
+        self._spans = parts.spans.steps_of(run, project) if parts.spans is not None else None
         self._run_text = serialize_value(run)
         self._priority = run_priority + _as_int(run.tags.get(PRIORITY_TAG))
         plan = _stored_plan(parts.instance, run)
@@ -191,7 +195,7 @@ class RunDriver:
             return
         self._lost[end.step_key] += end.is_lost
         if end.is_lost:
-            self._parts.counts.attempt_ended(self.project, "lost")
+            self._attempt_ended(end.step_key, "lost")
         step = self._active.get_step_by_key(end.step_key)
         if end.is_lost and self._lost[end.step_key] < MAX_LOST_STARTS:
             self._parts.instance.report_engine_event(
@@ -284,7 +288,12 @@ class RunDriver:
     def _count(self, event: DagsterEvent) -> None:
         retries = event.is_step_up_for_retry
         result: AttemptResult = "success" if event.is_step_success else "retry" if retries else "failure"
+        self._attempt_ended(str(event.step_key), result)
+
+    def _attempt_ended(self, step_key: str, result: AttemptResult) -> None:
         self._parts.counts.attempt_ended(self.project, result)
+        if self._spans is not None:
+            self._spans.ended(step_key, self._in_flight.get(step_key, self._attempts[step_key]), result)
 
     def _is_in_flight(self, step_key: str) -> bool:
         return step_key in self._in_flight or self._end_reason is not None
@@ -315,6 +324,8 @@ class RunDriver:
             self._attempts[step.key] += 1
             attempt = self._attempts[step.key]
             self._in_flight[step.key] = attempt
+            if self._spans is not None:
+                self._spans.published(step.key, attempt)
             task = StepTask(
                 project=self.project,
                 code_digest=self.code_digest,

@@ -10,6 +10,7 @@ CODE_TAG = "phems/code_revision"
 CAPSULE_TAG = "phems/capsule"
 APPROVAL_TAG = "phems/approval"
 SANDBOX_TAG = "phems/sandbox"
+TRACE_TAG = "phems/traceparent"
 
 RESERVED_PREFIXES = ("phems/", "dagster-k8s/")
 

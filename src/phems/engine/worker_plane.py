@@ -19,7 +19,8 @@ from phems.engine.attempts import Attempts
 from phems.engine.instance import NodeInstance
 from phems.engine.leases import WorkerLeases
 from phems.engine.orchestrator import Admitted
-from phems.engine.step_runner import StepRunner
+from phems.engine.step_runner import Starter, StepRunner
+from phems.engine.traces import TracedStarter, Traces
 from phems.engine.wall import HostedWall, Wall
 from phems.engine.worker import Worker, WorkerParts
 from phems.errors import RefusedError
@@ -37,6 +38,7 @@ class WorkerPlaneParts:
     concurrency: int
     limits: ResourceLimits
     leases: WorkerLeases
+    traces: Traces | None = None
 
 
 class WorkerPlane:
@@ -48,11 +50,13 @@ class WorkerPlane:
         attempts = Attempts()
         self.hosts = parts.wall.make_hosts(self._host_changed)
         self.instance = worker_instance(parts.wall, prefixes)
-        worker = Worker(
+        worker: Starter = Worker(
             WorkerParts(
                 self.hosts, parts.wall.authority, attempts, lambda _project: parts.limits, parts.wall.logs
             )
         )
+        if parts.traces is not None:
+            worker = TracedStarter(worker, parts.traces)
         self.runner = StepRunner(parts.leases, worker, RunTexts(self.instance), parts.concurrency)
         self.storage_service = parts.wall.open_door(self.instance, self.hosts, attempts, prefixes)
 

@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from phems.engine.traces import Traces
 from phems.engine.workspace import NodeWorkspace
 from phems.errors import InputError, NotFoundError, PhemsError
 from phems.gateway.account import AccountPage
@@ -43,6 +44,7 @@ from phems.gateway.second_factor import SecondFactorPage
 from phems.gateway.settings import GatewaySettings
 from phems.gateway.sign_in import SignIn
 from phems.gateway.site.routes import site_routes
+from phems.gateway.traced import Traced
 
 if TYPE_CHECKING:
     from phems.gateway.api.use_cases import UseCases
@@ -57,6 +59,7 @@ def create_app(
     live: LiveChanges | None = None,
     watch: Watch | None = None,
     connections: OpenConnections | None = None,
+    traces: Traces | None = None,
 ) -> ASGIApp:
     """The gateway over a node's workspace. Slow the first time: it imports Dagster's web server."""
     from phems.gateway.dagster_ui import NodeWebserver
@@ -65,7 +68,9 @@ def create_app(
     metrics = GatewayMetrics()
     inner = NodeWebserver(workspace, settings, records, metrics).create_asgi_app()
     probing = Probing(metrics, watch, connections)
-    return assemble(inner, accounts, settings=settings, cases=cases, live=live, probing=probing)
+    return assemble(
+        inner, accounts, settings=settings, cases=cases, live=live, probing=probing, traces=traces
+    )
 
 
 def assemble(
@@ -76,6 +81,7 @@ def assemble(
     cases: UseCases | None = None,
     live: LiveChanges | None = None,
     probing: Probing | None = None,
+    traces: Traces | None = None,
 ) -> ASGIApp:
     """The door, our own pages and, given use cases, the API, around an application that shows projects.
 
@@ -117,7 +123,10 @@ def assemble(
     inbound = InboundHeaders(
         limited, trusted=settings.trusted_proxies, https=settings.tls, public_url=settings.public_url
     )
-    return RequestIds(SecurityHeaders(Measured(inbound, probing.metrics), tls=settings.tls))
+    measured: ASGIApp = Measured(inbound, probing.metrics)
+    if traces is not None:
+        measured = Traced(measured, traces)
+    return RequestIds(SecurityHeaders(measured, tls=settings.tls))
 
 
 class ReadersOnly:

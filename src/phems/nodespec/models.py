@@ -28,6 +28,7 @@ from phems.nodespec.notifications import Notifications
 from phems.nodespec.policies import Policy
 from phems.nodespec.projects import Project
 from phems.nodespec.storage import Storage
+from phems.nodespec.telemetry import Telemetry
 
 DEFAULT_POLICY = "default"
 
@@ -107,6 +108,9 @@ class NodeSpec(Section):
     log: Log = Field(default=Log(), description="What the node's processes write to standard error.")
     notifications: Notifications = Field(
         default=Notifications(), description="How people hear that they are waited for."
+    )
+    telemetry: Telemetry = Field(
+        default=Telemetry(), description="Who is told of traces of requests, runs and steps."
     )
     audit: Audit = Field(default=Audit(), description="The audit log, and who keeps its checkpoints.")
     roles: NodeRoles = Field(default=NodeRoles(), description="Roles that hold for the whole node.")

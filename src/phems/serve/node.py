@@ -30,6 +30,7 @@ from phems.adapters.postgres.notifications import Notifications
 from phems.adapters.postgres.stores.audit import CHANGED_CHANNEL
 from phems.adapters.runtime_dir import ensure_runtime_dir
 from phems.adapters.status_file import StatusFile
+from phems.adapters.telemetry import traces_of
 from phems.bootstrap import Node, started_node
 from phems.bootstrap.channels import CODE_CHANNEL, POLICY_CHANNEL, RELEASE_CHANNEL
 from phems.bootstrap.control_plane import Record, build_control_plane, choose_launcher
@@ -43,6 +44,7 @@ from phems.domain.live_changes import Changed
 from phems.engine.control_plane import ControlPlane
 from phems.engine.orchestrator import unfinished_runs
 from phems.engine.tags import PROJECT_TAG
+from phems.engine.traces import Traces
 from phems.errors import PhemsError
 from phems.nodespec import load_node, node_paths
 from phems.nodespec.governed import granted_anew
@@ -83,6 +85,7 @@ class ServingNode:
         self._connections: OpenConnections
         self._live: LiveChanges | None = None
         self._notifying: Notifying | None = None
+        self._traces: Traces | None = None
         self._projects_of_runs: dict[str, str] = {}
         self._stack = ExitStack()
         self._stopping = threading.Event()
@@ -150,16 +153,19 @@ class ServingNode:
         told("Starting Postgres ...")
         self.node = stack.enter_context(started_node(self.spec, paths))
         told("Starting the control plane ...")
+        self._traces = traces_of(self.spec, "control")
+        if self._traces is not None:
+            stack.callback(self._traces.close)
         leading: Leading = AlwaysLeading()
         if self.spec.profile != "embedded":
             from phems.serve.turns import LeadingInTurn
 
             leading = in_turn = LeadingInTurn(self.node, stack)
             self.control = build_control_plane(
-                self.node, launcher, stack, steps=in_turn.steps, leader=in_turn.leader
+                self.node, launcher, stack, steps=in_turn.steps, leader=in_turn.leader, traces=self._traces
             )
         else:
-            self.control = build_control_plane(self.node, launcher, stack)
+            self.control = build_control_plane(self.node, launcher, stack, traces=self._traces)
         record = Record(self.node)
         self._code = ServedCode(self.node, self.control, record)
         stack.callback(record.lifecycle, "node.stop")
@@ -263,6 +269,7 @@ class ServingNode:
             live=live,
             watch=NodeWatch(self.node, self.control, self._parts),
             connections=self._connections,
+            traces=self._traces,
         )
         gateway.start()
 

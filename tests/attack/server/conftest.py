@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from tests.nodes import RunningNode, succeeded
-from tests.server_fixtures import server_database, server_node, server_node_site
+from tests.server_fixtures import collector, server_database, server_node, server_node_site
 from tests.server_nodes import ServerSite
 
-__all__ = ["mended", "server_database", "server_node", "server_node_site"]
+__all__ = ["collector", "mended", "server_database", "server_node", "server_node_site"]
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,7 @@ roles: {{operator: [olga], auditor: [aud]}}
 notifications:
   smtp: {{host: 127.0.0.1, port: {smtp_port}, security: none, sender: node@hospital.example}}
   webhook: {{url: "http://127.0.0.1:{hook_port}/hook", secret: "file:webhook.secret"}}
+telemetry: {{otlp: "http://127.0.0.1:{collector_port}/v1/traces"}}
 projects:
   heart-attack:
     code: {{repo: code/heart-attack, webhook_secret: "file:webhook.secret"}}
@@ -137,11 +138,12 @@ class SmallNode:
         return f"http://127.0.0.1:{self.port}"
 
 
-def start_small_node(folder: Path) -> SmallNode:
+def start_small_node(folder: Path, collector_port: int) -> SmallNode:
     """Write the node, serve it, add its people, approve both projects' code; stop `serving` at the end."""
-    folder.joinpath("node.yaml").write_text(
-        SPEC.format(port=free_port(), smtp_port=free_port(), hook_port=free_port()), encoding="utf-8"
+    spec = SPEC.format(
+        port=free_port(), smtp_port=free_port(), hook_port=free_port(), collector_port=collector_port
     )
+    folder.joinpath("node.yaml").write_text(spec, encoding="utf-8")
     for project in (PROJECT, OTHER):
         _write_code(folder / "code" / project, project)
     secret = folder / "webhook.secret"

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.server_fixtures import server_database, server_node, server_node_site
+from tests.server_fixtures import collector, server_database, server_node, server_node_site
 
-__all__ = ["server_database", "server_node", "server_node_site"]
+__all__ = ["collector", "server_database", "server_node", "server_node_site"]

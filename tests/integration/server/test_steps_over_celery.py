@@ -9,6 +9,7 @@ from collections import Counter
 import psutil
 import pytest
 from dagster import DagsterRunStatus
+from tests.collector import Collector
 from tests.integration.engine.processes import pids_with
 from tests.nodes import RunningNode, succeeded
 from tests.server_nodes import ServerSite
@@ -32,6 +33,29 @@ def test_a_job_runs_as_in_one_process(
 ) -> None:
     run = server_node.run(job)
     assert succeeded(run), server_node.story(run.run_id) + server_node_site.worker_log()
+
+
+def test_a_trace_goes_on_in_the_worker(server_node: RunningNode, collector: Collector) -> None:
+    """Two processes tell it, which never spoke of it: otherwise a trace ends where the time is spent."""
+    run_id = server_node.run("diamond").run_id
+    # A run, and four steps with an attempt, a time in the worker and a process each.
+    server_node.wait_for(lambda: len(collector.of_run(run_id)) == 13, "all spans")
+    told = collector.of_run(run_id)
+    names = {span.id: span.name for span in told.values()}
+    assert {(span.name, names.get(span.parent)) for span in told.values()} == {
+        ("run", None),
+        ("step attempt", "run"),
+        ("step in worker", "step attempt"),
+        ("step process", "step in worker"),
+    }
+    assert {span.trace for span in told.values()} == {run_id.replace("-", "")}
+    by_role = {span.name: span.resource["phems.role"] for span in told.values()}
+    assert by_role == {
+        "run": "control",
+        "step attempt": "control",
+        "step in worker": "worker",
+        "step process": "worker",
+    }
 
 
 def test_a_cancelled_run_s_processes_are_gone(server_node: RunningNode) -> None:

@@ -50,6 +50,7 @@ OPERATORS_OWN = {
     "log",
     # What is sent holds no data, whoever it goes to.
     "notifications",
+    "telemetry",
 }
 GOVERNED = {"roles", "organisations", "policies", "data_sources", "projects"}
 OF_A_PROJECT = {"policy", "members", "data_grants", "code"}
