@@ -16,7 +16,7 @@ WORKERS ?= 2
 ENGINE ?= $(firstword $(shell command -v podman buildah docker))
 BASE ?=
 
-.PHONY: help demo test test-unit test-integration test-cluster test-attack lint format bench docs docs-site requirements images system-packages clean
+.PHONY: help demo federation test test-unit test-integration test-cluster test-attack lint format bench docs docs-site requirements images system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1|/' | column -t -s '|'
@@ -41,6 +41,9 @@ $(DEV_STAMP): requirements/dev.txt pyproject.toml | $(BIN)/uv
 
 demo: $(DEMO_STAMP) ## the main job, from code to a released result, checked as it goes
 	@exec $(BIN)/phems demo
+
+federation: $(DEMO_STAMP) ## the example of a federation: two nodes train one model, each claim checked
+	@exec $(BIN)/python -m examples.federation
 
 test: system-packages $(DEV_STAMP) ## every test, with the services they need
 	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
@@ -107,4 +110,4 @@ system-packages:
 	@bash tests/system-packages.sh
 
 clean:
-	rm -rf .demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .demo .federation .mypy_cache .ruff_cache .pytest_cache
