@@ -83,7 +83,7 @@ class ShellSession:
         return sorted(self.folder.glob("*/*/serve.log"))
 
     def _script(self, blocks: Sequence[Block]) -> str:
-        memory = self._memory
+        memory = self.memory
         lines = [_HEAD]
         if memory.exists():
             # The first page is read with the installed program alone.
@@ -102,7 +102,8 @@ class ShellSession:
         return local
 
     @property
-    def _memory(self) -> Path:
+    def memory(self) -> Path:
+        """What a page leaves in the reader's shell. While there is none, `phems` is the installed program."""
         return self.folder / ".memory"
 
     def _environment(self) -> dict[str, str]:
@@ -116,7 +117,7 @@ class ShellSession:
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
             "DOCS_PORT": str(self.port),
-            "DOCS_MEMORY": str(self._memory),
+            "DOCS_MEMORY": str(self.memory),
         }
 
     def _check_printed(self, page: Path, blocks: Sequence[Block], told: str) -> None:

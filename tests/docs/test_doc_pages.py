@@ -15,6 +15,7 @@ EVERY_PAGE = pytest.mark.parametrize(
     "page", doc_pages.pages(), ids=lambda page: str(page.relative_to(doc_pages.ROOT))
 )
 PICTURES = sorted((ROOT / "docs" / "images").glob("*.svg"))
+SCREENSHOTS = sorted((ROOT / "docs" / "images" / "pages").glob("*.png"))
 GENERATED = (
     "reference/api.md",
     "reference/cli.md",
@@ -98,6 +99,24 @@ def test_a_picture_can_be_read_aloud(picture: Path) -> None:
     named = {element.get("id") for element in root if element.tag in {f"{SVG}title", f"{SVG}desc"}}
     assert named == set((root.get("aria-labelledby") or "").split())
     assert all((element.text or "").strip() for element in root if element.get("id") in named)
+
+
+@pytest.mark.parametrize("picture", SCREENSHOTS, ids=lambda path: path.stem)
+def test_a_screenshot_is_of_a_page_that_a_test_opens(picture: Path) -> None:
+    """A picture that nothing makes shows a page as it was once, or one that is gone."""
+    sources = "".join(source.read_text() for source in (ROOT / "tests" / "functional").glob("*.py"))
+    made = [
+        line for line in sources.splitlines() if "picture" in line.lower() and f'"{picture.stem}"' in line
+    ]
+    assert len(made) == 1, f"made by: {made}"
+    shown = [page.name for page in doc_pages.pages() if picture.name in page.read_text(encoding="utf-8")]
+    assert shown, f"{picture.name} is on no page"
+
+
+def test_every_roles_tutorial_shows_what_is_seen() -> None:
+    """Most people meet the node in a browser: a page of commands alone would not show it to them."""
+    tutorials = set((ROOT / "docs" / "tutorial").glob("*.md")) - {ROOT / "docs/tutorial/first-node.md"}
+    assert all(any("images/pages/" in link for link in doc_pages.links(page)) for page in tutorials)
 
 
 def test_ci_ends_with_the_summary_of_the_tests() -> None:

@@ -56,10 +56,13 @@ class Person:
     complaints: list[str]
     pictures: Path | None
 
-    def picture(self, name: str) -> None:
-        """Keep what they see, for the documents, when a run is asked to (`PHEMS_PICTURES=FOLDER`)."""
+    def picture(self, name: str, *, whole: bool = True) -> None:
+        """Keep what they see, for the documents, when a run is asked to (`PHEMS_PICTURES=FOLDER`).
+
+        `whole` is down to the page's end, else what shows without scrolling.
+        """
         if self.pictures is not None:
-            self.page.screenshot(path=self.pictures / f"{name}.png", full_page=True)
+            self.page.screenshot(path=self.pictures / f"{name}.png", full_page=whole)
 
     def open(self, path: str) -> Response:
         """Go to a page; gives the answer."""

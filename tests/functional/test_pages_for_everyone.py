@@ -27,6 +27,8 @@ PAGES: Sequence[tuple[str, str]] = (
     ("omar", "/people"),
     ("omar", "/people/ana"),
 )
+# For the documents: what Auditor and Operator see first (further down are paths of the tests' machine).
+PICTURES = {"/audit": "audit", "/health": "health"}
 
 
 def test_pages_keep_to_wcag_aa_and_to_a_telephones_width(
@@ -39,5 +41,7 @@ def test_pages_keep_to_wcag_aa_and_to_a_telephones_width(
         if who not in people:
             people[who] = person(who)
         people[who].open(template.replace("RUN", hospital.analysis).replace("COMMIT", hospital.commit))
+        if template in PICTURES:
+            people[who].picture(PICTURES[template], whole=False)
         problems += people[who].barriers()
     assert problems == []

@@ -16,7 +16,7 @@ def test_people_come_to_their_work(person: Callable[..., Person]) -> None:
     assert ana.page.get_by_role("heading", level=1).inner_text() == "My work"
     assert HEART in ana.reads()
     assert BREAST not in ana.reads()
-    ana.picture("my-work")
+    ana.picture("signed-in")
 
 
 def test_a_phone_becomes_a_second_factor_by_clicking(person: Callable[..., Person]) -> None:

@@ -35,7 +35,7 @@ def tell(folder: Path, *, keep: bool) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     story = Story(DemoNode(folder), Teller())
     chapters = (
-        ("A hospital's node, from an empty folder", _set_up),
+        ("A hospital's node, from an empty folder", set_up),
         ("Code is submitted, and approved by somebody else", _approve_code),
         ("Heart attack: cohort, Kaplan-Meier curves, Cox model", _run_heart),
         ("Breast cancer: a fan-out, and a step that fails once", _run_breast),
@@ -57,7 +57,8 @@ def tell(folder: Path, *, keep: bool) -> None:
         story.node.stop()
 
 
-def _set_up(story: Story) -> None:
+def set_up(story: Story) -> None:
+    """The first chapter: the node of the example hospital runs, and its people can act."""
     node, teller = story.node, story.teller
     teller.progress("making repositories and data")
     node.make()
@@ -295,7 +296,7 @@ def _forged(line: bytes) -> bytes:
 
 def _end(story: Story, *, keep: bool) -> None:
     node, teller = story.node, story.teller
-    shown = _shown(node.folder)
+    shown = shown_path(node.folder)
     teller.say(f"\nAll {teller.claims} claims held, in {teller.seconds:.0f} s.\n")
     teller.say(f"Release package   {shown}/releases/{story.request}/manifest.json")
     teller.say(f"Audit log         .venv/bin/phems audit verify {shown}/audit.jsonl")
@@ -324,5 +325,6 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _shown(folder: Path) -> str:
+def shown_path(folder: Path) -> str:
+    """A folder as one would type it from here."""
     return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
