@@ -25,6 +25,7 @@ from starlette.testclient import TestClient
 from tests.collector import Collector, trace_collector
 from tests.folders import open_folder
 
+from phems.adapters.lineage_file import NAME
 from phems.adapters.node_log import NodeLog
 from phems.domain.actors import LOCAL_OPERATOR, Actor
 from phems.engine.hosts import HostState
@@ -119,6 +120,7 @@ def write_node(folder: Path, collector: Collector) -> None:
         }
         leaker["members"] = {**leaker["members"], "coordinator": [HUB]}
         spec["telemetry"] = {"otlp": collector.address}
+        spec["lineage"] = {"file": {}}
         spec["projects"] = {LEAKER: leaker, "ward": spec["projects"]["ward"]}
 
     write_node_repo(folder, add)
@@ -245,6 +247,15 @@ def test_no_patient_is_in_a_file_of_the_nodes_own(leaking: LeakingNode) -> None:
     assert [path for path in files if path.suffix == ".log" or "checkpoint" in path.name]
     found = {str(path): places([path.read_bytes().decode("utf-8", "replace")], PATIENT) for path in files}
     assert {path: hits for path, hits in found.items() if hits} == {}
+
+
+def test_no_patient_is_in_lineage(leaking: LeakingNode) -> None:
+    """It goes to a lineage store: more people and machines than may see a patient."""
+    file = leaking.site.serving.paths.lineage / NAME
+    until(lambda: b'"COMPLETE"' in file.read_bytes(), 30, "the release is told")
+    lines = file.read_text().splitlines()
+    assert any("leak.fail_with" in line and '"FAIL"' in line for line in lines)
+    assert places(lines, PATIENT) == []
 
 
 def test_no_patient_leaves_the_node(leaking: LeakingNode) -> None:

@@ -370,6 +370,8 @@ class Node(NodeGrounds):
         from phems.adapters.postgres.server_facts import PostgresServer
         from phems.adapters.software import versions
         from phems.adapters.status_file import StatusFile
+        from phems.bootstrap.lineage import targets_named
+        from phems.services.lineage_events import standings
         from phems.services.node_health import NodeHealth
 
         return NodeHealth(
@@ -379,6 +381,7 @@ class Node(NodeGrounds):
             database=PostgresServer(self.database.engine("governance")),
             policies=self.policies,
             anchoring=self.anchoring,
+            lineage=lambda: standings(self.governance, targets_named(self.declared)),
             versions=versions,
         )
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from phems import __version__
 from phems.adapters.files.disk_space import LocalDisks
 from phems.adapters.postgres import node_state
+from phems.bootstrap.lineage import targets_named
 from phems.bootstrap.node import Node
 from phems.domain.metrics import Reading
 from phems.domain.release_states import UNDER_REVIEW
@@ -18,6 +19,7 @@ from phems.domain.waiting import UNDECIDED_CODE
 from phems.engine.control_plane import ControlPlane
 from phems.engine.hosts import HostState
 from phems.errors import UnavailableError
+from phems.services.lineage_events import standings
 
 _LOG = logging.getLogger("phems.metrics")
 
@@ -63,6 +65,7 @@ class NodeWatch:
             self._of_sessions,
             self._of_decisions,
             self._of_notifications,
+            self._of_lineage,
             self._of_audit_log,
             self._of_runs,
             self._of_steps,
@@ -103,6 +106,12 @@ class NodeWatch:
             "notifications",
             [({"state": state}, counts.get(state, 0)) for state in ("WAITING", "SENT", "GIVEN_UP")],
         )
+
+    def _of_lineage(self) -> Iterator[Reading]:
+        found = standings(self._node.governance, targets_named(self._node.declared))
+        yield Reading("lineage_events_waiting", [({"target": each.name}, each.waiting) for each in found])
+        failing = [({"target": each.name}, float(bool(each.failure))) for each in found]
+        yield Reading("lineage_failing", failing)
 
     def _of_audit_log(self) -> Iterator[Reading]:
         size, signed = self._node.audit.sizes()

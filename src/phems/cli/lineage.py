@@ -16,7 +16,8 @@ from phems.errors import InputError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from phems.services.lineage import FileLineage, FileRelease, Lineage, RunLineage
+    from phems.domain.run_lineage import RunLineage
+    from phems.services.lineage import FileLineage, FileRelease, Lineage
 
 app = typer.Typer(no_args_is_help=True)
 _SHOWN = 12
@@ -94,6 +95,10 @@ def _run_lines(run: RunLineage, project: str) -> Iterator[str]:
         yield f"  rules     {run.policy_version}"
     for name, version in run.data.items():
         yield f"  data      {name} {version}"
+    for asset in run.assets:
+        yield f"  asset     {asset.name}; where its author says that its columns come from:"
+        for column, sources in asset.columns.items():
+            yield f"              {column} from {', '.join(sources)}"
 
 
 def _at(moment: datetime) -> str:

@@ -12,16 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from phems.domain.canonical import canonical
+from phems.domain.openlineage import ENDS, Producer, code_location
 from phems.domain.release_facts import ReleaseFacts, RunProvenance
-from phems.domain.release_packages import package_paths, time_text
-
-SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
-_FACETS = "https://openlineage.io/spec/facets"
-_CODE_FACET = f"{_FACETS}/1-1-0/SourceCodeLocationJobFacet.json#/$defs/SourceCodeLocationJobFacet"
-_VERSION_FACET = f"{_FACETS}/1-0-1/DatasetVersionDatasetFacet.json#/$defs/DatasetVersionDatasetFacet"
-
-# Dagster's word for how a run ended -> OpenLineage's.
-_ENDS = {"SUCCESS": "COMPLETE", "FAILURE": "FAIL", "CANCELED": "ABORT"}
+from phems.domain.release_packages import package_paths
 
 
 def lineage_of(facts: ReleaseFacts) -> bytes:
@@ -29,57 +22,33 @@ def lineage_of(facts: ReleaseFacts) -> bytes:
     return b"".join(canonical(event) + b"\n" for run in facts.runs for event in _events(facts, run))
 
 
-def producer_of(facts: ReleaseFacts) -> str:
-    """What OpenLineage calls the producer of an event: this software, in this version."""
-    return f"urn:phems:tool:phems-node:{facts.node.tool_version}"
-
-
 def _events(facts: ReleaseFacts, run: RunProvenance) -> Iterator[dict[str, Any]]:
     times = run.times
     started = (times.started_at if times else None) or run.admitted_at or facts.request.requested_at
     yield _event(facts, run, "START", started)
     if times and times.ended_at:
-        yield _event(facts, run, _ENDS.get(times.status, "OTHER"), times.ended_at)
+        yield _event(facts, run, ENDS.get(times.status, "OTHER"), times.ended_at)
 
 
 def _event(facts: ReleaseFacts, run: RunProvenance, kind: str, at: datetime) -> dict[str, Any]:
-    producer, namespace = producer_of(facts), f"phems://{facts.node.node}/{facts.request.project}"
+    by, namespace = Producer(facts.node.tool_version), f"phems://{facts.node.node}/{facts.request.project}"
     paths = package_paths(facts.files)
-    return {
-        "eventType": kind,
-        "eventTime": time_text(at),
-        "producer": producer,
-        "schemaURL": SCHEMA,
-        "run": {"runId": run.uuid, "facets": {}},
-        "job": {
+    return by.event(
+        kind,
+        at,
+        run={"runId": run.uuid, "facets": {}},
+        job={
             "namespace": namespace,
             "name": run.origin.capsule or f"run:{run.origin.run_id}",
-            "facets": _code(producer, run),
+            "facets": by.facets(sourceCodeLocation=code_location(run.origin.commit)),
         },
-        "inputs": [
-            {"namespace": f"phems://{facts.node.node}", "name": name, "facets": _version(producer, version)}
+        inputs=[
+            by.dataset(f"phems://{facts.node.node}", name, version=version)
             for name, version in sorted(run.data.items())
         ],
-        "outputs": [
-            {
-                "namespace": f"{namespace}/{facts.request.id}",
-                "name": paths[file.path],
-                "facets": _version(producer, f"sha256:{file.sha256}"),
-            }
+        outputs=[
+            by.dataset(f"{namespace}/{facts.request.id}", paths[file.path], version=f"sha256:{file.sha256}")
             for file in facts.files
             if file.run_id == run.origin.run_id
         ],
-    }
-
-
-def _code(producer: str, run: RunProvenance) -> dict[str, Any]:
-    """The commit by its SWHID (ISO/IEC 18670), which names it without saying where the repository lies."""
-    commit = run.origin.commit
-    if commit is None:
-        return {}
-    facet = {"type": "git", "url": f"swh:1:rev:{commit}", "version": commit}
-    return {"sourceCodeLocation": {"_producer": producer, "_schemaURL": _CODE_FACET, **facet}}
-
-
-def _version(producer: str, version: str) -> dict[str, Any]:
-    return {"version": {"_producer": producer, "_schemaURL": _VERSION_FACET, "datasetVersion": version}}
+    )

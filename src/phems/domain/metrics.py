@@ -91,6 +91,13 @@ _TABLE = (
         ("project",),
     ),
     Metric("notifications", "gauge", "Notifications by state, where node.yaml has any.", ("state",)),
+    Metric(
+        "lineage_events_waiting",
+        "gauge",
+        "Lineage events that a place in node.yaml has not been told yet.",
+        ("target",),
+    ),
+    Metric("lineage_failing", "gauge", "Whether it took none when last tried: 1 or 0.", ("target",)),
     Metric("release_requests", "gauge", "Release requests by state.", _PROJECT_STATE),
     Metric(
         "release_requests_oldest_seconds",

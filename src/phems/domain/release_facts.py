@@ -16,6 +16,14 @@ from phems.domain.output_checks import CheckReport
 from phems.domain.releases import FileGroup, FrozenFile, ReleaseRequest, RunOrigin
 
 
+def uuid_of(kind: str, name: str) -> str:
+    """A name as a UUID: Dagster's of runs are, and any other gets the one that follows from it."""
+    try:
+        return str(uuid.UUID(name))
+    except ValueError:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:phems:{kind}:{name}"))
+
+
 @dataclass(frozen=True)
 class NodeIdentity:
     """Who releases: the node, its Data Controller, and the version of this software."""
@@ -55,11 +63,8 @@ class RunProvenance:
 
     @property
     def uuid(self) -> str:
-        """The run's id as a UUID: Dagster's are, and any other gets the one that follows from it."""
-        try:
-            return str(uuid.UUID(self.origin.run_id))
-        except ValueError:
-            return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:phems:run:{self.origin.run_id}"))
+        """The run's id as a UUID."""
+        return uuid_of("run", self.origin.run_id)
 
 
 @dataclass(frozen=True)

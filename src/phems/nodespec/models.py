@@ -22,6 +22,7 @@ from phems.nodespec.gateway import Gateway
 from phems.nodespec.gitops import Gitops
 from phems.nodespec.identity import Identity
 from phems.nodespec.kubernetes import Kubernetes
+from phems.nodespec.lineage import Lineage
 from phems.nodespec.logs import Log
 from phems.nodespec.names import Name, PathText, Person, Title
 from phems.nodespec.notifications import Notifications
@@ -111,6 +112,9 @@ class NodeSpec(Section):
     )
     telemetry: Telemetry = Field(
         default=Telemetry(), description="Who is told of traces of requests, runs and steps."
+    )
+    lineage: Lineage = Field(
+        default=Lineage(), description="Where OpenLineage events of runs and releases go."
     )
     audit: Audit = Field(default=Audit(), description="The audit log, and who keeps its checkpoints.")
     roles: NodeRoles = Field(default=NodeRoles(), description="Roles that hold for the whole node.")

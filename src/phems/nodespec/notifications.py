@@ -11,7 +11,7 @@ from phems.nodespec.names import SecretPlace, StrictInt, Title, matching, refuse
 
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]"
 _SENDER = r"[^@\s<>\"\r\n]+@[A-Za-z0-9.-]+"
-_URL = r"https://[^\s/?#@]+(/[^\s#]*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?(/[^\s#]*)?"
+HTTPS_OR_HERE = r"https://[^\s/?#@]+(/[^\s#]*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?(/[^\s#]*)?"
 
 Host = Annotated[
     str,
@@ -39,7 +39,7 @@ WebhookUrl = Annotated[
     str,
     AfterValidator(
         matching(
-            _URL,
+            HTTPS_OR_HERE,
             what="{value} is no address that notifications may go to",
             why="they go by https, and in the clear to this machine alone",
             remedy="write it as in https://chat.hospital.example/hooks/data-node",

@@ -51,6 +51,11 @@ class NodePaths:
         return self.data_dir / "logs"
 
     @property
+    def lineage(self) -> Path:
+        """OpenLineage events, where node.yaml asks for a file of them."""
+        return self.data_dir / "lineage"
+
+    @property
     def audit(self) -> Path:
         return self.data_dir / "audit"
 

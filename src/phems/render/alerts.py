@@ -150,6 +150,14 @@ ALERTS = (
         "The node's log has why (phems.notifier): notifications in node.yaml.",
     ),
     Alert(
+        "PhemsLineageNotTaken",
+        "max by (node, target) (phems_lineage_failing) > 0",
+        "1h",
+        "ticket",
+        "Lineage events wait: the {{ $labels.target }} takes none.",
+        "phems status has why: lineage in node.yaml.",
+    ),
+    Alert(
         "PhemsSignInsRefused",
         'sum by (node) (increase(phems_sign_ins_total{result="refused"}[10m])) > 20',
         "0m",

@@ -35,6 +35,7 @@ from phems.bootstrap import Node, started_node
 from phems.bootstrap.channels import CODE_CHANNEL, POLICY_CHANNEL, RELEASE_CHANNEL
 from phems.bootstrap.control_plane import Record, build_control_plane, choose_launcher
 from phems.bootstrap.control_roles import control_roles
+from phems.bootstrap.lineage import lineage_keeper_of
 from phems.bootstrap.log_secrets import keys_in
 from phems.bootstrap.node_watch import Living, NodeWatch
 from phems.bootstrap.notifying import notifier_of
@@ -49,6 +50,7 @@ from phems.errors import PhemsError
 from phems.nodespec import load_node, node_paths
 from phems.nodespec.governed import granted_anew
 from phems.serve.leading import AlwaysLeading, Leading
+from phems.serve.lineage import LineageLooking
 from phems.serve.notifying import Notifying
 from phems.serve.wakeup import woken_by_signals
 
@@ -86,6 +88,7 @@ class ServingNode:
         self._live: LiveChanges | None = None
         self._notifying: Notifying | None = None
         self._traces: Traces | None = None
+        self._lineage: LineageLooking | None = None
         self._projects_of_runs: dict[str, str] = {}
         self._stack = ExitStack()
         self._stopping = threading.Event()
@@ -190,6 +193,7 @@ class ServingNode:
         for warning in self._warnings:
             told(f"Warning: {warning}")
         self._start_notifying()
+        self._start_lineage()
         self._parts["publisher"] = self._start_thread(self._publish_approved, "phems-publisher")
         if gateway is not None:
             told("Starting the gateway ...")
@@ -211,11 +215,20 @@ class ServingNode:
             self._stack.callback(notifying.wake)
             self._stack.callback(self._stopping.set)
 
+    def _start_lineage(self) -> None:
+        keeper = lineage_keeper_of(self.node)
+        self._lineage = looking = LineageLooking(keeper, lambda: self.control.is_leading, self._stopping)
+        self._start_thread(looking.run, "phems-lineage")
+        self._stack.callback(looking.wake)
+        self._stack.callback(self._stopping.set)
+
     def _begin_to_lead(self, told: Callable[[str], None]) -> None:
         if self.spec.profile != "embedded":
             told("This process drives the runs")
         if self._notifying is not None:
             self._notifying.wake()
+        if self._lineage is not None:
+            self._lineage.wake()
         self._publish.set()
 
     def _own_runtime_dir(self) -> None:
@@ -275,6 +288,8 @@ class ServingNode:
 
     def _event_written(self, payload: str) -> None:
         self.control.event_written(payload)
+        if self._lineage is not None:
+            self._lineage.wake()
         if self._live is not None and self._live.has_listeners:
             project = self._project_of(payload.rpartition("_")[0])
             if project is not None:
@@ -340,6 +355,8 @@ class ServingNode:
                 _LOG.exception("publishing failed; it is tried again")
             if self._stopping.is_set():
                 return
+            if self._lineage is not None:
+                self._lineage.wake()
             self._publish.wait(PUBLISH_AGAIN_SECONDS if failed else None)
 
     def _anchor(self, anchoring: Anchoring) -> None:
@@ -368,6 +385,10 @@ class ServingNode:
             except Exception:  # noqa: BLE001 (logged, and tried again)
                 _LOG.exception("the audit log could not be looked at; it is tried again")
 
+    def _all_warnings(self) -> list[str]:
+        failing = self._lineage.keeper.warnings() if self._lineage is not None else []
+        return [*self._warnings, *failing]
+
     def _write_status(self) -> None:
         status = StatusFile(self.paths.status)
         while not self._stopping.wait(STATUS_SECONDS):
@@ -375,7 +396,7 @@ class ServingNode:
                 continue  # who leads tells of the whole node
             with contextlib.suppress(OSError, SQLAlchemyError):
                 roles = control_roles(self.control, without=() if self._with_gateway else ("gateway",))
-                status.write(self.control, self.url, self._warnings, roles)
+                status.write(self.control, self.url, self._all_warnings(), roles)
         status.remove()
 
 

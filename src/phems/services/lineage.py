@@ -1,22 +1,24 @@
 """Lineage: the way from a released number back to the data, code and decisions that it comes from.
 
 Asked of a release request, of a run, or of a file by its SHA-256, which is the same on the way in and out. It
-is read from what governance has on record (registered outputs, run capsules, approvals, votes), and from
-nothing that project code says of itself.
+is read from what governance has on record: registered outputs, run capsules, approvals, votes. Of what
+project code says of itself one thing is told: where it declared the columns of an asset to come from.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from phems.domain.actors import Actor
 from phems.domain.capsules import shown
+from phems.domain.lineage_events import declared_in
 from phems.domain.outputs import Output
 from phems.domain.release_packages import votes_on
 from phems.domain.releases import FrozenFile, ReleaseRequest
+from phems.domain.run_lineage import RunLineage
 from phems.errors import NotFoundError
 from phems.services.ports import Governance, Transaction
 from phems.services.project_access import ProjectAccess
@@ -48,27 +50,6 @@ class FileLineage:
     run_id: str
     step_key: str
     releases: tuple[FileRelease, ...] = ()
-
-
-@dataclass(frozen=True)
-class RunLineage:
-    """Where the files of a run come from; what is None is not on record.
-
-    `data` maps each data source that the run could read to its version; `approved_by` are those who approved
-    the code revision.
-    """
-
-    run_id: str
-    requested_by: str | None = None
-    requested_at: datetime | None = None
-    admitted_at: datetime | None = None
-    capsule: str | None = None
-    commit: str | None = None
-    code_digest: str | None = None
-    approved_by: tuple[str, ...] = ()
-    environment_digest: str | None = None
-    policy_version: str | None = None
-    data: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -171,6 +152,12 @@ def _release(request: ReleaseRequest, file: FrozenFile) -> FileRelease:
 
 
 def _run(work: Transaction, project: str, run_id: str) -> RunLineage:
+    record, told = run_record(work, project, run_id), work.lineage.last_of_run(run_id)
+    return record if told is None else replace(record, assets=declared_in(told))
+
+
+def run_record(work: Transaction, project: str, run_id: str) -> RunLineage:
+    """What governance has on record of a run; its id alone when that is nothing."""
     submission, admission = work.runs.submission(run_id), work.runs.admission(run_id)
     if submission is None or submission.project != project:
         return RunLineage(run_id)

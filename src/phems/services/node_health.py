@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from phems.errors import PhemsError
 from phems.services.audit_anchors import Anchoring, AnchorState
+from phems.services.lineage_events import TargetStanding, untaken
 from phems.services.policies import Policies
 from phems.services.ports.node_health import (
     DatabaseFacts,
@@ -68,6 +69,7 @@ class NodeHealth:
         database: DatabaseServer,
         policies: Policies,
         anchoring: Anchoring | None,
+        lineage: Callable[[], Sequence[TargetStanding]],
         versions: Callable[[], Mapping[str, str]],
     ) -> None:
         self._node = node
@@ -76,6 +78,7 @@ class NodeHealth:
         self._database = database
         self._policies = policies
         self._anchoring = anchoring
+        self._lineage = lineage
         self._versions = versions
 
     def now(self) -> Health:
@@ -99,9 +102,13 @@ class NodeHealth:
                 *([f"Postgres cannot be reached: {error}"] if error else ()),
                 *_of_disks(disks),
                 *_of_anchors(anchors),
+                *([] if database is None else self._of_lineage()),
                 *(each.says for each in waiting),
             ),
         )
+
+    def _of_lineage(self) -> list[str]:
+        return [untaken(each.name, each.failure) for each in self._lineage() if each.failure]
 
     def _ask_database(self) -> tuple[DatabaseFacts | None, str]:
         try:

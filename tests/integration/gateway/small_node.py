@@ -30,11 +30,14 @@ controller: {{name: St Mary's Hospital}}
 # All tests share the node, and one of them asks every route: their strangers are one address.
 gateway: {{host: 127.0.0.1, port: {port}, rate_limits: {{strangers: 10000/minute}}}}
 roles: {{operator: [olga], auditor: [aud]}}
-# Nobody listens there but in the test of notifications.
+# Nobody listens there but in the tests of notifications and of lineage.
 notifications:
   smtp: {{host: 127.0.0.1, port: {smtp_port}, security: none, sender: node@hospital.example}}
   webhook: {{url: "http://127.0.0.1:{hook_port}/hook", secret: "file:webhook.secret"}}
 telemetry: {{otlp: "http://127.0.0.1:{collector_port}/v1/traces"}}
+lineage:
+  file: {{}}
+  collector: {{url: "http://127.0.0.1:{lineage_port}/api/v1/lineage", token: "file:webhook.secret"}}
 projects:
   heart-attack:
     code: {{repo: code/heart-attack, webhook_secret: "file:webhook.secret"}}
@@ -103,7 +106,21 @@ def ward(context) -> None:
 def patients() -> None:
     pass
 
-defs = dg.Definitions(assets=[ward, patients], jobs=[two_steps, failing, endless, counting, retrying])
+@dg.asset(key_prefix="{prefix}", deps=[patients])
+def ages() -> dg.MaterializeResult:
+    patient = "CANARY-" + "PATIENT_7f3a9"  # as if it were read
+    born = dg.TableColumnDep(dg.AssetKey(["{prefix}", "patients"]), "born")
+    other = dg.TableColumnDep(dg.AssetKey(["{prefix}", patient]), "born")
+    metadata = {
+        "dagster/column_lineage": dg.TableColumnLineage({"age": [born, other], patient: [born]}),
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn("age", "int64"), dg.TableColumn(patient)]),
+        "dagster/row_count": 12,
+    }
+    return dg.MaterializeResult(metadata=metadata)
+
+make_ages = dg.define_asset_job("make_ages", selection=[patients, ages])
+all_jobs = [two_steps, failing, endless, counting, retrying, make_ages]
+defs = dg.Definitions(assets=[ward, patients, ages], jobs=all_jobs)
 """
 
 
@@ -130,6 +147,13 @@ class SmallNode:
         return int(webhook.url.rpartition(":")[2].partition("/")[0])
 
     @property
+    def lineage_port(self) -> int:
+        """Where it posts lineage events."""
+        collector = self.serving.spec.lineage.collector
+        assert collector is not None
+        return int(collector.url.rpartition(":")[2].partition("/")[0])
+
+    @property
     def port(self) -> int:
         return self.serving.port
 
@@ -141,7 +165,11 @@ class SmallNode:
 def start_small_node(folder: Path, collector_port: int) -> SmallNode:
     """Write the node, serve it, add its people, approve both projects' code; stop `serving` at the end."""
     spec = SPEC.format(
-        port=free_port(), smtp_port=free_port(), hook_port=free_port(), collector_port=collector_port
+        port=free_port(),
+        smtp_port=free_port(),
+        hook_port=free_port(),
+        collector_port=collector_port,
+        lineage_port=free_port(),
     )
     folder.joinpath("node.yaml").write_text(spec, encoding="utf-8")
     for project in (PROJECT, OTHER):

@@ -12,9 +12,6 @@ import pytest
 from google.protobuf import json_format
 from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement as OfficialStatement
-from openlineage.client import event_v2
-from openlineage.client.facet_v2 import dataset_version_dataset, source_code_location_job
-from openlineage.client.serde import Serde
 from tests.package_facts import BARE, FACTS, KEPT, KM, MODEL, NOW, REPORT, REQUEST
 
 from phems.domain.canonical import canonical, parse, sha256
@@ -182,52 +179,6 @@ def test_a_revocation_is_about_one_package() -> None:
     assert read(revocation_notice(timeless))["revoked_at"] is None
     again = read_statement(revocation_statement(timeless, notice, b""), REVOCATION)
     assert again.predicate["revoked_at"] is None
-
-
-def test_lineage_is_what_the_official_client_would_send() -> None:
-    """Otherwise a lineage store refuses the events, or reads them wrongly."""
-    for line in lineage_of(FACTS).splitlines():
-        event = read(line)
-        assert without_empty(Serde.to_dict(official(event))) == without_empty(event)
-
-
-def official(event: dict[str, Any]) -> event_v2.RunEvent:
-    """The event as the classes that are generated from the specification hold it; they check its fields."""
-    producer = event["producer"]
-
-    def versions(facets: dict[str, Any]) -> dict[str, Any]:
-        version = facets["version"]["datasetVersion"]
-        facet = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=version, producer=producer)
-        return {"version": facet}
-
-    code = event["job"]["facets"].get("sourceCodeLocation")
-    facets: dict[str, Any] = {}
-    if code:
-        facets["sourceCodeLocation"] = source_code_location_job.SourceCodeLocationJobFacet(
-            type=code["type"], url=code["url"], version=code["version"], producer=producer
-        )
-    return event_v2.RunEvent(
-        eventType=event_v2.RunState[event["eventType"]],
-        eventTime=event["eventTime"],
-        producer=producer,
-        run=event_v2.Run(runId=event["run"]["runId"]),
-        job=event_v2.Job(namespace=event["job"]["namespace"], name=event["job"]["name"], facets=facets),
-        inputs=[
-            event_v2.InputDataset(found["namespace"], found["name"], facets=versions(found["facets"]))
-            for found in event["inputs"]
-        ],
-        outputs=[
-            event_v2.OutputDataset(found["namespace"], found["name"], facets=versions(found["facets"]))
-            for found in event["outputs"]
-        ],
-    )
-
-
-def without_empty(value: Any) -> Any:
-    """A JSON value without empty objects, of which the client adds some."""
-    if isinstance(value, dict):
-        return {key: without_empty(inner) for key, inner in value.items() if inner != {}}
-    return [without_empty(inner) for inner in value] if isinstance(value, list) else value
 
 
 def test_a_run_tells_how_it_began_and_ended() -> None:

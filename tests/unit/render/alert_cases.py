@@ -140,6 +140,13 @@ CASES = (
         {f'phems_notifications{{state="GIVEN_UP", {NODE}}}': "2x1460"},
     ),
     Case(
+        "PhemsLineageNotTaken",
+        {f'phems_lineage_failing{{target="collector", {NODE}}}': "1x70"},
+        "65m",
+        {"target": "collector"},
+        {f'phems_lineage_failing{{target="collector", {NODE}}}': "1x30 0x5 1x30"},
+    ),
+    Case(
         "PhemsSignInsRefused",
         {f'phems_sign_ins_total{{result="refused", {NODE}}}': "0+5x20"},
         "12m",

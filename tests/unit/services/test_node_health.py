@@ -71,6 +71,7 @@ def health(parts: Parts) -> Health:
         database=parts,
         policies=nobody,
         anchoring=None,
+        lineage=list,
         versions=dict,
     ).now()
 

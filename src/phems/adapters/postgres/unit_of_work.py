@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from phems.adapters.postgres.stores.code_revisions import PostgresCodeRevisionsStore
     from phems.adapters.postgres.stores.coordinators import PostgresCoordinatorsStore
     from phems.adapters.postgres.stores.idempotency import PostgresIdempotencyKeyStore
+    from phems.adapters.postgres.stores.lineage import PostgresLineageStore
     from phems.adapters.postgres.stores.notifications import PostgresNotificationsStore
     from phems.adapters.postgres.stores.output_checks import PostgresOutputChecksStore
     from phems.adapters.postgres.stores.outputs import PostgresOutputsStore
@@ -153,6 +154,13 @@ class PostgresTransaction:
         from phems.adapters.postgres.stores.policies import PostgresPoliciesStore
 
         return PostgresPoliciesStore(self._connection)
+
+    @cached_property
+    def lineage(self) -> PostgresLineageStore:
+        """Lineage events."""
+        from phems.adapters.postgres.stores.lineage import PostgresLineageStore
+
+        return PostgresLineageStore(self._connection)
 
     @cached_property
     def notifications(self) -> PostgresNotificationsStore:

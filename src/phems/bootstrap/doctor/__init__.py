@@ -11,8 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from phems.bootstrap.doctor import brokers, buckets, clusters, databases, doors, folders, machine
+from phems.bootstrap.doctor import brokers, buckets, clusters, databases, doors, folders, lineage, machine
 from phems.bootstrap.doctor.findings import Finding, Look, Patient, Seen, State, failed, ok
+from phems.bootstrap.lineage import targets_named
 from phems.errors import PhemsError
 from phems.nodespec import NodeSpec, SpecError, inspect_text, node_paths, read_node_text, spec_file
 
@@ -52,6 +53,7 @@ CHECKS: Sequence[Check] = (
     Check("broker management", brokers.look_at_management, lambda spec: spec.broker is not None),
     Check("cluster", clusters.look_at_cluster, lambda spec: spec.profile == "kubernetes"),
     Check("bucket", buckets.look_at_buckets, lambda spec: spec.storage.s3 is not None),
+    Check("lineage", lineage.look_at_lineage, lambda spec: bool(targets_named(spec))),
     Check("gateway port", doors.look_at_gateway_port),
     Check("tls", doors.look_at_tls, lambda spec: spec.gateway.tls is not None),
     Check("identity provider", doors.look_at_identity_provider, lambda spec: spec.identity.oidc is not None),

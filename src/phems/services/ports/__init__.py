@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from phems.services.ports.code_revisions import CodeRevisionStore
     from phems.services.ports.coordinators import CoordinatorStore
     from phems.services.ports.idempotency import IdempotencyKeyStore
+    from phems.services.ports.lineage import LineageStore
     from phems.services.ports.notifications import NotificationStore
     from phems.services.ports.output_checks import OutputCheckStore
     from phems.services.ports.outputs import OutputStore
@@ -78,6 +79,9 @@ class Transaction(Protocol):
 
     @property
     def policies(self) -> PolicyStore: ...
+
+    @property
+    def lineage(self) -> LineageStore: ...
 
     @property
     def notifications(self) -> NotificationStore: ...

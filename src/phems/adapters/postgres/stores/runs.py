@@ -31,10 +31,12 @@ class PostgresRunsStore:
         self._connection = connection
 
     def add_submission(self, submission: RunSubmission) -> None:
-        """Record one."""
+        """Record one, and that lineage has to tell of it."""
         self._connection.execute(
             text(
-                f"INSERT INTO governance.run_submissions ({_SUBMISSION}) VALUES (:run_id, :project, "  # noqa: S608
+                "WITH untold AS (INSERT INTO governance.lineage_untold (run_id, project) "  # noqa: S608
+                "VALUES (:run_id, :project)) "
+                f"INSERT INTO governance.run_submissions ({_SUBMISSION}) VALUES (:run_id, :project, "
                 ":requester, :code_digest, :fingerprint, :needed_sources, :at, :capsule)"
             ),
             {**asdict(submission), "needed_sources": list(submission.needed_sources)},

@@ -29,6 +29,14 @@ def tell_of(context: dg.OpExecutionContext, patient: str) -> str:
     context.log.error("logged %s", patient)
     context.add_output_metadata({patient: patient})
     context.log_event(dg.AssetMaterialization(["leaker", patient], metadata={patient: patient}))
+    column = re.sub(r"\W", "_", patient)
+    described = {
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn(column, patient)]),
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {column: [dg.TableColumnDep(dg.AssetKey(["leaker", patient]), column)]}
+        ),
+    }
+    context.log_event(dg.AssetMaterialization(["leaker", "table"], metadata=described))
     disclosure = {"kind": "other", "population": patient, "unit": patient}
     with outputs.open_binary(context, f"{patient}.csv", disclosure=disclosure) as file:
         file.write(COUNTS.encode())
