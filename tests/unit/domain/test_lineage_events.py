@@ -286,6 +286,11 @@ def test_how_much_is_told_is_bounded() -> None:
     assert sum(map(len, found.sources.values())) == MOST_SOURCES
 
 
+def test_of_several_partitions_there_is_no_count_of_rows() -> None:
+    """The last one's would look like that of the whole."""
+    assert COHORT.without_rows() == replace(COHORT, rows=None)
+
+
 def test_a_version_in_project_codes_own_words_is_not_told() -> None:
     """Dagster lets code name one as it likes."""
     assert told_version("f" * 64) == "f" * 64

@@ -8,7 +8,7 @@ from phems.domain.metrics import METRICS, Metric, Reading
 
 LABELS = {
     *("method", "route", "status", "kind", "result", "operation", "field", "limit", "why", "version", "part"),
-    *("disk", "anchor", "at", "project", "state"),
+    *("disk", "anchor", "at", "project", "state", "target"),
 }
 
 

@@ -46,7 +46,8 @@ OPERATORS_OWN = {
     "gitops",
     # Packages are taken by the hashes that approved code names: an index can withhold one, not change it.
     "environments",
-    # What the node logs is held to rules in its code, whatever the form.
+    # What lineage tells, and what the node logs, is held to rules in its code, wherever it goes.
+    "lineage",
     "log",
     # What is sent holds no data, whoever it goes to.
     "notifications",
