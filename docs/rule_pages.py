@@ -104,16 +104,17 @@ def metrics_page() -> str:
         "# Metrics, alerts and spans",
         "",
         _NOTE.format(source="phems.domain.metrics, phems.render.alerts and phems.domain.traces"),
-        "What `/metrics` of a control process tells ([how to read it](../how-to/watch-the-node.md)). Labels",
-        "hold routes, fields of schemas, kinds and states, and the names of projects, anchors and limits in",
-        "node.yaml: never the text of a person, of project code or of data. Counters of a process begin at",
-        "nought when it is started. Counters are asked for with `_total` behind their name, histograms with",
-        "`_bucket`, `_sum` or `_count`.",
+        "What `/metrics` of a control process tells, or of a worker where node.yaml has `workers.metrics`",
+        "([how to read it](../how-to/watch-the-node.md)). Labels hold routes, fields of schemas, kinds and",
+        "states, and the names of projects, anchors and limits in node.yaml: never the text of a person, of",
+        "project code or of data. Counters of a process begin at nought when it is started. They are asked for",
+        "with `_total` behind their name, histograms with `_bucket`, `_sum` or `_count`.",
         "",
-        "| metric | kind | labels | |",
-        "|---|---|---|---|",
+        "| metric | kind | of | labels | |",
+        "|---|---|---|---|---|",
         *(
-            f"| `{PREFIX}{each.name}` | {each.kind} | {_marked(each.labels)} | {each.about} |"
+            f"| `{PREFIX}{each.name}` | {each.kind} | {', '.join(each.by)} | {_marked(each.labels)} "
+            f"| {each.about} |"
             for each in METRICS.values()
         ),
         "",

@@ -8,7 +8,7 @@ import pytest
 from tests.collector import Collector, trace_collector
 from tests.folders import open_folder
 from tests.nodes import RunningNode, running_node
-from tests.rabbitmq import RabbitMq
+from tests.rabbitmq import RabbitMq, free_ports
 from tests.server_nodes import SHAPES, ServerSite, server_site
 
 from phems.adapters.postgres.database import Database, open_embedded
@@ -39,6 +39,7 @@ def server_node_site(
     """A Node Repo of the profile `server` with the job shapes."""
     with open_folder() as folder, server_site(folder, server_database, rabbitmq) as site:
         site.settings["telemetry"] = {"otlp": collector.address}
+        site.settings["workers"] = {"metrics": {"port": free_ports(1)[0]}}
         site.add_project("shapes", SHAPES, code={"repo": "../shapes-code", "module": "shapes.definitions"})
         yield site
 

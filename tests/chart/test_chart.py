@@ -151,7 +151,10 @@ def test_a_step_reaches_the_storage_service_and_is_let_in(name: str) -> None:
     assert workers
     policies = of_kind(manifests, "NetworkPolicy")
     [entrance] = [each["spec"] for each in policies if each["metadata"]["name"] == f"{RELEASE}-worker"]
-    [way_in] = entrance["ingress"]
+    way_in, *of_prometheus = entrance["ingress"]
+    assert of_prometheus == (
+        [{"ports": [{"port": 9464, "endPort": 9465}]}] if spec.workers.metrics is not None else []
+    )
     for project in values["projects"]:
         step = step_job(spec, StepAttempt(project["name"], "d" * 64, "run", "op", 1), ["python"])
         own = step["metadata"]["namespace"]
@@ -170,7 +173,8 @@ def test_a_step_reaches_the_storage_service_and_is_let_in(name: str) -> None:
         for worker in workers:
             assert selects(peer["podSelector"], worker)
             assert selects(entrance["podSelector"], worker)
-            [port] = worker["spec"]["containers"][0]["ports"]
+            port, *told = worker["spec"]["containers"][0]["ports"]
+            assert bool(told) is bool(of_prometheus)
             [opened], [let_in] = way_out["ports"], way_in["ports"]
             assert (opened["port"], opened["endPort"]) == (let_in["port"], let_in["endPort"])
             assert opened["port"] == port["containerPort"]

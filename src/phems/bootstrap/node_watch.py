@@ -13,7 +13,7 @@ from phems.adapters.files.disk_space import LocalDisks
 from phems.adapters.postgres import node_state
 from phems.bootstrap.lineage import targets_named
 from phems.bootstrap.node import Node
-from phems.domain.metrics import Reading
+from phems.domain.metrics import Reading, pairs
 from phems.domain.release_states import UNDER_REVIEW
 from phems.domain.waiting import UNDECIDED_CODE
 from phems.engine.control_plane import ControlPlane
@@ -123,14 +123,14 @@ class NodeWatch:
 
     def _of_runs(self) -> Iterator[Reading]:
         counts = self._control.counts
-        yield Reading("admissions", _pairs(counts.admissions.read(), "at", "result"))
+        yield Reading("admissions", pairs(counts.admissions.read(), "at", "result"))
         yield Reading("runs", _by_state(node_state.unfinished_runs(self._node.database.engine("dagster"))))
         yield Reading("runs_driven", [({}, self._control.orchestrator.driving())])
-        yield Reading("runs_ended", _pairs(counts.runs.read(), "project", "result"))
+        yield Reading("runs_ended", pairs(counts.runs.read(), "project", "result"))
 
     def _of_steps(self) -> Iterator[Reading]:
         ended = self._control.counts.attempts.read()
-        yield Reading("step_attempts_ended", _pairs(ended, "project", "result"))
+        yield Reading("step_attempts_ended", pairs(ended, "project", "result"))
         depths = sorted(self._control.steps.depths().items())
         yield Reading("steps_waiting", [({"project": project}, waiting) for project, (waiting, _) in depths])
         yield Reading("steps_running", [({"project": project}, count) for project, (_, count) in depths])
@@ -139,7 +139,7 @@ class NodeWatch:
         states = Counter(host.state for host in self._control.host_status())
         yield Reading("hosts", [({"state": state.value}, states[state]) for state in HostState])
         calls = self._control.storage_service.calls()
-        yield Reading("storage_calls", _pairs(calls, "method", "result"))
+        yield Reading("storage_calls", pairs(calls, "method", "result"))
 
     def _check_daemons(self) -> None:
         if self._control.daemons is None:
@@ -154,9 +154,3 @@ def _check_thread(name: str, thread: Living) -> None:
 
 def _by_state(counts: Iterable[node_state.StateCount]) -> list[tuple[Mapping[str, str], float]]:
     return [({"project": count.project, "state": count.state}, count.number) for count in counts]
-
-
-def _pairs(
-    counts: Mapping[tuple[str, str], int], first: str, second: str
-) -> list[tuple[Mapping[str, str], float]]:
-    return [({first: one, second: other}, count) for (one, other), count in sorted(counts.items())]

@@ -34,6 +34,7 @@ from phems.bootstrap.database import open_database
 from phems.bootstrap.node import Node
 from phems.bootstrap.served_code import RunnableCode
 from phems.bootstrap.usage import meter_of
+from phems.bootstrap.worker_watch import worker_listener
 from phems.domain.actors import NODE
 from phems.engine.pod_plane import PodPlane
 from phems.engine.sandbox import SandboxLauncher
@@ -119,6 +120,9 @@ class ProjectWorker:
             metering.start()
             stack.callback(metering.join)
             stack.callback(self._stopping.set)
+        listening = worker_listener(spec, self._plane)
+        if listening is not None:
+            stack.callback(listening.close)
         self._plane.serve(self._digest())
         worker_shutting_down.connect(lambda **_: self._plane.drain(), weak=False)
         signer = MessageSigner(message_key(paths.keys))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
+Role = Literal["control", "worker"]
+ALL: tuple[Role, ...] = ("control", "worker")
 PREFIX = "phems_"
 _PROJECT_STATE = ("project", "state")
 
@@ -24,6 +26,8 @@ class Metric:
     kind: Kind
     about: str
     labels: tuple[str, ...] = ()
+    by: tuple[Role, ...] = ("control",)
+    """Which processes tell it."""
 
     @property
     def full_name(self) -> str:
@@ -52,7 +56,7 @@ _TABLE = (
     Metric("connections_open", "gauge", "Connections that are open."),
     Metric("connections_closed", "counter", "Connections that the gateway closed, by why.", ("why",)),
     # The node
-    Metric("build_info", "gauge", "The version of the node.", ("version",)),
+    Metric("build_info", "gauge", "The version of the node.", ("version",), ALL),
     Metric("ready", "gauge", "Whether a part can do its work: 1 or 0.", ("part",)),
     Metric("leading", "gauge", "Whether this process drives the runs: 1 or 0."),
     Metric("disk_bytes", "gauge", "Size of the disk where something lies.", ("disk",)),
@@ -79,9 +83,26 @@ _TABLE = (
     Metric("steps_waiting", "gauge", "Steps in a project's queue.", ("project",)),
     Metric("steps_running", "gauge", "Steps that run.", ("project",)),
     Metric("step_attempts_ended", "counter", "Attempts at steps that have ended.", ("project", "result")),
+    Metric(
+        "worker_steps_running", "gauge", "Attempts that this worker performs.", ("project",), by=("worker",)
+    ),
+    Metric(
+        "worker_steps_ended",
+        "counter",
+        "Attempts whose process or pod has ended; whether the step succeeded is in the run's log.",
+        ("project", "result"),
+        by=("worker",),
+    ),
+    Metric("worker_step_seconds", "counter", "How long those took in all.", ("project",), by=("worker",)),
     # Hosts, and what they ask
-    Metric("hosts", "gauge", "Project hosts by state.", ("state",)),
-    Metric("storage_calls", "counter", "Calls of the storage service by project code.", ("method", "result")),
+    Metric("hosts", "gauge", "Project hosts of this process by state.", ("state",), ALL),
+    Metric(
+        "storage_calls",
+        "counter",
+        "Calls of this process's storage service by project code.",
+        ("method", "result"),
+        ALL,
+    ),
     # What waits for people
     Metric("code_revisions", "gauge", "Code revisions by state.", _PROJECT_STATE),
     Metric(
@@ -120,3 +141,10 @@ class Reading:
     def metric(self) -> Metric:
         """Its row in the table."""
         return METRICS[self.name]
+
+
+def pairs(
+    counts: Mapping[tuple[str, str], int], first: str, second: str
+) -> list[tuple[Mapping[str, str], float]]:
+    """What was counted by two labels, in order."""
+    return [({first: one, second: other}, count) for (one, other), count in sorted(counts.items())]

@@ -76,9 +76,15 @@ class TlsDoor:
     def __init__(self, host: str, ports: Sequence[int], context: ssl.SSLContext) -> None:
         self.host = host
         self._context = context
-        self.listening = _bound(host, ports)
+        try:
+            self.listening = first_free(host, ports)
+        except OSError as error:
+            raise UnavailableError(
+                f"The storage service has no port to listen on at {host}.",
+                why=f"{ports[0]} to {ports[-1]}: {error}.",
+                remedy="Give the projects of this pool to several pools (queue.pool in node.yaml).",
+            ) from error
         self.port: int = self.listening.getsockname()[1]
-        self.listening.listen(WAITING_CONNECTIONS)
 
     def secured(self, peer: socket.socket) -> socket.socket:
         """See `Door`: the handshake takes no longer than the connection's time-out."""
@@ -98,24 +104,22 @@ class TlsDoor:
         self.listening.close()
 
 
-def _bound(host: str, ports: Sequence[int]) -> socket.socket:
+def first_free(host: str, ports: Sequence[int]) -> socket.socket:
+    """A socket that listens at `host` on the first of `ports` that nobody has; OSError when each is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    problem: OSError | None = None
+    problem = OSError("there is none")
     for port in ports:
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind((host, port))
+            listening.listen(WAITING_CONNECTIONS)
         except OSError as error:
             listening.close()
             problem = error
         else:
             return listening
-    raise UnavailableError(
-        f"The storage service has no port to listen on at {host}.",
-        why=f"{ports[0]} to {ports[-1]}: {problem}.",
-        remedy="Give the projects of this pool to several pools (queue.pool in node.yaml).",
-    )
+    raise problem
 
 
 class Doorkeeper(socketserver.ThreadingMixIn, socketserver.TCPServer):

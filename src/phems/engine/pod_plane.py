@@ -11,6 +11,7 @@ from typing import Protocol
 
 from phems.contract.step_order import HostOrder
 from phems.engine.attempts import Attempts
+from phems.engine.counted_starter import CountedStarter
 from phems.engine.doors import Door
 from phems.engine.leases import WorkerLeases
 from phems.engine.pod_worker import PodWorker, PodWorkerParts, StepJobs
@@ -62,7 +63,8 @@ class PodPlane:
             PodWorkerParts(parts.jobs, attempts, output, parts.host_order, parts.verify, self._warm)
         )
         starter = worker if parts.traces is None else TracedStarter(worker, parts.traces)
-        self.runner = StepRunner(parts.leases, starter, RunTexts(self.instance), parts.concurrency)
+        self.counted = CountedStarter(starter, parts.project)
+        self.runner = StepRunner(parts.leases, self.counted, RunTexts(self.instance), parts.concurrency)
         self.storage_service = parts.wall.serve_behind(
             parts.door, self.instance, attempts, prefixes, pods=worker
         )

@@ -16,6 +16,7 @@ from phems.contract.step_order import ResourceLimits
 from phems.engine._dagster import DagsterRun, serialize_value
 from phems.engine.admission_point import AdmittingRunLauncher, StampingRunCoordinator, Submission
 from phems.engine.attempts import Attempts
+from phems.engine.counted_starter import CountedStarter
 from phems.engine.instance import NodeInstance
 from phems.engine.leases import WorkerLeases
 from phems.engine.orchestrator import Admitted
@@ -57,6 +58,7 @@ class WorkerPlane:
         )
         if parts.traces is not None:
             worker = TracedStarter(worker, parts.traces)
+        self.counted = worker = CountedStarter(worker, parts.project)
         self.runner = StepRunner(parts.leases, worker, RunTexts(self.instance), parts.concurrency)
         self.storage_service = parts.wall.open_door(self.instance, self.hosts, attempts, prefixes)
 

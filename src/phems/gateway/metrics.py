@@ -14,11 +14,12 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phems.adapters.node_log import REQUESTS
+from phems.adapters.prometheus import family_of
 from phems.domain.metrics import METRICS, PREFIX, Reading
 from phems.gateway.http_protocol import OpenConnections
 from phems.gateway.open_requests import OpenRequests
@@ -215,15 +216,15 @@ class LimitsCollector(Collector):
             for counts in (self._limiter.refused, self._opened.refused)
             for key, count in counts.items()
         ]
-        yield _family(Reading("rate_limited", limited))
+        yield family_of(Reading("rate_limited", limited))
         windows, times = self._limiter.size
-        yield _family(Reading("rate_limit_windows", [({}, windows)]))
-        yield _family(Reading("rate_limit_times", [({}, times)]))
+        yield family_of(Reading("rate_limit_windows", [({}, windows)]))
+        yield family_of(Reading("rate_limit_times", [({}, times)]))
         if self._connections is not None:
-            yield _family(Reading("connections_open", [({}, self._connections.total)]))
+            yield family_of(Reading("connections_open", [({}, self._connections.total)]))
             closed = {"too_many": self._connections.refused, "slow_headers": self._connections.slow}
             whys = [({"why": why}, count) for why, count in closed.items()]
-            yield _family(Reading("connections_closed", whys))
+            yield family_of(Reading("connections_closed", whys))
 
 
 class NodeCollector(Collector):
@@ -236,19 +237,9 @@ class NodeCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """See prometheus_client."""
         ready = [({"part": part.name}, float(part.is_ready)) for part in self._readiness.parts()]
-        yield _family(Reading("ready", ready))
+        yield family_of(Reading("ready", ready))
         for reading in self._watch.read() if self._watch is not None else ():
-            yield _family(reading)
-
-
-def _family(reading: Reading) -> Metric:
-    """What was read, as Prometheus has it."""
-    row = reading.metric
-    made = CounterMetricFamily if row.kind == "counter" else GaugeMetricFamily
-    family = made(PREFIX + row.name, row.about, labels=row.labels)
-    for labels, value in reading.values:
-        family.add_metric([labels[name] for name in row.labels], value)
-    return family
+            yield family_of(reading)
 
 
 def _registered(kind: Callable[..., M], name: str, into: CollectorRegistry) -> M:

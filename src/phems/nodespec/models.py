@@ -30,6 +30,7 @@ from phems.nodespec.policies import Policy
 from phems.nodespec.projects import Project
 from phems.nodespec.storage import Storage
 from phems.nodespec.telemetry import Telemetry
+from phems.nodespec.workers import Workers
 
 DEFAULT_POLICY = "default"
 
@@ -92,6 +93,7 @@ class NodeSpec(Section):
         default=None,
         description="The RabbitMQ that carries steps to workers; profiles server and kubernetes need it.",
     )
+    workers: Workers = Field(default=Workers(), description="Worker processes of those profiles.")
     kubernetes: Kubernetes | None = Field(
         default=None, description="The cluster that steps run on; profile kubernetes needs it."
     )

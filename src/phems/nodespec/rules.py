@@ -28,6 +28,7 @@ from phems.nodespec.models import DEFAULT_POLICY, NodeSpec
 from phems.nodespec.policies import Policy
 from phems.nodespec.profile_rules import servers_have_a_broker
 from phems.nodespec.projects import Members
+from phems.nodespec.worker_rules import worker_metrics_are_meant
 
 Listed = tuple[Loc, Sequence[str]]
 
@@ -308,6 +309,7 @@ RULES: Sequence[Callable[[NodeSpec], Iterator[Finding]]] = (
     groups_come_from_a_provider,
     database_fits,
     servers_have_a_broker,
+    worker_metrics_are_meant,
     clusters_are_described,
     clusters_have_a_namespace_for_each_project,
     clusters_have_the_sizes_that_steps_name,

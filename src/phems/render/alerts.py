@@ -34,6 +34,14 @@ ALERTS = (
         "phems status; journalctl --unit phems-control",
     ),
     Alert(
+        "PhemsWorkerAway",
+        'up{job="phems-workers"} == 0',
+        "5m",
+        "ticket",
+        "A worker does not answer Prometheus at {{ $labels.instance }}.",
+        "phems status; journalctl --unit 'phems-worker*'",
+    ),
+    Alert(
         "PhemsPartNotReady",
         "phems_ready == 0",
         "1m",

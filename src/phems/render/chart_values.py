@@ -20,6 +20,7 @@ from phems.nodespec.broker import vhost_of
 from phems.nodespec.kubernetes_names import ImageByDigest, ObjectName
 from phems.nodespec.names import refuse
 from phems.nodespec.quantities import BytesQuantity, CpuQuantity, amount
+from phems.nodespec.workers import metrics_ports
 from phems.render.compose import NODE_FOLDER
 from phems.render.environment import certificates_of, variables_of
 from phems.render.project_objects import STORAGE_PORTS, project_objects
@@ -91,6 +92,10 @@ class Node(_Values):
         default=None,
         description="The port of the pods that load definitions; null: the control processes load them.",
     )
+    metrics_port: int | None = Field(
+        default=None, description="The first port where workers tell Prometheus their numbers; null: nowhere."
+    )
+    last_metrics_port: int | None = Field(default=None, description="The last of them.")
     folder: str = Field(description="Where node.yaml lies in the containers.")
     file: str = Field(description="node.yaml, as it is.")
     data_folder: str = Field(description="data_dir, in the containers.")
@@ -188,7 +193,8 @@ class Monitoring(_Values):
         default=False, description="A PrometheusRule with the alerts of `phems render monitoring`."
     )
     token_secret: ObjectName = Field(
-        default="phems-metrics", description="Has a key `token`: an auditor's, for /metrics."
+        default="phems-metrics",
+        description="Has a key `token` for /metrics: that of gateway.metrics, which workers take alone.",
     )
 
 
@@ -243,6 +249,7 @@ def chart_values(spec: NodeSpec, file: str) -> ChartValues:
             remedy="Set profile: kubernetes in node.yaml, with a section kubernetes.",
         )
     paths = node_paths(spec, NODE_FOLDER, uid=0)
+    metrics = metrics_ports(spec)
     return ChartValues(
         node=Node(
             name=spec.node.name,
@@ -250,6 +257,8 @@ def chart_values(spec: NodeSpec, file: str) -> ChartValues:
             storage_port=STORAGE_PORTS[0],
             last_storage_port=STORAGE_PORTS[-1],
             host_port=PORT if cluster.hosts is not None else None,
+            metrics_port=next(iter(metrics), None),
+            last_metrics_port=next(reversed(metrics), None),
             folder=str(NODE_FOLDER),
             file=file,
             data_folder=str(paths.data_dir),

@@ -74,7 +74,20 @@ PANELS = (
         "{{project}} {{result}}",
         unit="ops",
     ),
-    Panel("Project hosts", 'max by (state) (phems_hosts{node=~"$node"})', "{{state}}"),
+    Panel(
+        "Attempts, by workers",
+        'sum by (project, result) (rate(phems_worker_steps_ended_total{node=~"$node"}[5m]))',
+        "{{project}} {{result}}",
+        unit="ops",
+    ),
+    Panel(
+        "Mean time of an attempt in a worker",
+        'sum by (project) (rate(phems_worker_step_seconds_total{node=~"$node"}[5m]))'
+        ' / sum by (project) (rate(phems_worker_steps_ended_total{node=~"$node"}[5m]))',
+        "{{project}}",
+        unit="s",
+    ),
+    Panel("Project hosts", 'sum by (state) (phems_hosts{node=~"$node"})', "{{state}}"),
     Panel(
         "Storage calls",
         'sum by (result) (rate(phems_storage_calls_total{node=~"$node"}[5m]))',

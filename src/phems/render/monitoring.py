@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from phems.nodespec import NodeSpec
-from phems.nodespec.gateway import Gateway
+from phems.nodespec.workers import metrics_ports
 from phems.render import alerts, dashboard
 from phems.render.yaml_text import yaml_text
 
 CONFIGURATION = "prometheus.yaml"
 TOKEN = "phems-metrics.token"  # noqa: S105 (a file's name)
 JOB = "phems"
+WORKERS_JOB = "phems-workers"
 
 
 def monitoring_files(spec: NodeSpec) -> dict[str, str]:
@@ -33,15 +35,30 @@ def _configuration(spec: NodeSpec) -> dict[str, Any]:
     if gateway.metrics.token:
         job["authorization"] = {"credentials_file": TOKEN}
     job["static_configs"] = [
-        {"targets": [public.netloc or _here(gateway)], "labels": {"node": spec.node.name}}
+        {
+            "targets": [public.netloc or _address(gateway.host, gateway.port)],
+            "labels": {"node": spec.node.name},
+        }
     ]
     return {
         "global": {"scrape_interval": "30s", "evaluation_interval": "30s"},
         "rule_files": [alerts.FILE],
-        "scrape_configs": [job],
+        "scrape_configs": [job, *_workers(spec)],
     }
 
 
-def _here(gateway: Gateway) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(gateway.host, gateway.host)  # noqa: S104 (compared)
-    return f"[{host}]:{gateway.port}" if ":" in host else f"{host}:{gateway.port}"
+def _workers(spec: NodeSpec) -> Iterator[dict[str, Any]]:
+    """Each worker of this machine; those of other machines have the same ports there."""
+    told = spec.workers.metrics
+    if told is None or spec.profile == "embedded":
+        return
+    job: dict[str, Any] = {"job_name": WORKERS_JOB, "scheme": "http"}
+    if spec.gateway.metrics.token:
+        job["authorization"] = {"credentials_file": TOKEN}
+    targets = [_address(told.host, port) for port in metrics_ports(spec)]
+    yield job | {"static_configs": [{"targets": targets, "labels": {"node": spec.node.name}}]}
+
+
+def _address(host: str, port: int) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -56,6 +57,18 @@ def test_a_trace_goes_on_in_the_worker(server_node: RunningNode, collector: Coll
         "step in worker": "worker",
         "step process": "worker",
     }
+
+
+def test_a_worker_tells_prometheus_what_it_did(server_node: RunningNode) -> None:
+    """A control process does not know: what is slow in a worker would be nobody's to see."""
+    told = server_node.serving.spec.workers.metrics
+    assert told is not None
+    assert succeeded(server_node.run("diamond"))
+    with urlopen(f"http://{told.host}:{told.port}/metrics", timeout=30) as answer:
+        numbers = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+    assert float(numbers['phems_worker_steps_ended_total{project="shapes",result="ended"}']) >= 4
+    assert float(numbers['phems_hosts{state="READY"}']) == 1
+    assert [name for name in numbers if name.startswith("phems_storage_calls_total")]
 
 
 def test_a_cancelled_run_s_processes_are_gone(server_node: RunningNode) -> None:

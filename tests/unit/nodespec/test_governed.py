@@ -52,6 +52,8 @@ OPERATORS_OWN = {
     # What is sent holds no data, whoever it goes to.
     "notifications",
     "telemetry",
+    # Numbers, which no text of project code is among.
+    "workers",
 }
 GOVERNED = {"roles", "organisations", "policies", "data_sources", "projects"}
 OF_A_PROJECT = {"policy", "members", "data_grants", "code"}

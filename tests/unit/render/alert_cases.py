@@ -35,6 +35,13 @@ CASES = (
         {f'up{{job="phems", {NODE}}}': "1 0 1x9", f'up{{job="another", {NODE}}}': "0x9"},
     ),
     Case(
+        "PhemsWorkerAway",
+        {f'up{{job="phems-workers", instance="127.0.0.1:9464", {NODE}}}': "1 0x9"},
+        "7m",
+        {"job": "phems-workers", "instance": "127.0.0.1:9464"},
+        {f'up{{job="phems-workers", instance="127.0.0.1:9464", {NODE}}}': "1 0 0 1x9"},
+    ),
+    Case(
         "PhemsPartNotReady",
         {f'phems_ready{{part="daemons", {NODE}}}': "0x9"},
         "2m",

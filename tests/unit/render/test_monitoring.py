@@ -20,6 +20,7 @@ from phems.render.monitoring import TOKEN, monitoring_files
 
 from .alert_cases import CASES, promtool_tests
 
+ANYWHERE = "0.0.0.0"  # noqa: S104
 SPEC = {"version": 1, "node": {"name": "st-mary"}, "controller": {"name": "St Mary's Hospital"}}
 
 
@@ -72,7 +73,11 @@ def test_alerts_and_dashboard_name_only_numbers_that_the_node_has() -> None:
 
 
 def test_alerts_and_legends_name_only_labels_that_the_numbers_have() -> None:
-    labels = {label for metric in METRICS.values() for label in metric.labels} | {"node", "__name__"}
+    labels = {label for metric in METRICS.values() for label in metric.labels} | {
+        "node",
+        "instance",
+        "__name__",
+    }
     for alert in ALERTS:
         assert set(re.findall(r"\$labels\.(\w+)", alert.summary + alert.remedy)) <= labels
     for panel in PANELS:
@@ -100,6 +105,22 @@ def test_the_dashboard_lies_in_rows_and_no_panel_covers_another(folder: Path) ->
         assert not taken & cells
         taken |= cells
     assert len({panel["id"] for panel in panels}) == len(panels) == len(PANELS)
+
+
+def test_each_worker_of_this_machine_is_asked(folder: Path) -> None:
+    """A worker that nobody asks is missed when its project stands still."""
+    spec = {**SPEC, "profile": "server", "workers": {"metrics": {"host": ANYWHERE, "port": 9500}}}
+    spec["gateway"] = {"metrics": {"token": "env:SCRAPE"}}
+    spec["projects"] = {name: {"code": {"repo": f"code/{name}"}} for name in ("a", "b")}
+    text = monitoring_files(NodeSpec.model_validate(spec))["prometheus.yaml"]
+    folder.joinpath("with-workers.yaml").write_text(text, encoding="utf-8")
+    promtool("check", "config", "with-workers.yaml", folder=folder)
+    _, job = yaml.safe_load(text)["scrape_configs"]
+    assert job["job_name"] == "phems-workers"
+    assert job["static_configs"] == [
+        {"targets": ["127.0.0.1:9500", "127.0.0.1:9501"], "labels": {"node": "st-mary"}}
+    ]
+    assert job["authorization"] == {"credentials_file": TOKEN}
 
 
 @pytest.mark.parametrize(
