@@ -107,9 +107,11 @@ class ServingNode:
 
     def run(self, told: Callable[[str], None]) -> None:
         """Start, tell what happens line by line, and serve until SIGINT or SIGTERM."""
-        is_serving = False
+        is_serving = is_ended = False
 
         def end(_number: int, _frame: FrameType | None) -> None:
+            nonlocal is_ended
+            is_ended = True
             self._stopping.set()
             if not is_serving:
                 raise KeyboardInterrupt  # a start is broken off where it is, and taken back
@@ -126,6 +128,10 @@ class ServingNode:
             while not self._stopping.is_set():
                 woken.recv(1)
             told("Stopping ...")
+        except Exception:
+            if is_ended and not is_serving:  # what was raised among imports comes out as an error of theirs
+                raise KeyboardInterrupt from None
+            raise
         finally:
             is_serving = True  # stopping is not broken off
             self.stop()

@@ -15,6 +15,24 @@ import pytest
 from typed_commands import command, environment, processes_of, write_spec
 
 INTERRUPTED = 130
+INTERRUPTED_AMONG_IMPORTS = """
+import os, signal, sys
+from pathlib import Path
+from phems.serve.node import ServingNode
+
+def start(node, told):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+    except KeyboardInterrupt:
+        raise ValueError("as from pydantic, when it builds a model") from None
+
+ServingNode._start = start
+try:
+    ServingNode(Path(sys.argv[1])).run(print)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
 
 
 def interrupt(line: Sequence[str], folder: Path, seconds: float, cwd: Path) -> tuple[int, str]:
@@ -48,6 +66,15 @@ def test_serve(folder: Path, seconds: float) -> None:
         assert "Traceback" not in words, words
         assert code in {0, INTERRUPTED, -signal.SIGINT}, words
     assert processes_of(folder) == []
+
+
+def test_serve_among_imports_that_swallow_it(folder: Path) -> None:
+    """Otherwise an unlucky Ctrl-C is told as a fault of the node."""
+    write_spec(folder)
+    told = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AMONG_IMPORTS, folder], capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, told.stderr) == (INTERRUPTED, "")
 
 
 def test_serve_starts_well_after_an_interrupted_start(folder: Path) -> None:
