@@ -15,7 +15,9 @@ from ruamel.yaml import YAML
 
 from phems.cli.app import run
 
-HOSPITAL = Path(__file__).parents[3] / "examples" / "hospital"
+EXAMPLES = Path(__file__).parents[3] / "examples"
+HOSPITAL = EXAMPLES / "hospital"
+FEDERATED = "one-year-death"
 PROJECTS = ["heart-attack", "breast-cancer"]
 # Which version of the hospital's library a small project locks.
 LOCKED = {"length-of-stay": "1.0", "tumour-grade": "2.0"}
@@ -27,9 +29,8 @@ RESERVED = ("phems/", "dagster-k8s/")
 def code_repo(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A copy, as a person would clone it."""
     copy = tmp_path / request.param
-    shutil.copytree(
-        HOSPITAL / "code" / request.param, copy, ignore=shutil.ignore_patterns("__pycache__", ".*cache")
-    )
+    there = EXAMPLES / "federation" / "code" if copy.name == FEDERATED else HOSPITAL / "code" / copy.name
+    shutil.copytree(there, copy, ignore=shutil.ignore_patterns("__pycache__", ".*cache"))
     return copy
 
 
@@ -51,7 +52,7 @@ def _in(code_repo: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("code_repo", [*PROJECTS, *LOCKED], indirect=True)
+@pytest.mark.parametrize("code_repo", [*PROJECTS, *LOCKED, FEDERATED], indirect=True)
 def test_its_own_tests_pass(code_repo: Path) -> None:
     """An author who copies the example would start from something broken."""
     done = _in(code_repo, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")

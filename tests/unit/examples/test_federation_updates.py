@@ -1,20 +1,17 @@
-"""The federation example: the coordinator averages what it should alone, and hospitals train as agreed."""
+"""The federation example's coordinator averages what it should, and nothing else."""
 
 from __future__ import annotations
 
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from examples.federation.coordinator.federation import read_federation
 from examples.federation.coordinator.models import read_model, version_of, write_model
 from examples.federation.coordinator.updates import Update, average, read_update
-from examples.federation.hospitals import HERE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,56 +107,3 @@ def test_a_folder_that_does_not_say_what_was_agreed_on_is_told(tmp_path: Path, t
         (tmp_path / "federation.json").write_text(text)
     with pytest.raises(InputError, match="does not say what was agreed on"):
         read_federation(tmp_path)
-
-
-@pytest.fixture
-def training(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The module of the Code Repo that trains."""
-    monkeypatch.syspath_prepend(str(HERE / "code" / "src"))
-    from one_year_death import training  # type: ignore[import-not-found]
-
-    yield training
-    for name in [name for name in sys.modules if name.startswith("one_year_death")]:
-        del sys.modules[name]
-
-
-def patients(**changes: Any) -> pa.Table:
-    columns = {
-        "age": [70.0, 85.0, 55.0],
-        "bmi": [27.0, 22.0, 32.0],
-        "chf": [0.0, 1.0, 0.0],
-        "diasbp": [80.0, 60.0, 80.0],
-        "hr": [85.0, 110.0, 60.0],
-        "lenfol": [900.0, 12.0, 400.0],
-        "fstat": [True, True, False],
-    }
-    return pa.table({**columns, **changes})
-
-
-def test_the_columns_are_the_protocols(training: Any) -> None:
-    """Otherwise two hospitals would standardise differently, and the average mean nothing."""
-    x, died = training.design(patients())
-    assert x[0].tolist() == [1, 0, 0, -1, 0, 0]
-    assert x[1].tolist() == [1, 1, -1, 1, -1, 1]
-    assert died.tolist() == [0, 1, 0]  # the first died after the year
-    with pytest.raises(ValueError, match="followed for less than 365 days"):
-        training.design(patients(lenfol=[900.0, 12.0, 364.0]))
-
-
-def test_a_model_of_another_study_is_not_trained_on(training: Any) -> None:
-    """Otherwise coefficients are taken for others."""
-    table = {"round": [3, 3], "coefficient": ["intercept", "sex"], "value": [0.0, 0.0]}
-    with pytest.raises(ValueError, match="the model has intercept, sex"):
-        training.model_of(pa.table(table))
-
-
-def test_the_steps_lead_to_the_maximum_of_the_likelihood(training: Any) -> None:
-    """Otherwise nothing that is averaged is a logistic regression."""
-    draw = np.random.default_rng(7)
-    x = np.column_stack([np.ones(400), draw.normal(size=(400, 5))])
-    died = (draw.random(400) < 1 / (1 + np.exp(1 - x[:, 1]))).astype(float)
-    model = np.zeros(6)
-    for _ in range(20):
-        model = training.trained(model, x, died)
-    risk = 1 / (1 + np.exp(-(x @ model)))
-    assert np.abs(x.T @ (risk - died)).max() < 1e-6
