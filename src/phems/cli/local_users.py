@@ -108,6 +108,7 @@ class LocalUsers:
             name=user.name,
             has_password=user.password_hash is not None,
             has_second_factor=user.has_second_factor,
+            email=user.email,
             created_at=user.created_at,
             created_by=user.created_by,
             roles=self._roles(user.name),

@@ -40,7 +40,7 @@ def list_() -> None:
     """List the users and their roles in node.yaml."""
     with opened("user.manage") as (node, _):
         rows = node.users.list()
-    columns = ["name", "has_password", "has_second_factor", "roles", "created_by"]
+    columns = ["name", "has_password", "has_second_factor", "email", "roles", "created_by"]
     output.show_rows(rows, columns, empty="No users yet: phems user add NAME")
 
 

@@ -19,6 +19,7 @@ class UserRow:
     name: str
     has_password: bool
     has_second_factor: bool
+    email: str | None
     created_at: datetime
     created_by: str
     roles: tuple[str, ...]

@@ -164,8 +164,11 @@ class OidcSignIns(Accounts):
             if user.disabled_at is not None:
                 raise RefusedError("You cannot sign in here any more.", why=f"{user.name} is disabled.")
             tx.users.remember_groups(user.name, groups, now)
-            if (email := sign_in.verified_email(claims)) is not None:
+            email = sign_in.verified_email(claims)
+            if email is not None and email != user.email:
                 tx.users.set_email(user.name, email)
+                details = {"has_email": True, "issuer": issuer}
+                tx.audit.append(NODE, "user.set_email", user.name, details=details)
         return FinishedSignIn(Actor(user.name), frozenset(groups), next_path)
 
     def _welcomed(self, tx: Transaction, issuer: str, subject: str, name: str) -> User:

@@ -36,6 +36,7 @@ SPEC = """\
         client_id: phems
         client_secret: file:client.secret
         title: St Mary's
+        scopes: [openid, profile, email]
       groups:
         operators: {{roles: [operator]}}
         research: {{projects: {{heart-attack: [data_analyst]}}}}

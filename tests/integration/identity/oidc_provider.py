@@ -19,7 +19,19 @@ PROVIDER = Path(__file__).parent / "provider"
 SECRET = "a secret of the tests alone"
 PEOPLE: Mapping[str, Mapping[str, Any]] = {
     "s-ana": {"preferred_username": "Ana", "groups": ["research"]},
-    "s-omar": {"preferred_username": "omar", "groups": ["checkers"]},
+    # The provider asks nobody whether this is his.
+    "s-omar": {
+        "preferred_username": "omar",
+        "groups": ["checkers"],
+        "email": "lola@hospital.example",
+        "email_verified": False,
+    },
+    "s-iris": {
+        "preferred_username": "iris",
+        "groups": [],
+        "email": "iris@hospital.example",
+        "email_verified": True,
+    },
     "s-olga": {"preferred_username": "olga", "groups": ["operators"]},
     "s-none": {"preferred_username": "no one here", "groups": []},
     "s-taken": {"preferred_username": "lola", "groups": ["operators"]},

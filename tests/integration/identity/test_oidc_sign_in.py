@@ -11,10 +11,13 @@ import pytest
 from tests.integration.identity.identity_site import OTHER, PROJECT, IdentitySite, identity_site
 from tests.integration.identity.lying_provider import lying_provider, signed_with_public_key, unsigned
 from tests.integration.identity.oidc_provider import SECRET, Browser, free_port
+from tests.receivers import mail_server
 
+from phems.adapters.mail import MailChannel, MailServer
 from phems.adapters.postgres.database import Database
 from phems.domain.actors import LOCAL_OPERATOR
 from phems.errors import RefusedError
+from phems.services.notifications import Notifier
 
 PASSWORD = "four plain words here"
 
@@ -60,6 +63,40 @@ def test_every_part_of_the_node_gives_the_roles_of_the_groups(site: IdentitySite
     assert operator.get(f"{site.origin}/api/users").status_code == 200
     [held] = site.node.membership.held("olga")
     assert held.source == "the group operators, by identity.groups in node.yaml"
+
+
+def test_mail_goes_to_the_address_that_the_provider_has_verified(site: IdentitySite) -> None:
+    """An address that nobody verified is anybody's; and none at all is a person whom nobody tells."""
+    for subject in ("s-iris", "s-iris", "s-omar", "s-olga"):
+        operator = Browser()
+        operator.signs_in(site.origin, subject)
+    users = operator.get(f"{site.origin}/api/users").json()["items"]
+    assert {user["name"]: user["email"] for user in users} == {
+        "iris": "iris@hospital.example",
+        "olga": None,
+        "omar": None,
+    }
+    assert "iris@hospital.example" in operator.get(f"{site.origin}/people").text
+    assert "iris@hospital.example" in operator.get(f"{site.origin}/people/iris").text
+    told = [entry for entry in site.entries() if entry.action == "user.set_email"]
+    assert [(entry.actor, entry.subject) for entry in told] == [("node", "iris")], "once, not at each sign-in"
+    assert "iris@" not in str([entry.details for entry in site.entries()])
+    with mail_server(free_port()) as mailbox:
+        channel = MailChannel(
+            MailServer("127.0.0.1", mailbox.port, "none", "node@hospital.example"), node="n"
+        )
+        notifier = Notifier(
+            site.node.governance,
+            {"mail": channel},
+            tasks_of=lambda _name: [],
+            roles_in=site.node.roles_in_scope,
+            grants=lambda: {PROJECT: [site.node.clock.now().date()]},
+            url=site.origin,
+            clock=site.node.clock,
+        )
+        notifier.collect()
+        assert notifier.deliver() is None
+        assert [message["To"] for message in mailbox.messages] == ["iris@hospital.example"]
 
 
 def test_a_change_of_node_yaml_is_felt_by_who_is_signed_in(site: IdentitySite) -> None:

@@ -45,6 +45,17 @@ def test_a_person_is_added_and_signs_in(site: BrowsedSite, operator: Browser) ->
     assert site.node.users.authenticate_password("eve", PASSWORD) == Actor("eve")
 
 
+def test_where_a_person_is_told_things_is_set_and_seen(operator: Browser) -> None:
+    """Otherwise nobody notices that mail for somebody goes nowhere, or to who has left."""
+    assert "None: they are not told by mail" in operator.words("/people/ana")
+    page = operator.send("/people/ana", "email", email="ana@hospital.example")
+    assert "The address was set" in page.text
+    assert "ana@hospital.example" in operator.words("/people")
+    assert operator.send("/people/ana", "email", email="Ana <ana@hospital.example>").status_code == 400
+    operator.send("/people/ana", "email", email="")
+    assert "ana@hospital.example" not in operator.words("/people")
+
+
 def test_a_name_that_cannot_be_is_told_and_stays_in_the_form(operator: Browser) -> None:
     page = operator.send("/people", "add", name="Eve Adams", password=PASSWORD)
     assert page.status_code == 400

@@ -28,6 +28,7 @@ class UserRow(BaseModel):
     name: str
     has_password: bool
     has_second_factor: bool
+    email: str | None = Field(description="Where they are told that they are waited for.")
     created_at: datetime
     created_by: str
     disabled_at: datetime | None = Field(description="Since when nothing lets them in.")
@@ -106,6 +107,7 @@ def _row(cases: UseCases, user: User) -> UserRow:
         name=user.name,
         has_password=user.password_hash is not None,
         has_second_factor=user.has_second_factor,
+        email=user.email,
         created_at=user.created_at,
         created_by=user.created_by,
         disabled_at=user.disabled_at,

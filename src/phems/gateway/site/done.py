@@ -37,6 +37,7 @@ DONE: Mapping[str, str] = {
     "user.key-revoke": "The key was revoked. Nothing that it signed counts any more.",
     "user.reset_second_factor": "The second factor is taken away. They can set up another.",
     "user.set_password": "The password was set.",
+    "user.set_email": "The address was set.",
     "user.issue_token": "The token was made.",
     "user.revoke_token": "The token was revoked.",
     "session.close": "The session was ended.",

@@ -94,6 +94,10 @@ def _set_password(ask: Ask, name: str) -> None:
     ask.cases.users.set_password(ask.person, name, str(ask.fields.get("password", "")))
 
 
+def _set_email(ask: Ask, name: str) -> None:
+    ask.cases.users.set_email(ask.person, name, ask.text("email") or None)
+
+
 def _reset_second_factor(ask: Ask, name: str) -> None:
     ask.cases.users.reset_second_factor(ask.person, name)
 
@@ -205,6 +209,7 @@ def _roles_in_words(held: Sequence[HeldRole]) -> str:
 
 _ACTS_ON_PERSON: Mapping[str, Act] = {
     "password": _act(_set_password, "user.set_password"),
+    "email": _act(_set_email, "user.set_email"),
     "reset-second-factor": _act(_reset_second_factor, "user.reset_second_factor"),
     "disable": _act(_disable, "user.disable"),
     "enable": _act(_enable, "user.enable"),
