@@ -21,6 +21,7 @@ sys.path.insert(0, str(DOCS))
 
 from api_page import api_page  # noqa: E402 (they lie beside this file, wherever it is read from)
 from cli_page import cli_page  # noqa: E402
+from control_pages import control_page  # noqa: E402
 from library_page import library_page  # noqa: E402
 from rule_pages import exit_codes_page, metrics_page, permissions_page, storage_page  # noqa: E402
 
@@ -144,6 +145,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/storage-service.md": storage_page,
     "explanation/states.md": states_page,
     "reference/metrics.md": metrics_page,
+    "explanation/ehds-article-73.md": lambda: control_page("ehds-article-73"),
+    "explanation/satre.md": lambda: control_page("satre"),
     "../charts/phems-node/alerts.yaml": alerts_text,
     "../charts/phems-node/values.schema.json": lambda: json.dumps(values_schema(), indent=2) + "\n",
     **{

@@ -14,6 +14,8 @@ other means is said to CI in a comment that no reader sees, on a line of its own
 
 from __future__ import annotations
 
+import ast
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,3 +86,20 @@ def anchors(page: Path) -> set[str]:
             kept = re.sub(r"[^\w\- ]", "", heading["title"].lower())
             found.add(kept.replace(" ", "-"))
     return found
+
+
+@functools.cache
+def tests_of(file: Path) -> frozenset[str]:
+    """The tests that pytest would find in a file, which need not be imported for it."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return frozenset(
+        node.name for node in tree.body if isinstance(node, functions) and node.name.startswith("test_")
+    )
+
+
+def rows(page: Path, section: str) -> Iterator[str]:
+    """The rows of the tables below a heading of the second level, without their heads."""
+    text = page.read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    for table in re.findall(r"(?m)^\|[-:| ]+\|\n((?:\|.*\n)+)", text):
+        yield from table.splitlines()
