@@ -100,8 +100,8 @@ requirements: $(BIN)/uv ## compile the pinned requirements anew
 	compile requirements/crate-validator.in -o requirements/crate-validator.txt; \
 	compile requirements/docs.in -o requirements/docs.txt; \
 	for peer in airflow luigi prefect; do compile requirements/peers-$$peer.in -o requirements/peers-$$peer.txt; done; \
-	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra otel --extra examples --extra dev --constraint requirements/bootstrap.txt -o requirements/dev.txt; \
-	compile pyproject.toml --extra node --extra examples --constraint requirements/dev.txt -o requirements/demo.txt; \
+	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra otel --extra mlflow --extra examples --extra dev --constraint requirements/bootstrap.txt -o requirements/dev.txt; \
+	compile pyproject.toml --extra node --extra mlflow --extra examples --constraint requirements/dev.txt -o requirements/demo.txt; \
 	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra otel --constraint requirements/dev.txt -o requirements/control.txt; \
 	compile pyproject.toml --constraint requirements/dev.txt -o requirements/base.txt
 

@@ -116,6 +116,7 @@ class HostPlans:
             variables=dict(found.environment.variables),
             fetched_dir=fetched,
             requirements=found.environment.requirements,
+            mlflow=found.mlflow,
         )
 
     def _sources(self, spec: NodeSpec, project: Project) -> dict[str, tuple[Path, str]]:

@@ -16,6 +16,7 @@ from phems.adapters.sandbox.own_environment import OwnEnvironment
 from phems.adapters.sandbox.verified import CodeCheck, VerifiedCode
 from phems.bootstrap.environments import environments_of
 from phems.bootstrap.host_pods import host_pods_of
+from phems.bootstrap.mlflow import MlflowOfSteps
 from phems.bootstrap.node import Node
 from phems.contract.capability import Capability
 from phems.domain.actors import NODE, Actor
@@ -125,6 +126,7 @@ def wall_of(node: Node, launcher: SandboxLauncher, storages: DagsterStorages, re
         register_output=record.output,
         audit_refusal=record.refused_call,
         values=node.files.shared,
+        mlflow=MlflowOfSteps(node.mlflow, lambda: node.spec),
         home=paths.data_dir / "dagster",
         logs=paths.logs,
         storage_socket=storage_socket,

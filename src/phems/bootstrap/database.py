@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 from phems.adapters.postgres.connections import settings_of
 from phems.adapters.postgres.database import Database, Fill, open_embedded
 from phems.adapters.postgres.external import initialise, open_external
+from phems.bootstrap.mlflow import provision_mlflow
 from phems.errors import InputError
 from phems.nodespec import NodePaths, NodeSpec
 
@@ -35,13 +36,15 @@ def set_up_database(spec: NodeSpec, paths: NodePaths, admin: str, *, reset_passw
             why="node.yaml has no database.url; its own Postgres is set up at each start.",
             remedy="phems serve; or write database.url, as in postgresql://db.hospital.example/phems",
         )
-    return initialise(
+    database = initialise(
         address,
         admin,
         keys=paths.keys,
         settings=settings_of(spec.database, paths),
         reset_passwords=reset_passwords,
     )
+    provision_mlflow(database, spec, paths)
+    return database
 
 
 def refill_database(spec: NodeSpec, paths: NodePaths, admin: str | None, fill: Fill) -> Database:

@@ -19,6 +19,7 @@ from phems.services.membership import RolesInForce, current_authority
 
 if TYPE_CHECKING:
     from phems.adapters.approver_keys import FolderApproverKeys
+    from phems.adapters.mlflow.servers import MlflowServers
     from phems.adapters.postgres.engine_run_history import PostgresEngineRunHistory
     from phems.bootstrap.storage import NodeFiles
     from phems.services.approval_signatures import ApprovalSignatures
@@ -336,6 +337,13 @@ class Node(NodeGrounds):
             self.engine_runs,
             self.clock,
         )
+
+    @cached_property
+    def mlflow(self) -> MlflowServers:
+        """The MLflow servers of projects; who starts them closes them."""
+        from phems.bootstrap.mlflow import mlflow_servers_of
+
+        return mlflow_servers_of(lambda: self.spec, self.paths, self.database)
 
     @cached_property
     def release_key(self) -> SigningKey:

@@ -31,6 +31,7 @@ from phems.bootstrap.broker import broker_access, message_key
 from phems.bootstrap.channels import CODE_CHANNEL, KILL_CHANNEL, POLICY_CHANNEL
 from phems.bootstrap.control_plane import Record, choose_sandbox, wall_of
 from phems.bootstrap.database import open_database
+from phems.bootstrap.mlflow import check_mlflow
 from phems.bootstrap.node import Node
 from phems.bootstrap.served_code import RunnableCode
 from phems.bootstrap.usage import meter_of
@@ -80,6 +81,8 @@ class ProjectWorker:
         database = stack.enter_context(open_database(spec, paths, start=False))
         self._node = node = Node(spec, paths, database)
         node.follow_policies()
+        check_mlflow(spec)
+        stack.callback(node.mlflow.close)
         record = Record(node)
         self._runnable = RunnableCode(node, record)
         traces = traces_of(spec, "worker")

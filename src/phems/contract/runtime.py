@@ -67,6 +67,14 @@ class SharedValues(Protocol):
         ...
 
 
+class MlflowOfStep(Protocol):
+    """The project's MLflow server, as a step knows it; the client of MLflow reaches it by itself."""
+
+    def run(self) -> Mapping[str, str]:
+        """The one MLflow run of this Dagster run: `run_id`, `experiment_id`, and the `link` to its page."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """One project's surroundings inside a node."""
@@ -81,6 +89,8 @@ class Runtime:
     outputs: OutputRegistrar
     values: SharedValues | None = None
     """`None` where the artifact area is one folder for all."""
+    mlflow: MlflowOfStep | None = None
+    """`None` where the project has no MLflow."""
 
 
 _runtime: Runtime | None = None

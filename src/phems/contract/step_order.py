@@ -64,6 +64,8 @@ class HostOrder:
     variables: dict[str, str] = field(default_factory=dict)
     fetched_dir: str | None = None
     """Where values lie that other machines wrote; None where machines share the artifact area itself."""
+    mlflow: bool = False
+    """Whether its steps reach an MLflow server of the project."""
 
     def to_json(self) -> str:
         """The document."""

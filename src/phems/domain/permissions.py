@@ -44,6 +44,8 @@ Verb = Literal[
     "code.revoke",
     "code.submit",
     "lineage.read",
+    "mlflow.read",
+    "mlflow.write",
     "node.operate",
     "policy.approve",
     "policy.list",
@@ -89,6 +91,9 @@ PERMISSIONS: Mapping[Verb, frozenset[Role]] = {
     "run.logs": frozenset({_ANALYST}),
     # It names files and people, as the audit log does, and holds nothing of what is in the files.
     "lineage.read": frozenset({_ANALYST, _CHECKER, _OWNER, _AUDITOR}),
+    # As with logs: project code wrote it.
+    "mlflow.read": frozenset({_ANALYST}),
+    "mlflow.write": frozenset({_ANALYST}),
     "release.request": frozenset({_ANALYST}),
     "release.list": frozenset({_ANALYST, _CHECKER, _OWNER}),
     "release.vote": frozenset({_CHECKER}),
@@ -113,6 +118,7 @@ READING: frozenset[Verb] = frozenset(
         "capsule.list",
         "code.list",
         "lineage.read",
+        "mlflow.read",
         "policy.list",
         "project.read",
         "release.download",

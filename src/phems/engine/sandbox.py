@@ -42,6 +42,8 @@ class HostPlan:
     fetched_dir: Path | None = None
     requirements: str | None = None
     """The lock file that the project's environment is built from; None when none is built."""
+    mlflow: bool = False
+    """Whether its steps reach an MLflow server of the project."""
 
 
 class HostProcess(Protocol):

@@ -28,6 +28,8 @@ from phems.engine.attempts import Attempts
 from phems.engine.capabilities import LOCATION_SECONDS, STEP_SECONDS, CapabilityAuthority
 from phems.engine.doors import Door, Doorkeeper
 from phems.engine.holdings import Holdings, OfHoldings
+from phems.engine.mlflow_calls import CALLS as MLFLOW_CALLS
+from phems.engine.mlflow_calls import MlflowCalls, StepsMlflow
 from phems.engine.refusals import RecordedRefusals
 from phems.engine.storage_rules import RULES, bound
 from phems.engine.untold import without_message
@@ -43,6 +45,7 @@ KNOWN_CALLS = frozenset(
     {f"{storage}.{method}" for storage, methods in RULES.items() for method in methods}
     | {f"values.{method}" for method in VALUE_CALLS}
     | {f"step.{method}" for method in POD_CALLS}
+    | {f"mlflow.{method}" for method in MLFLOW_CALLS}
     | {"nothing", "unknown"}
 )
 """What calls are counted by: any other name is the caller's own words."""
@@ -121,6 +124,7 @@ class ServiceParts:
     values: ValueStore | None = None
     pods: StepsInPods | None = None
     """None where steps are processes of this machine: they are handed their orders, and print to files."""
+    mlflow: StepsMlflow | None = None
 
 
 @dataclass
@@ -133,8 +137,10 @@ class CallerScope(OfHoldings):
     projects: tuple[str, ...] = ()
     asset_prefixes: tuple[str, ...] = ()
     holdings: Holdings = field(init=False)
+    mlflow: MlflowCalls = field(init=False)
 
     def __post_init__(self) -> None:
+        self.mlflow = MlflowCalls(self.parts.mlflow, self.parts.instance, lambda: self.capability)
         self.projects = (self.capability.project,)
         self.asset_prefixes = (self.asset_prefix,)
         own = {self.capability.run_id} if self.capability.run_id else set()
@@ -207,6 +213,7 @@ class StorageService:
                 try:
                     self._answer_calls(peer, scope)
                 finally:
+                    scope.mlflow.close()
                     self._leave(scope.capability.project)
             except (OSError, errors.PhemsError):
                 return  # the peer is gone or talks nonsense: its process or its node will notice
@@ -272,14 +279,9 @@ class StorageService:
             raise errors.RefusedError("A pod that waits may ask for its step, and nothing else.")
         args = [CODEC.decode(value) for value in request.get("args", [])]
         kwargs = {str(key): CODEC.decode(value) for key, value in request.get("kwargs", {}).items()}
-        if storage == "capability" and method == "renew":
-            return self._renew(scope)
-        if storage == "outputs" and method == "register":
-            return self._parts.register_output(scope.capability, *_output_and_declaration(args))
-        if storage == "values" and method in VALUE_CALLS:
-            return self._value(scope.capability, method, args)
-        if storage == "step" and method in POD_CALLS:
-            return self._of_pod(scope.capability, method, args)
+        answer = self._beside_dagster(scope, storage, method)
+        if answer is not None:
+            return answer(args)
         rule = RULES.get(storage, {}).get(method)
         if rule is None:
             raise errors.RefusedError(
@@ -294,6 +296,24 @@ class StorageService:
         rule.confine(scope, arguments)
         result = getattr(asked, method)(**arguments)
         return rule.keep(scope, result) if rule.keep else result
+
+    def _beside_dagster(
+        self, scope: CallerScope, storage: str, method: str
+    ) -> Callable[[list[Any]], Any] | None:
+        """What answers a call that is none of Dagster's storages."""
+        capability = scope.capability
+        match storage:
+            case "capability" if method == "renew":
+                return lambda _args: self._renew(scope)
+            case "outputs" if method == "register":
+                return lambda args: self._parts.register_output(capability, *_output_and_declaration(args))
+            case "values" if method in VALUE_CALLS:
+                return lambda args: self._value(capability, method, args)
+            case "step" if method in POD_CALLS:
+                return lambda args: self._of_pod(capability, method, args)
+            case "mlflow" if method in MLFLOW_CALLS:
+                return lambda args: scope.mlflow.call(method, args)
+        return None
 
     def _value(self, capability: Capability, method: str, args: list[Any]) -> str | None:
         values = self._parts.values

@@ -11,6 +11,7 @@ CAPSULE_TAG = "phems/capsule"
 APPROVAL_TAG = "phems/approval"
 SANDBOX_TAG = "phems/sandbox"
 TRACE_TAG = "phems/traceparent"
+MLFLOW_TAG = "phems/mlflow"
 
 RESERVED_PREFIXES = ("phems/", "dagster-k8s/")
 

@@ -23,6 +23,7 @@ from phems.engine.capabilities import CapabilityAuthority
 from phems.engine.doors import Door, UnixDoor
 from phems.engine.hosts import HostPool
 from phems.engine.instance import NodeInstance
+from phems.engine.mlflow_calls import StepsMlflow
 from phems.engine.sandbox import HostPlan, SandboxLauncher
 from phems.engine.storage_service import (
     OutputRegister,
@@ -47,6 +48,7 @@ class Wall:
     home: Path
     logs: Path
     values: ValueStore | None = None
+    mlflow: StepsMlflow | None = None
 
     def make_instance(
         self,
@@ -89,6 +91,7 @@ class Wall:
                 audit_refusal=self.audit_refusal,
                 values=self.values,
                 pods=pods,
+                mlflow=self.mlflow,
             ),
         )
 

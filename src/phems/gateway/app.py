@@ -29,6 +29,7 @@ from phems.gateway.http_protocol import OpenConnections
 from phems.gateway.inbound_headers import InboundHeaders
 from phems.gateway.live_changes import LiveChanges
 from phems.gateway.metrics import GatewayMetrics, LimitsCollector, Measured, NodeCollector, Watch
+from phems.gateway.mlflow_pages import MlflowDoor, MlflowPages
 from phems.gateway.oidc_sign_in import OidcSignIn
 from phems.gateway.open_requests import OpenRequests
 from phems.gateway.pages import STATIC, static_file
@@ -60,6 +61,7 @@ def create_app(
     watch: Watch | None = None,
     connections: OpenConnections | None = None,
     traces: Traces | None = None,
+    mlflow: MlflowDoor | None = None,
 ) -> ASGIApp:
     """The gateway over a node's workspace. Slow the first time: it imports Dagster's web server."""
     from phems.gateway.dagster_ui import NodeWebserver
@@ -69,7 +71,14 @@ def create_app(
     inner = NodeWebserver(workspace, settings, records, metrics).create_asgi_app()
     probing = Probing(metrics, watch, connections)
     return assemble(
-        inner, accounts, settings=settings, cases=cases, live=live, probing=probing, traces=traces
+        inner,
+        accounts,
+        settings=settings,
+        cases=cases,
+        live=live,
+        probing=probing,
+        traces=traces,
+        mlflow=mlflow,
     )
 
 
@@ -82,6 +91,7 @@ def assemble(
     live: LiveChanges | None = None,
     probing: Probing | None = None,
     traces: Traces | None = None,
+    mlflow: MlflowDoor | None = None,
 ) -> ASGIApp:
     """The door, our own pages and, given use cases, the API, around an application that shows projects.
 
@@ -101,6 +111,7 @@ def assemble(
             *OidcSignIn(accounts, sign_in, settings).routes(),
             *AccountPage(accounts, identities, settings).routes(),
             *SecondFactorPage(accounts, identities, sign_in).routes(),
+            *(MlflowPages(mlflow, settings).routes() if mlflow is not None else []),
             *Probes(readiness, probing.metrics, settings).routes(),
             *(
                 [

@@ -62,6 +62,8 @@ class ProjectHost:
             self._send(HostFailed(str(error)))
             return error.exit_code
         warm_up.warm_up(loaded.repository)
+        if order.mlflow:
+            from phems.host import mlflow_relay  # noqa: F401 (for the forks)
         gc.collect()
         gc.freeze()  # what is loaded now is shared with every child: keep its pages untouched
         self._code_server_pid = self._start_code_server(lambda fd: code_server.serve(order, loaded, fd))

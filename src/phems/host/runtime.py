@@ -44,6 +44,18 @@ class WallValues:
         return self._fetched_dir / found if found else self._artifact_dir / relative_path
 
 
+class WallMlflow:
+    """Asks for the MLflow run of this step's run."""
+
+    def __init__(self, client: StorageClient) -> None:
+        self._client = client
+
+    def run(self) -> Mapping[str, str]:
+        """See `MlflowOfStep`."""
+        found: dict[str, str] = self._client.call("mlflow", "run", (), {})
+        return found
+
+
 def node_runtime(host: HostOrder, client: StorageClient) -> Runtime:
     """The runtime of a step process."""
     artifact_dir = Path(host.artifact_dir)
@@ -57,4 +69,5 @@ def node_runtime(host: HostOrder, client: StorageClient) -> Runtime:
         },
         outputs=WallOutputs(client),
         values=WallValues(client, artifact_dir, Path(host.fetched_dir)) if host.fetched_dir else None,
+        mlflow=WallMlflow(client) if host.mlflow else None,
     )

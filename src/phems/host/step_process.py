@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import Any
 
@@ -69,7 +70,7 @@ def perform(
     dagster_run = deserialize_value(order.run, DagsterRun)
     set_runtime(node_runtime(host, client))
     try:
-        with WallInstance(file_key=order.log_file_key) as instance:
+        with _mlflow(host, client), WallInstance(file_key=order.log_file_key) as instance:
             if note:
                 instance.report_engine_event(
                     note, dagster_run, engine_event_data=None, step_key=order.step_key
@@ -90,6 +91,14 @@ def perform(
         sys.stderr.flush()
         buffer.flush()
         client.close()
+
+
+def _mlflow(host: HostOrder, client: StorageClient) -> AbstractContextManager[None]:
+    if not host.mlflow:
+        return nullcontext()
+    from phems.host.mlflow_relay import mlflow_relay
+
+    return mlflow_relay(host.project, client)
 
 
 def report_not_loaded(order: StepOrder, client: StorageClient, error: str) -> None:

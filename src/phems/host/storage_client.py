@@ -64,10 +64,17 @@ class StorageClient:
             with self._lock:
                 self._connected()
 
+    def another(self) -> StorageClient:
+        """A connection of its own, with this one's capability as it is when it is opened."""
+        return StorageClient(self._connect, self._token)
+
     def close(self) -> None:
         """Close the connection; a later call opens it again."""
         with self._lock:
             self._drop()
+
+    def _token(self) -> str:
+        return self._capability()  # which another takes the place of when it is renewed
 
     def _renew(self) -> None:
         answer = self._exchange({"storage": "capability", "method": "renew", "args": [], "kwargs": {}})

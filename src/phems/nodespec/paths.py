@@ -86,6 +86,10 @@ class NodePaths:
         """What the node fetched from the bucket for a project's steps, which read it and cannot write it."""
         return self.data_dir / "fetched" / project
 
+    def mlflow(self, project: str) -> Path:
+        """What a project's MLflow server keeps in files."""
+        return self.data_dir / "mlflow" / project
+
     @property
     def outgoing(self) -> Path:
         """Release packages on their way to a bucket."""

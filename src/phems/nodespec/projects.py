@@ -15,6 +15,7 @@ from phems.nodespec.names import (
     Name,
     PathText,
     Person,
+    StrictBool,
     StrictInt,
     Title,
     VariableName,
@@ -130,6 +131,10 @@ class Project(Section):
     resources: Resources = Field(default=Resources(), description="Limits on each of its steps.")
     environment: Environment = Field(default=Environment(), description="What its code finds around it.")
     retention: Retention = Field(default=Retention(), description="How long what its runs left is kept.")
+    mlflow: StrictBool = Field(
+        default=False,
+        description="Whether it has an MLflow server, at /mlflow/NAME/; needs the extra mlflow.",
+    )
     kubernetes: ProjectKubernetes = Field(
         default=ProjectKubernetes(), description="Its own on the cluster, in profile kubernetes."
     )

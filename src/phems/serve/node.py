@@ -37,6 +37,7 @@ from phems.bootstrap.control_plane import Record, build_control_plane, choose_la
 from phems.bootstrap.control_roles import control_roles
 from phems.bootstrap.lineage import lineage_keeper_of
 from phems.bootstrap.log_secrets import keys_in
+from phems.bootstrap.mlflow import check_mlflow
 from phems.bootstrap.node_watch import Living, NodeWatch
 from phems.bootstrap.notifying import notifier_of
 from phems.bootstrap.served_code import ServedCode
@@ -159,8 +160,10 @@ class ServingNode:
         allow_many()
         self._own_runtime_dir()
         launcher = choose_launcher(self.spec, self.paths)
+        check_mlflow(self.spec)
         told("Starting Postgres ...")
         self.node = stack.enter_context(started_node(self.spec, paths))
+        stack.callback(self.node.mlflow.close)
         told("Starting the control plane ...")
         self._traces = traces_of(self.spec, "control")
         if self._traces is not None:
@@ -289,6 +292,7 @@ class ServingNode:
             watch=NodeWatch(self.node, self.control, self._parts),
             connections=self._connections,
             traces=self._traces,
+            mlflow=self.node.mlflow,
         )
         gateway.start()
 

@@ -57,7 +57,15 @@ OPERATORS_OWN = {
 }
 GOVERNED = {"roles", "organisations", "policies", "data_sources", "projects"}
 OF_A_PROJECT = {"policy", "members", "data_grants", "code"}
-OPERATORS_OWN_OF_A_PROJECT = {"title", "queue", "resources", "environment", "kubernetes", "retention"}
+OPERATORS_OWN_OF_A_PROJECT = {
+    "mlflow",
+    "title",
+    "queue",
+    "resources",
+    "environment",
+    "kubernetes",
+    "retention",
+}
 
 
 def spec(**changes: Any) -> NodeSpec:

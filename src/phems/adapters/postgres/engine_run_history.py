@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Row, text
 
 from phems.adapters.postgres.failures import database_failures
 from phems.adapters.postgres.tables import EVENT_LOGS, has_table
-from phems.engine.tags import PROJECT_TAG, REQUESTER_TAG
+from phems.engine.tags import MLFLOW_TAG, PROJECT_TAG, REQUESTER_TAG
 from phems.services.ports.engine_runs import EngineRun
 
 # What Dagster calls the job of a run that was launched for assets.
@@ -23,9 +23,10 @@ ASSET_JOBS = "__ASSET_JOB"
 REFUSED = "Refused: "
 _RUNS = (
     "SELECT r.id, r.run_id, r.pipeline_name, r.status, r.partition, r.create_timestamp, r.start_time, "
-    "r.end_time, p.value AS project, q.value AS requester FROM dagster.runs r "
+    "r.end_time, p.value AS project, q.value AS requester, m.value AS mlflow FROM dagster.runs r "
     "JOIN dagster.run_tags p ON p.run_id = r.run_id AND p.key = :project_tag "
     "LEFT JOIN dagster.run_tags q ON q.run_id = r.run_id AND q.key = :requester_tag "
+    "LEFT JOIN dagster.run_tags m ON m.run_id = r.run_id AND m.key = :mlflow_tag "
 )
 _OF_PROJECT = text(
     f"{_RUNS} WHERE p.value = :project AND (CAST(:before AS bigint) IS NULL OR r.id < :before) "
@@ -79,7 +80,7 @@ class PostgresEngineRunHistory:
         return self._runs(_OF_PERSON, **asked, limit=limit)
 
     def _runs(self, query: Any, **values: Any) -> list[EngineRun]:
-        tags = {"project_tag": PROJECT_TAG, "requester_tag": REQUESTER_TAG}
+        tags = {"project_tag": PROJECT_TAG, "requester_tag": REQUESTER_TAG, "mlflow_tag": MLFLOW_TAG}
         with database_failures(), self._engine.connect() as connection:
             if not has_table(connection, EVENT_LOGS):
                 return []
@@ -98,6 +99,7 @@ def _run(row: Row[Any]) -> EngineRun:
         created_at=row.create_timestamp.replace(tzinfo=UTC),
         started_at=_moment(row.start_time),
         ended_at=_moment(row.end_time),
+        mlflow=row.mlflow,
     )
 
 

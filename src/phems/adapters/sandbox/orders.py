@@ -46,5 +46,6 @@ def order_for(plan: HostPlan, places: Places) -> HostOrder:
         limits=plan.limits,
         asset_prefix=plan.asset_prefix,
         variables=dict(plan.variables),
+        mlflow=plan.mlflow,
         fetched_dir=places.fetched_dir if plan.fetched_dir is not None else None,
     )

@@ -78,6 +78,7 @@ def _show(ask: Ask) -> Response:
             "runs": ask.cases.project_runs.list(ask.person, name, limit=LATEST).runs,
             "requester_words": requester_words,
             "may_releases": may_releases,
+            "may_mlflow": project.mlflow and ask.may("mlflow.read", name),
             "releases": ask.cases.releases.list(ask.person, name, limit=LATEST) if may_releases else (),
         },
     )

@@ -53,6 +53,7 @@ def _show(ask: Ask) -> Response:
             "what": what_of(view.engine) if view.engine else "",
             "requester_words": requester_words,
             "approvals": _approvals(ask, project, view),
+            "mlflow": view.engine.mlflow if view.engine and ask.may("mlflow.read", project) else None,
             "parts": capsule_parts(view.capsule) if view.capsule is not None else (),
             "outputs": [(name_of(output.path), output) for output in outputs[:MOST_OUTPUTS]],
             "outputs_in_all": len(outputs),

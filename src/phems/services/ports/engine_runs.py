@@ -26,6 +26,8 @@ class EngineRun:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    mlflow: str | None = None
+    """The address of its MLflow run, at the gateway."""
 
 
 class EngineRunHistory(Protocol):

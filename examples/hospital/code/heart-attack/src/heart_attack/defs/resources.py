@@ -3,6 +3,7 @@
 from dagster import Definitions, definitions
 
 from phems.project import DataSource, Outputs, ProjectIOManager
+from phems.project.mlflow import MlflowRun
 
 
 @definitions
@@ -11,6 +12,7 @@ def resources() -> Definitions:
         resources={
             "whas500": DataSource(source="whas500"),
             "outputs": Outputs(),
+            "mlflow_run": MlflowRun(),
             "io_manager": ProjectIOManager(),
         }
     )

@@ -1,0 +1,137 @@
+"""The process of a project's MLflow server: a sandbox without network, of which one Unix socket comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from phems.adapters.sandbox import walls
+from phems.adapters.sandbox.environment import interpreter, python_folders
+from phems.errors import InputError, UnavailableError
+
+EXTRA = "mlflow"
+SOCKET = "http.sock"
+RUN, ARTIFACTS, DATABASE = "/run/mlflow", "/artifacts", "/database"
+
+
+@dataclass(frozen=True)
+class ServerPlan:
+    """What one server is to be; paths are this machine's."""
+
+    project: str
+    prefix: str
+    run_dir: Path
+    """Where its socket lies: nobody but the node may enter."""
+    artifacts: Path
+    database_dir: Path
+    """Where the socket of its way to Postgres lies."""
+    database: str
+    """The address of its schema, with `/database` as the host."""
+    log_file: Path
+
+    @property
+    def socket(self) -> Path:
+        """Where it answers."""
+        return self.run_dir / SOCKET
+
+
+def check_installed(project: str) -> None:
+    """Raise `InputError`, which names the extra, when this Python has no MLflow."""
+    if importlib.util.find_spec("mlflow.server") is None if importlib.util.find_spec("mlflow") else True:
+        raise InputError(
+            f"projects.{project}.mlflow is on, and MLflow is not installed.",
+            why="it is an optional part of phems-node: the extra mlflow.",
+            remedy=f"pip install 'phems-node[{EXTRA}]', or take mlflow out of the project in node.yaml.",
+        )
+
+
+class ServerProcess:
+    """A started server. Start it in the thread that outlives it: the kernel ends it with that thread."""
+
+    def __init__(self, plan: ServerPlan) -> None:
+        check_installed(plan.project)
+        bwrap = walls.find()
+        if bwrap is None:
+            raise UnavailableError(
+                f"The MLflow server of project {plan.project} cannot be walled off.",
+                why="bwrap is not installed, or this user may not make namespaces.",
+                remedy="As root: apt-get install bubblewrap. Or take mlflow out of the project in node.yaml.",
+            )
+        plan.log_file.parent.mkdir(parents=True, exist_ok=True)
+        plan.socket.unlink(missing_ok=True)
+        python = interpreter(None)
+        order = {
+            "database": plan.database,
+            "artifacts": ARTIFACTS,
+            "prefix": plan.prefix,
+            "socket": f"{RUN}/{SOCKET}",
+        }
+        with walls.filter_file() as filter_fd, plan.log_file.open("wb") as log:
+            withheld = [] if filter_fd is None else ["--seccomp", str(filter_fd)]
+            self._process = subprocess.Popen(
+                [
+                    bwrap,
+                    *withheld,
+                    *arguments(plan, python, bwrap),
+                    str(python),
+                    "-I",
+                    "-m",
+                    "phems.mlflow_server",
+                ],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={},
+                pass_fds=() if filter_fd is None else (filter_fd,),
+                start_new_session=True,
+            )
+        assert self._process.stdin is not None  # noqa: S101 (it is a pipe)
+        # Not among its arguments, which others on this machine can read: the address has a password.
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as asked:
+            asked.write(json.dumps(order).encode())
+        self._plan = plan
+
+    def answers(self) -> bool:
+        """Whether it takes connections."""
+        try:
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.connect(str(self._plan.socket))
+        except OSError:
+            return False
+        return True
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it has ended within so many seconds."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def end(self) -> None:
+        """End it, and all of its sandbox."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._plan.socket.unlink(missing_ok=True)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self._plan.log_file.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing."
+
+
+def arguments(plan: ServerPlan, python: Path, bwrap: str) -> list[str]:
+    """bubblewrap's arguments for a server."""
+    mounts = walls.system_mounts(python_folders(python))
+    mounts += ["--bind", str(plan.run_dir), RUN]
+    mounts += ["--bind", str(plan.artifacts), ARTIFACTS]
+    mounts += ["--ro-bind", str(plan.database_dir), DATABASE]
+    return walls.enclosed(mounts, folder="/tmp", namespaces=walls.namespaces(bwrap))  # noqa: S108 - inside

@@ -1,0 +1,54 @@
+"""MLflow's own server on a Unix socket, in one process; what it is to be comes as JSON on stdin.
+
+`mlflow server` would start a second process of 300 MB beside itself and hand it the same settings. Their
+names are MLflow's private ones, in `SETTINGS` and `FIXED` alone, and pinned by a test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+SETTINGS: Mapping[str, str] = {
+    "database": "_MLFLOW_SERVER_FILE_STORE",
+    "artifacts": "_MLFLOW_SERVER_ARTIFACT_DESTINATION",
+    "prefix": "_MLFLOW_STATIC_PREFIX",
+}
+FIXED: Mapping[str, str] = {
+    "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+    "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+    "_MLFLOW_SGI_NAME": "uvicorn",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    # Who may ask is decided before a request comes here, and nobody else reaches the socket.
+    "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow",
+    "MLFLOW_SERVER_X_FRAME_OPTIONS": "DENY",
+    "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "4",
+    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "4",
+}
+
+
+def main(order: Mapping[str, Any]) -> None:
+    """Bring the tables about, and serve until the process is ended."""
+    os.environ.update(FIXED)
+    os.environ.update({variable: str(order[name]) for name, variable in SETTINGS.items()})
+    import uvicorn
+    from mlflow.db import upgrade
+
+    # What `mlflow db upgrade` does: it makes the tables of an empty schema, and brings older ones up to date.
+    upgrade.main([str(order["database"])], standalone_mode=False)
+    uvicorn.run(
+        "mlflow.server.fastapi_app:app",
+        uds=str(order["socket"]),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main(json.load(sys.stdin))

@@ -1,0 +1,190 @@
+"""Project code logs to its project's MLflow server through the wall, with MLflow's own client unchanged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.nodes import RunningNode, running_node, succeeded, temporary_site
+
+from phems.bootstrap.mlflow import MlflowOfSteps
+from phems.engine.tags import CAPSULE_TAG, CODE_TAG, MLFLOW_TAG
+
+LAB, OTHER = "lab", "other"
+CODE = """
+import json
+import os
+import urllib.error
+import urllib.request
+
+import dagster as dg
+import mlflow
+from sklearn.linear_model import LogisticRegression
+
+from phems.project import outputs
+from phems.project.mlflow import MlflowRun
+
+BIG = 3 * 2**20 + 7
+
+
+@dg.asset(key_prefix="lab", partitions_def=dg.StaticPartitionsDefinition(["north"]))
+def model(context: dg.AssetExecutionContext, mlflow_run: MlflowRun) -> None:
+    with mlflow_run.of(context):
+        mlflow.sklearn.autolog(log_datasets=False)
+        fitted = LogisticRegression(C=0.5).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+        mlflow.log_metric("accuracy", fitted.score([[0.0], [3.0]], [0, 1]))
+
+
+@dg.op
+def other_step(context: dg.OpExecutionContext, mlflow_run: MlflowRun) -> None:
+    with mlflow_run.of(context) as run:
+        mlflow.log_param("second", run.info.run_id)
+    with open("/tmp/big.bin", "wb") as file:
+        file.write(bytes(range(256)) * (BIG // 256) + b"x" * (BIG % 256))
+    open("/tmp/empty.txt", "w").close()
+    mlflow.set_experiment("plain")
+    with mlflow.start_run() as plain:
+        mlflow.log_artifact("/tmp/big.bin", "data")
+        mlflow.log_artifact("/tmp/empty.txt")
+        back = mlflow.artifacts.download_artifacts(run_id=plain.info.run_id, artifact_path="data/big.bin")
+        assert open(back, "rb").read() == open("/tmp/big.bin", "rb").read()
+        assert {item.path for item in mlflow.artifacts.list_artifacts(run_id=plain.info.run_id)} == {
+            "data", "empty.txt"
+        }
+
+
+@dg.op
+def first_step(context: dg.OpExecutionContext, mlflow_run: MlflowRun) -> int:
+    with mlflow_run.of(context) as run:
+        mlflow.log_param("first", run.info.run_id)
+    return 1
+
+
+@dg.op(ins={"after": dg.In(dg.Nothing)})
+def tells(context: dg.OpExecutionContext) -> None:
+    found = {name: _status(*asked) for name, asked in ASKED.items()}
+    found["uri"] = os.environ["MLFLOW_TRACKING_URI"].rpartition("/")[2]
+    outputs.write_json(context, "found.json", found)
+
+
+ASKED = {
+    "health": ("GET", "/mlflow/lab/health"),
+    "another project": ("GET", "/mlflow/other/health"),
+    "climbs": ("GET", "/mlflow/lab/api/2.0/mlflow-artifacts/artifacts/%2e%2e/x"),
+    "climbs by query": ("GET", "/mlflow/lab/api/2.0/mlflow/artifacts/list?run_id=x&path=../.."),
+    "webhooks": ("GET", "/mlflow/lab/api/2.0/mlflow/webhooks"),
+    "deletes": ("POST", "/mlflow/lab/api/2.0/mlflow/experiments/delete"),
+    "pages": ("GET", "/mlflow/lab/"),
+    "too large": ("PUT", "/mlflow/lab/api/2.0/mlflow-artifacts/artifacts/x", {"content-length": str(2**40)}),
+    "no token": ("GET", "/mlflow/lab/health", {"authorization": "Bearer none"}),
+}
+
+
+def _status(method, path, headers={}):
+    import http.client
+    from urllib.parse import urlsplit
+
+    peer = http.client.HTTPConnection(urlsplit(os.environ["MLFLOW_TRACKING_URI"]).netloc)
+    token = {"authorization": "Bearer " + os.environ["MLFLOW_TRACKING_TOKEN"]}
+    peer.putrequest(method, path)
+    for name, value in {**token, **headers}.items():
+        peer.putheader(name, value)
+    peer.endheaders()
+    return peer.getresponse().status
+
+
+@dg.job
+def several() -> None:
+    first_step()
+    other_step()
+
+
+@dg.job
+def attack() -> None:
+    tells()
+
+
+defs = dg.Definitions(
+    assets=[model],
+    jobs=[several, attack, dg.define_asset_job("train", selection="*")],
+    resources={"mlflow_run": MlflowRun()},
+)
+"""
+NO_CODE = "import dagster as dg\n\ndefs = dg.Definitions()\n"
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[RunningNode]:
+    """Two projects with MLflow; the second one's server is never asked for."""
+    with temporary_site() as site:
+        for name, code in ((LAB, CODE), (OTHER, NO_CODE)):
+            site.add_project(name, {f"{name}/definitions.py": code, f"{name}/__init__.py": ""}, mlflow=True)
+        with running_node(site) as running:
+            digest = running.approve(LAB)
+            running.ready(LAB, digest)
+            yield running
+
+
+def _asked(node: RunningNode, path: str, question: dict[str, Any]) -> Any:
+    of_steps = MlflowOfSteps(node.serving.node.mlflow, lambda: node.serving.node.spec)
+    return of_steps.ask(LAB, "POST" if path.endswith("search") else "GET", path, question)
+
+
+def test_an_asset_trained_in_the_sandbox_is_one_linked_run(node: RunningNode) -> None:
+    """Otherwise nobody could tell which run, code and data a model comes from."""
+    run = node.run("train", project=LAB, tags={"dagster/partition": "north"}, seconds=120)
+    assert succeeded(run), node.story(run.run_id)
+    link = run.tags[MLFLOW_TAG]
+    experiment, found = link.split("/")[-3], link.split("/")[-1]
+    told = _asked(node, "runs/get", {"run_id": found})["run"]
+    tags = {tag["key"]: tag["value"] for tag in told["data"]["tags"]}
+    assert link == f"/mlflow/{LAB}/#/experiments/{experiment}/runs/{found}"
+    assert tags["phems.run_id"] == run.run_id
+    assert (tags["phems.job"], tags["phems.asset"], tags["phems.partition"]) == (
+        "train",
+        "lab/model",
+        "north",
+    )
+    assert tags["phems.code_revision"] == run.tags[CODE_TAG]
+    assert tags["phems.capsule"] == run.tags[CAPSULE_TAG]
+    assert f"/runs/{run.run_id}" in tags["mlflow.note.content"]
+    assert {"key": "C", "value": "0.5"} in told["data"]["params"]
+    assert told["info"]["status"] == "FINISHED"
+    made = next(e for e in node.events(run.run_id) if e.event_type_value == "ASSET_MATERIALIZATION")
+    metadata = made.step_materialization_data.materialization.metadata
+    assert metadata["mlflow"].value == link
+    assert metadata["mlflow/accuracy"].value == 1.0
+
+
+def test_steps_side_by_side_share_a_run_and_large_files_pass(node: RunningNode) -> None:
+    """Otherwise a run with ten steps would lie in MLflow as ten that nothing holds together."""
+    run = node.run("several", project=LAB, seconds=120)
+    assert succeeded(run), node.story(run.run_id)
+    found = run.tags[MLFLOW_TAG].split("/")[-1]
+    told = _asked(node, "runs/get", {"run_id": found})["run"]
+    assert {each["key"]: each["value"] for each in told["data"]["params"]} == {
+        "first": found,
+        "second": found,
+    }
+
+
+def test_a_step_reaches_its_own_project_and_what_it_needs(node: RunningNode) -> None:
+    """Otherwise project code would read another's models, or have MLflow do what nobody looks at."""
+    run = node.run("attack", project=LAB)
+    assert succeeded(run), node.story(run.run_id)
+    found = json.loads(node.artifact(f"outputs/{run.run_id}/found.json", LAB).read_text())
+    assert found == {
+        "uri": LAB,
+        "health": 200,
+        "another project": 403,
+        "climbs": 400,
+        "climbs by query": 400,
+        "webhooks": 403,
+        "deletes": 403,
+        "pages": 403,
+        "too large": 403,
+        "no token": 400,
+    }
+    assert node.serving.node.mlflow.running() == [LAB]

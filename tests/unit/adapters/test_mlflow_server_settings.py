@@ -1,0 +1,61 @@
+"""What is MLflow's own, and private, in how its server is started: an upgrade must not change it unseen."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import mlflow
+import mlflow.db
+from mlflow.environment_variables import (
+    MLFLOW_DISABLE_TELEMETRY,
+    MLFLOW_SERVER_ENABLE_JOB_EXECUTION,
+    MLFLOW_SERVER_X_FRAME_OPTIONS,
+    MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW,
+    MLFLOW_SQLALCHEMYSTORE_POOL_SIZE,
+)
+
+from phems.adapters.mlflow.process import ServerPlan, arguments
+from phems.adapters.sandbox import walls
+from phems.mlflow_server.__main__ import FIXED, SETTINGS
+
+SOURCE = Path(inspect.getfile(mlflow)).parent
+
+
+def test_the_settings_are_those_that_the_server_reads() -> None:
+    """Otherwise, after an upgrade, it would keep its runs in a folder of the sandbox, and lose them."""
+    constants = (SOURCE / "server" / "constants.py").read_text() + (SOURCE / "server/handlers.py").read_text()
+    for name in ("_MLFLOW_SERVER_ARTIFACT_ROOT", "_MLFLOW_SERVER_SERVE_ARTIFACTS", *SETTINGS.values()):
+        assert f'"{name}"' in constants, name
+    known = (
+        MLFLOW_DISABLE_TELEMETRY,
+        MLFLOW_SERVER_ENABLE_JOB_EXECUTION,
+        MLFLOW_SERVER_X_FRAME_OPTIONS,
+        MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW,
+        MLFLOW_SQLALCHEMYSTORE_POOL_SIZE,
+    )
+    assert {variable.name for variable in known} <= set(FIXED)
+    assert callable(mlflow.db.upgrade.main)
+
+
+def test_the_sandbox_of_a_server_shows_its_own_things_alone(tmp_path: Path) -> None:
+    """Otherwise what MLflow can be made to read would be the node's, or another project's."""
+    bwrap = walls.find()
+    assert bwrap is not None
+    own = ("run", "artifacts", "database")
+    plan = ServerPlan(
+        project="lab",
+        prefix="/mlflow/lab",
+        run_dir=tmp_path / "run",
+        artifacts=tmp_path / "artifacts",
+        database_dir=tmp_path / "database",
+        database="postgresql://role:password@/phems",
+        log_file=tmp_path / "log",
+    )
+    words = arguments(plan, Path("/usr/bin/python3"), bwrap)
+    shown = [words[at + 1] for at, word in enumerate(words) if word in {"--bind", "--ro-bind"}]
+    assert [path for path in shown if path.startswith(str(tmp_path))] == [
+        str(tmp_path / name) for name in own
+    ]
+    assert "--unshare-all" in words
+    assert not any("password" in word for word in words)
