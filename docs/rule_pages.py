@@ -74,6 +74,14 @@ def storage_page() -> str:
         "`values.keep` and `values.find`, for what the IO manager stores below `io/`. No file's bytes cross.",
         "",
     ]
+    lines += [
+        "## MLflow",
+        "",
+        "Where a project has MLflow, `mlflow.ask`, `mlflow.more` and `mlflow.rest` carry a step's HTTP",
+        "requests to its server and back, in parts of 1 MiB. The table `phems.domain.mlflow_routes`",
+        "says which are open to steps. `mlflow.run` gives the one MLflow run of the step's run.",
+        "",
+    ]
     kinds = ", ".join(f"`{kind.value}`" for kind in sorted(STEP_EVENT_TYPES, key=lambda kind: kind.value))
     lines += [
         "## Events that a step may write",

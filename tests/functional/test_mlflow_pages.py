@@ -28,7 +28,7 @@ def test_a_run_in_mlflow_is_found_from_the_run_and_leads_back(
     with ana.context.expect_page() as opened:
         back.click()
     opened.value.wait_for_url(f"**/projects/{HEART}/runs/{run['id']}")
-    ana.open(f"/mlflow/{HEART}/#/experiments")
+    ana.page.goto(f"/mlflow/{HEART}/#/experiments")
     expect(ana.page.get_by_text("risk").first).to_be_visible(timeout=SECONDS)
     # MLflow's pages ask for its accounts and its assistant, which are closed here; nothing else is amiss.
     ana.complaints[:] = [each for each in ana.complaints if "403 (Forbidden)" not in each]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from phems.adapters.mlflow.database_relay import SOCKET, DatabaseRelay, way_to
-from phems.adapters.mlflow.process import DATABASE, ServerPlan, check_installed
+from phems.adapters.mlflow.process import ServerPlan, check_installed
 from phems.adapters.mlflow.requests import Exchange, ask
 from phems.adapters.mlflow.servers import MlflowServers
 from phems.adapters.postgres.database import Database
@@ -56,7 +56,7 @@ def mlflow_servers_of(spec: Callable[[], NodeSpec], paths: NodePaths, database: 
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         address = address_of(database, project, secret)
         inside = address.set(drivername="postgresql+psycopg2", host=None, port=None, query={})
-        inside = inside.update_query_dict({"host": DATABASE, "port": SOCKET_PORT, "sslmode": "disable"})
+        inside = inside.update_query_dict({"port": SOCKET_PORT, "sslmode": "disable"})
         with DatabaseRelay(ways, way_to(database.base, database.settings.tls)):
             yield ServerPlan(
                 project=project,
@@ -64,7 +64,7 @@ def mlflow_servers_of(spec: Callable[[], NodeSpec], paths: NodePaths, database: 
                 run_dir=run_dir / "http",
                 artifacts=artifacts,
                 database_dir=ways,
-                database=inside.render_as_string(hide_password=False),
+                database=inside,
                 log_file=paths.logs / "mlflow" / f"{project}.log",
             )
 

@@ -25,6 +25,7 @@ class Story:
     node: DemoNode
     teller: Teller
     analysis: str = ""
+    risk: str = ""
     bootstrap: str = ""
     request: str = ""
 

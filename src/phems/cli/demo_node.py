@@ -167,13 +167,24 @@ class DemoNode:
 
     def graphql(self, who: str, query: str, **variables: Any) -> Any:
         """Ask the gateway as a person."""
-        request = urllib.request.Request(  # noqa: S310 (the node's own address)
-            f"{self.url}/graphql",
-            json.dumps({"query": query, "variables": variables}).encode(),
-            {"Content-Type": "application/json", "Authorization": f"Bearer {self.tokens[who]}"},
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            return json.load(answer)
+        return self.post(who, "/graphql", {"query": query, "variables": variables})[1]
+
+    def get(self, who: str, path: str) -> tuple[int, Any]:
+        """Ask the gateway for something as a person: the status, and the JSON when it was given."""
+        return self._ask(who, path, None)
+
+    def post(self, who: str, path: str, question: Any) -> tuple[int, Any]:
+        """Ask it something in JSON."""
+        return self._ask(who, path, json.dumps(question).encode())
+
+    def _ask(self, who: str, path: str, body: bytes | None) -> tuple[int, Any]:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.tokens[who]}"}
+        asked = urllib.request.Request(f"{self.url}{path}", body, headers)  # noqa: S310 (the node's own address)
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refused:
+            return refused.code, None
 
     def _answers(self) -> bool:
         try:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from phems.cli import demo_libraries
+from phems.cli import demo_libraries, demo_mlflow
 from phems.cli.demo_acts import RUN_SECONDS, Story, artifacts, error_of, host_of, run_of
 from phems.cli.demo_node import PEOPLE, DemoNode
 from phems.cli.demo_terminal import Teller
@@ -40,6 +40,7 @@ def tell(folder: Path, *, keep: bool) -> None:
         ("Heart attack: cohort, Kaplan-Meier curves, Cox model", _run_heart),
         ("Breast cancer: a fan-out, and a step that fails once", _run_breast),
         ("Two small projects, with two versions of one library", demo_libraries.run),
+        ("A model is tracked in its project's own MLflow", demo_mlflow.run),
         ("Neither project can read the other's data", _refuse_data),
         ("A release is asked for, and two checkers vote, blind to each other", _release),
         ("The second project's result is released, too", _release_breast),
@@ -134,6 +135,7 @@ def _run_heart(story: Story) -> None:
         holds=(model["patients"], model["deaths"]) == (PATIENTS, DEATHS),
         seen=model,
     )
+    demo_mlflow.launch_risk(story)
 
 
 def _run_breast(story: Story) -> None:

@@ -1,4 +1,4 @@
-"""MLflow's own server on a Unix socket, in one process; what it is to be comes as JSON on stdin.
+"""MLflow's own server on a Unix socket, in one process; what it is to be comes as a line of JSON on stdin.
 
 `mlflow server` would start a second process of 300 MB beside itself and hand it the same settings. Their
 names are MLflow's private ones, in `SETTINGS` and `FIXED` alone, and pinned by a test.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,5 +51,13 @@ def main(order: Mapping[str, Any]) -> None:
     )
 
 
+def _end_with_the_node() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
 if __name__ == "__main__":
-    main(json.load(sys.stdin))
+    asked = json.loads(sys.stdin.readline())
+    # The node keeps the other end open for as long as it lives.
+    threading.Thread(target=_end_with_the_node, daemon=True).start()
+    main(asked)

@@ -14,6 +14,7 @@ from mlflow.environment_variables import (
     MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW,
     MLFLOW_SQLALCHEMYSTORE_POOL_SIZE,
 )
+from sqlalchemy import make_url
 
 from phems.adapters.mlflow.process import ServerPlan, arguments
 from phems.adapters.sandbox import walls
@@ -49,7 +50,7 @@ def test_the_sandbox_of_a_server_shows_its_own_things_alone(tmp_path: Path) -> N
         run_dir=tmp_path / "run",
         artifacts=tmp_path / "artifacts",
         database_dir=tmp_path / "database",
-        database="postgresql://role:password@/phems",
+        database=make_url("postgresql://role:password@/phems"),
         log_file=tmp_path / "log",
     )
     words = arguments(plan, Path("/usr/bin/python3"), bwrap)

@@ -1,4 +1,7 @@
-"""The process of a project's MLflow server: a sandbox without network, of which one Unix socket comes out."""
+"""The process of a project's MLflow server: a sandbox without network, of which one Unix socket comes out.
+
+Without bubblewrap it is a bare process, as project code then is: see `phems.bootstrap.control_plane`.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from phems.adapters.sandbox import walls
-from phems.adapters.sandbox.environment import interpreter, python_folders
-from phems.errors import InputError, UnavailableError
+from phems.adapters.sandbox.environment import BASE_ENVIRONMENT, interpreter, python_folders
+from phems.errors import InputError
 
 EXTRA = "mlflow"
 SOCKET = "http.sock"
@@ -32,8 +37,8 @@ class ServerPlan:
     artifacts: Path
     database_dir: Path
     """Where the socket of its way to Postgres lies."""
-    database: str
-    """The address of its schema, with `/database` as the host."""
+    database: URL
+    """The address of its schema, without the folder of that socket."""
     log_file: Path
 
     @property
@@ -58,44 +63,29 @@ class ServerProcess:
     def __init__(self, plan: ServerPlan) -> None:
         check_installed(plan.project)
         bwrap = walls.find()
-        if bwrap is None:
-            raise UnavailableError(
-                f"The MLflow server of project {plan.project} cannot be walled off.",
-                why="bwrap is not installed, or this user may not make namespaces.",
-                remedy="As root: apt-get install bubblewrap. Or take mlflow out of the project in node.yaml.",
-            )
         plan.log_file.parent.mkdir(parents=True, exist_ok=True)
         plan.socket.unlink(missing_ok=True)
         python = interpreter(None)
-        order = {
-            "database": plan.database,
-            "artifacts": ARTIFACTS,
-            "prefix": plan.prefix,
-            "socket": f"{RUN}/{SOCKET}",
-        }
+        server = [str(python), "-I", "-m", "phems.mlflow_server"]
         with walls.filter_file() as filter_fd, plan.log_file.open("wb") as log:
-            withheld = [] if filter_fd is None else ["--seccomp", str(filter_fd)]
+            command = server
+            if bwrap is not None:
+                withheld = [] if filter_fd is None else ["--seccomp", str(filter_fd)]
+                command = [bwrap, *withheld, *arguments(plan, python, bwrap), *server]
             self._process = subprocess.Popen(
-                [
-                    bwrap,
-                    *withheld,
-                    *arguments(plan, python, bwrap),
-                    str(python),
-                    "-I",
-                    "-m",
-                    "phems.mlflow_server",
-                ],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env={},
+                env={} if bwrap is not None else dict(BASE_ENVIRONMENT),
                 pass_fds=() if filter_fd is None else (filter_fd,),
                 start_new_session=True,
             )
         assert self._process.stdin is not None  # noqa: S101 (it is a pipe)
         # Not among its arguments, which others on this machine can read: the address has a password.
-        with contextlib.suppress(BrokenPipeError), self._process.stdin as asked:
-            asked.write(json.dumps(order).encode())
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(_order(plan, is_walled=bwrap is not None)).encode() + b"\n")
+            self._process.stdin.flush()
         self._plan = plan
 
     def answers(self) -> bool:
@@ -120,12 +110,29 @@ class ServerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
         self._plan.socket.unlink(missing_ok=True)
 
     def last_words(self) -> str:
         """The end of its log."""
         lines = self._plan.log_file.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing."
+
+
+def _order(plan: ServerPlan, *, is_walled: bool) -> dict[str, str]:
+    """What the server is told, with every path as it sees it."""
+    run, artifacts, database = RUN, ARTIFACTS, DATABASE
+    if not is_walled:
+        run, artifacts, database = str(plan.run_dir), str(plan.artifacts), str(plan.database_dir)
+    address = plan.database.update_query_dict({"host": database})
+    return {
+        "database": address.render_as_string(hide_password=False),
+        "artifacts": artifacts,
+        "prefix": plan.prefix,
+        "socket": f"{run}/{SOCKET}",
+    }
 
 
 def arguments(plan: ServerPlan, python: Path, bwrap: str) -> list[str]:
