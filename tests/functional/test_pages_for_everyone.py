@@ -14,6 +14,7 @@ PAGES: Sequence[tuple[str, str]] = (
     ("ana", f"/projects/{HEART}/runs"),
     ("ana", f"/projects/{HEART}/runs/RUN"),
     ("ana", f"/projects/{HEART}/runs/RUN/release"),
+    ("ana", f"/projects/{HEART}/lineage/RUN"),
     ("ana", f"/projects/{HEART}/releases"),
     ("ana", f"/projects/{HEART}/capsules"),
     ("ana", f"/projects/{HEART}/code"),

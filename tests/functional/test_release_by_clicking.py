@@ -58,6 +58,12 @@ def test_three_people_take_a_release_from_request_to_package(
     expect(ana.page.get_by_role("heading", level=1)).to_contain_text("Released", timeout=SECONDS)
     expect(ana.page.get_by_role("button", name="Withdraw the request")).to_have_count(0, timeout=SECONDS)
     ana.picture("released")
+    ana.page.get_by_role("link", name="Its lineage").click()
+    expect(ana.page.get_by_role("heading", level=1)).to_have_text(f"Lineage of release request {request}")
+    expect(ana.page.get_by_role("row", name="died")).to_contain_text("whas500: fstat", timeout=SECONDS)
+    ana.picture("lineage", whole=False)
+    assert ana.barriers() == []
+    ana.open(f"/releases/{request}")
     with ana.page.expect_download() as download:
         ana.page.get_by_role("link", name="Download the package").click()
     assert download.value.suggested_filename == f"{request}.tar"

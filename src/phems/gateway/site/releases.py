@@ -14,6 +14,7 @@ from phems.errors import InputError
 from phems.gateway.api.packages import package_reply
 from phems.gateway.site.ask import Ask, address
 from phems.gateway.site.findings import shown_findings
+from phems.gateway.site.lineage import link_to
 from phems.gateway.site.page import ACT_FIELD, Page
 from phems.gateway.site.release_again import PAGE as AGAIN
 from phems.gateway.site.release_forms import FIELDS, FORMS, missing_reason
@@ -75,6 +76,7 @@ def _show(ask: Ask) -> Response:
             for event in ask.cases.releases.history(ask.person, name)
         ],
         "turns": _turns(latest),
+        "lineage": link_to(ask, summary.project, name),
         "seen": mark(summary_of(latest)),
         "error_field": FIELDS.get(ask.text(ACT_FIELD), ""),
         "runs": [

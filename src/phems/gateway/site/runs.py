@@ -7,6 +7,7 @@ from starlette.responses import Response
 from phems.domain.outputs import name_of
 from phems.errors import InputError, PhemsError
 from phems.gateway.site.ask import Ask, address
+from phems.gateway.site.lineage import link_to
 from phems.gateway.site.page import Page
 from phems.gateway.site.projects import trail_of
 from phems.gateway.site.run_words import capsule_parts, requester_words, what_of
@@ -58,6 +59,7 @@ def _show(ask: Ask) -> Response:
             "outputs": [(name_of(output.path), output) for output in outputs[:MOST_OUTPUTS]],
             "outputs_in_all": len(outputs),
             "may_outputs": may_outputs,
+            "lineage": link_to(ask, project, view.run_id) if view.facts is not None else None,
             "may_ask": bool(outputs) and ask.may("release.request", project),
         },
     )

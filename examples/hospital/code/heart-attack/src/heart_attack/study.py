@@ -27,6 +27,20 @@ KM_DISCLOSURE = {
 }
 """What the released table is, so that the node can check it: see `Outputs.declare`."""
 
+SOURCES = {
+    "patient_id": "patient_id",
+    "follow_up_days": "lenfol",
+    "died": "fstat",
+    "age": "age",
+    "female": "gender",
+    "heart_rate": "hr",
+    "diastolic_pressure": "diasbp",
+    "bmi": "bmi",
+    "heart_failure": "chf",
+    "shock": "sho",
+}
+"""The columns of the cohort, each with the published column that it is made from."""
+
 
 def cohort_of(source: pd.DataFrame) -> pd.DataFrame:
     """The cohort from the published WHAS500 columns (see Hosmer, Lemeshow, May 2008, table 1.3)."""

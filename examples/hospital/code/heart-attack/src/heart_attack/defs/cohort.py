@@ -1,15 +1,30 @@
 """Who is in the study, and whether that can be trusted."""
 
 import pandas as pd
-from dagster import AssetCheckResult, AssetCheckSeverity, asset, asset_check
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetExecutionContext,
+    AssetKey,
+    TableColumnDep,
+    TableColumnLineage,
+    asset,
+    asset_check,
+)
 
-from heart_attack.study import COVARIATES, cohort_of
+from heart_attack.study import COVARIATES, SOURCES, cohort_of
 from phems.project import DataSource
+
+# A key of one part is the data source of that name.
+LINEAGE = TableColumnLineage(
+    {column: [TableColumnDep(AssetKey("whas500"), source)] for column, source in SOURCES.items()}
+)
 
 
 @asset(key_prefix="heart_attack", group_name="survival", kinds={"pandas"})
-def cohort(whas500: DataSource) -> pd.DataFrame:
+def cohort(context: AssetExecutionContext, whas500: DataSource) -> pd.DataFrame:
     """One row per patient: follow-up in days, whether they died, and what was seen at admission."""
+    context.add_output_metadata({"dagster/column_lineage": LINEAGE})
     return cohort_of(whas500.pandas())
 
 
