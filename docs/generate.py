@@ -22,6 +22,7 @@ sys.path.insert(0, str(DOCS))
 from api_page import api_page  # noqa: E402 (they lie beside this file, wherever it is read from)
 from cli_page import cli_page  # noqa: E402
 from control_pages import control_page  # noqa: E402
+from layers_picture import layers_picture  # noqa: E402
 from library_page import library_page  # noqa: E402
 from rule_pages import exit_codes_page, metrics_page, permissions_page, storage_page  # noqa: E402
 
@@ -144,6 +145,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/project-library.md": library_page,
     "reference/storage-service.md": storage_page,
     "explanation/states.md": states_page,
+    "images/layers.svg": layers_picture,
     "reference/metrics.md": metrics_page,
     "explanation/ehds-article-73.md": lambda: control_page("ehds-article-73"),
     "explanation/satre.md": lambda: control_page("satre"),

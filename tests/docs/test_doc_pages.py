@@ -28,6 +28,7 @@ GENERATED = (
     "explanation/ehds-article-73.md",
     "explanation/satre.md",
     "explanation/states.md",
+    "images/layers.svg",
     "../charts/phems-node/alerts.yaml",
     "../charts/phems-node/values.schema.json",
     "../gitops/example/bootstrap.yaml",
