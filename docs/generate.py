@@ -24,6 +24,7 @@ from cli_page import cli_page  # noqa: E402
 from control_pages import control_page  # noqa: E402
 from layers_picture import layers_picture  # noqa: E402
 from library_page import library_page  # noqa: E402
+from record_pages import audit_page, environment_page, notifications_page  # noqa: E402
 from rule_pages import exit_codes_page, metrics_page, permissions_page, storage_page  # noqa: E402
 
 from phems.domain.state_pages import states_page  # noqa: E402
@@ -138,9 +139,12 @@ def _cell(text: str) -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/api.md": api_page,
+    "reference/audit-log.md": audit_page,
     "reference/cli.md": cli_page,
+    "reference/environment.md": environment_page,
     "reference/exit-codes.md": exit_codes_page,
     "reference/node-spec.md": node_spec_page,
+    "reference/notifications.md": notifications_page,
     "reference/permissions.md": permissions_page,
     "reference/project-library.md": library_page,
     "reference/storage-service.md": storage_page,

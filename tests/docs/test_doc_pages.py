@@ -18,10 +18,13 @@ PICTURES = sorted((ROOT / "docs" / "images").glob("*.svg"))
 SCREENSHOTS = sorted((ROOT / "docs" / "images" / "pages").glob("*.png"))
 GENERATED = (
     "reference/api.md",
+    "reference/audit-log.md",
     "reference/cli.md",
+    "reference/environment.md",
     "reference/exit-codes.md",
     "reference/metrics.md",
     "reference/node-spec.md",
+    "reference/notifications.md",
     "reference/permissions.md",
     "reference/project-library.md",
     "reference/storage-service.md",
