@@ -44,6 +44,8 @@ class TlsWall:
     turned_away: threading.Event = field(default_factory=threading.Event)
     """A second pod has asked for an order."""
     output: StepOutput | None = None
+    used: list[tuple[float, int]] = field(default_factory=list)
+    """What pods told of their use of the machine."""
     warm: WarmPods | None = None
 
     @property
@@ -89,6 +91,10 @@ class TlsWall:
     def awaits(self, capability: Capability) -> bool:
         """See `StepsInPods`."""
         return self.warm is not None and self.warm.awaits(capability)
+
+    def use(self, capability: Capability, cpu_seconds: float, max_rss_kib: int) -> None:
+        """What its processes used."""
+        self.used.append((cpu_seconds, max_rss_kib))
 
     def hear(self, capability: Capability, stream: object, said: object) -> None:
         """See `StepsInPods`."""

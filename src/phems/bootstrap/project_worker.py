@@ -117,12 +117,12 @@ class ProjectWorker:
         beating.start()
         stack.callback(beating.join)
         stack.callback(self._stopping.set)
-        if isinstance(self._plane, WorkerPlane):
-            meter = meter_of(node, self._plane.hosts.status)
-            metering = threading.Thread(target=meter.run, args=[self._stopping], name="phems-cpu-meter")
-            metering.start()
-            stack.callback(metering.join)
-            stack.callback(self._stopping.set)
+        hosts = self._plane.hosts.status if isinstance(self._plane, WorkerPlane) else list
+        meter = meter_of(node, hosts, self._plane.counted)
+        metering = threading.Thread(target=meter.run, args=[self._stopping], name="phems-cpu-meter")
+        metering.start()
+        stack.callback(metering.join)
+        stack.callback(self._stopping.set)
         listening = worker_listener(spec, self._plane)
         if listening is not None:
             stack.callback(listening.close)

@@ -9,6 +9,7 @@ from phems.adapters.files.project_sizes import NodeSizes
 from phems.adapters.postgres.project_usage import PostgresProjectUsage
 from phems.bootstrap.node import Node
 from phems.domain.backups import BucketObject
+from phems.engine.counted_starter import CountedStarter
 from phems.engine.hosts import HostStatus
 from phems.services.usage import UsageReport
 
@@ -24,9 +25,12 @@ def usage_of(node: Node) -> UsageReport:
     return UsageReport(facts, NodeSizes(node.paths.data_dir, facts.run_ids, objects))
 
 
-def meter_of(node: Node, hosts: Callable[[], Iterable[HostStatus]]) -> CpuMeter:
-    """A meter over the hosts of this process."""
+def meter_of(
+    node: Node, hosts: Callable[[], Iterable[HostStatus]], counted: CountedStarter | None
+) -> CpuMeter:
+    """A meter over the hosts of this process, and over the steps that it performs."""
     return CpuMeter(
         lambda: [(host.project, host.pid) for host in hosts() if host.pid is not None],
+        counted.take_told if counted is not None else dict,
         PostgresProjectUsage(node.database.engine("dagster")),
     )

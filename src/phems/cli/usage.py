@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +14,8 @@ from phems.errors import InputError
 
 app = typer.Typer()
 
-COLUMNS = ["project", "since", "until", "runs", "steps", "cpu_seconds", "storage_bytes"]
+COLUMNS = ["project", "since", "until", "runs", "steps", "cpu_seconds", "cpu_seconds_told", "storage_bytes"]
+RUN_COLUMNS = ["run", "project", "day", "cpu_seconds_told"]
 AREAS = ["artifacts", "code", "compute_logs", "event_logs"]
 
 
@@ -27,11 +28,14 @@ def usage(
     until: Annotated[
         str | None, typer.Option("--to", metavar="DAY", help="The last day. Default: today.")
     ] = None,
+    runs: Annotated[bool, typer.Option("--runs", help="A line for each run, with its CPU time.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="As CSV, for a spreadsheet.")] = False,
 ) -> None:
     """Show runs, steps, CPU time and storage of each project. Days are in UTC, both included.
 
-    CPU time is what the kernel counted of the project's processes on this node; storage is as it is now.
+    CPU time is what the kernel counted of the project's processes on this node; storage is as it is now. What
+    is told is the word of the project's own side, on its steps: it splits the time among runs, and is all
+    that there is of pods.
     """
     today = datetime.now(UTC).date()
     first = _day(since, "--from") if since else today.replace(day=1)
@@ -44,7 +48,12 @@ def usage(
     with open_node(session.node_folder()) as node:
         local_operator.acting(node, "node.operate")
         names = node.written.project_names(project)
-        lines = usage_of(node).of(names, first, last)
+        report = usage_of(node)
+        if runs:
+            found = [output.to_plain(run) for run in report.runs_of(names, first, last)]
+            _show(found, RUN_COLUMNS, "No run used anything in these days.", as_csv=as_csv)
+            return
+        lines = report.of(names, first, last)
     rows = [
         {
             **output.to_plain(line),
@@ -53,11 +62,15 @@ def usage(
         }
         for line in lines
     ]
+    columns = [*COLUMNS, *(f"{area}_bytes" for area in AREAS if as_csv)]
+    _show(rows, columns, "No projects in node.yaml yet.", as_csv=as_csv)
+
+
+def _show(rows: list[dict[str, Any]], columns: list[str], empty: str, *, as_csv: bool) -> None:
     if not as_csv:
-        output.show_rows(rows, COLUMNS, empty="No projects in node.yaml yet.")
+        output.show_rows(rows, columns, empty=empty)
         return
-    names = [*COLUMNS, *(f"{area}_bytes" for area in AREAS)]
-    writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
 

@@ -10,6 +10,7 @@ later step can find it in the memory that it was forked from.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
@@ -108,8 +109,11 @@ def unpack(packet: bytes) -> HostMessage:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _nobody_knows(repr(error)) from error
     for field in fields(message):
-        if not isinstance(getattr(message, field.name), _TYPES[str(field.type)]):
+        value = getattr(message, field.name)
+        if not isinstance(value, _TYPES[str(field.type)]):
             raise _nobody_knows(f"{field.name} is no {field.type}")
+        if isinstance(value, float) and not math.isfinite(value):  # which JSON does not have, nor Postgres
+            raise _nobody_knows(f"{field.name} is no number")
     return message  # type: ignore[no-any-return]
 
 

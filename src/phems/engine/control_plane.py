@@ -18,6 +18,7 @@ from phems.contract.step_order import ResourceLimits
 from phems.engine._dagster import DagsterRunStatus
 from phems.engine.admission_point import AdmissionDesk, AdmittingRunLauncher, StampingRunCoordinator
 from phems.engine.attempts import Attempts
+from phems.engine.counted_starter import CountedStarter
 from phems.engine.counts import EngineCounts
 from phems.engine.daemons import Daemons
 from phems.engine.data_needs import needed_sources
@@ -87,6 +88,8 @@ class ControlPlane:
         prefixes = {name: settings.asset_prefix for name, settings in parts.projects.items()}
         self.attempts = Attempts()
         self.counts = EngineCounts(parts.projects)
+        self.counted: CountedStarter | None = None
+        """Of steps that run in this process."""
         self.hosts = parts.wall.make_hosts(self._host_changed)
         self.steps = parts.steps or self._local_steps()
         self._launcher = AdmittingRunLauncher(
@@ -210,6 +213,7 @@ class ControlPlane:
         )
         if parts.traces is not None:
             worker = TracedStarter(worker, parts.traces)
+        self.counted = worker = CountedStarter(worker, parts.projects)
         return LocalSteps(worker, lambda project: parts.projects[project].concurrency, self.attempt_ended)
 
     # These close the circle late: what they call is made after what calls them.

@@ -63,7 +63,7 @@ class PodPlane:
             PodWorkerParts(parts.jobs, attempts, output, parts.host_order, parts.verify, self._warm)
         )
         starter = worker if parts.traces is None else TracedStarter(worker, parts.traces)
-        self.counted = CountedStarter(starter, parts.project)
+        self.counted = CountedStarter(starter, [parts.project])
         self.runner = StepRunner(parts.leases, self.counted, RunTexts(self.instance), parts.concurrency)
         self.storage_service = parts.wall.serve_behind(
             parts.door, self.instance, attempts, prefixes, pods=worker

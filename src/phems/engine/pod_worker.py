@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from phems.contract.capability import Capability
@@ -16,6 +16,7 @@ from phems.contract.step_order import HostOrder, StepOrder
 from phems.domain.warm_pods import MOST_SECONDS
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import STEP_SECONDS, CapabilityAuthority
+from phems.engine.counted_starter import told_seconds
 from phems.engine.host_connection import StepEnd
 from phems.engine.step_output import StepOutput
 from phems.engine.step_queue import StepTask
@@ -92,6 +93,7 @@ class PodWorker:
         self._details: dict[tuple[str, str, int], tuple[str, str]] = {}
         self._orders: dict[tuple[str, str, int], Mapping[str, str]] = {}
         self._pods: dict[tuple[str, str, int], str] = {}
+        self._used: dict[tuple[str, str, int], tuple[float, int]] = {}
         self._lock = threading.Lock()
 
     def expect(self, task: StepTask, run: str, known_state: str) -> None:
@@ -160,13 +162,20 @@ class PodWorker:
         """See `StepsInPods`."""
         self._parts.output.hear(capability, stream, said)
 
+    def use(self, capability: Capability, cpu_seconds: float, max_rss_kib: int) -> None:
+        """See `StepsInPods`."""
+        key = (capability.run_id or "", capability.step_key or "", capability.attempt or 0)
+        with self._lock:
+            self._used[key] = (told_seconds(cpu_seconds), max_rss_kib)
+
     def _ended(self, task: StepTask, end: StepEnd, on_end: Callable[[StepEnd], None]) -> None:
         self._parts.attempts.end(*task.key)
         with self._lock:
             self._orders.pop(task.key, None)
             self._pods.pop(task.key, None)
+            cpu_seconds, max_rss_kib = self._used.pop(task.key, (end.cpu_seconds, end.max_rss_kib))
         self._parts.output.ended(task)
-        on_end(end)
+        on_end(replace(end, cpu_seconds=cpu_seconds, max_rss_kib=max_rss_kib))
 
 
 def _never_started(task: StepTask, note: str) -> StepEnd:

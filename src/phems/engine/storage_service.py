@@ -40,7 +40,7 @@ MAX_STRANGERS = 256
 HELLO_SECONDS = 10.0
 HELLO_BYTES = 16 * 1024
 VALUE_CALLS = frozenset({"keep", "find"})
-POD_CALLS = frozenset({"order", "next", "say"})
+POD_CALLS = frozenset({"order", "next", "say", "used"})
 KNOWN_CALLS = frozenset(
     {f"{storage}.{method}" for storage, methods in RULES.items() for method in methods}
     | {f"values.{method}" for method in VALUE_CALLS}
@@ -99,6 +99,10 @@ class StepsInPods(Protocol):
 
     def hear(self, capability: Capability, stream: object, said: object) -> None:
         """Keep what the attempt printed."""
+        ...
+
+    def use(self, capability: Capability, cpu_seconds: float, max_rss_kib: int) -> None:
+        """Keep what the attempt says that it used of its machine."""
         ...
 
 
@@ -340,6 +344,9 @@ class StorageService:
                 return order
             case "say", [stream, said]:
                 pods.hear(capability, stream, said)
+                return None
+            case "used", [int() | float() as cpu_seconds, int(max_rss_kib)] if capability.kind == "step":
+                pods.use(capability, cpu_seconds, max_rss_kib)
                 return None
         raise errors.InputError(f"step.{method} was called with wrong arguments.")
 

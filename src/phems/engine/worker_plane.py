@@ -58,7 +58,7 @@ class WorkerPlane:
         )
         if parts.traces is not None:
             worker = TracedStarter(worker, parts.traces)
-        self.counted = worker = CountedStarter(worker, parts.project)
+        self.counted = worker = CountedStarter(worker, [parts.project])
         self.runner = StepRunner(parts.leases, worker, RunTexts(self.instance), parts.concurrency)
         self.storage_service = parts.wall.open_door(self.instance, self.hosts, attempts, prefixes)
 

@@ -9,6 +9,7 @@ process asks and waits; a fork of it executes, so that its words and its end are
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -110,7 +111,15 @@ def _wait_for(pid: int, output: PodOutput, speaker: Callable[[], StorageClient |
             client.close()  # the worker has a thread for each connection: none for one that says nothing
     if (client := speaker()) is not None:
         output.send(client)
+        _tell_use(client)
     return _code_of(os.waitstatus_to_exitcode(status))
+
+
+def _tell_use(client: StorageClient) -> None:
+    """What the step's process, and all that it left behind, used of the machine."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with suppress(PhemsError, OSError):
+        client.call("step", "used", (used.ru_utime + used.ru_stime, used.ru_maxrss), {})
 
 
 def _ended(pid: int) -> int | None:

@@ -211,7 +211,7 @@ class ServingNode:
         threading.Thread(target=self._hash_data, name="phems-data-versions", daemon=True).start()
         self._start_thread(self._write_status, "phems-status")
         self._start_thread(self._watch_audit_log, "phems-audit-watch")
-        meter = meter_of(self.node, self.control.hosts.status)
+        meter = meter_of(self.node, self.control.hosts.status, self.control.counted)
         self._start_thread(partial(meter.run, self._stopping), "phems-cpu-meter")
         if self.node.anchoring is not None:
             self._start_thread(partial(self._anchor, self.node.anchoring), "phems-anchors")

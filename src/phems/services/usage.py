@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from phems.services.ports.usage import RunUsage, StorageSizes, UsageFacts
+from phems.services.ports.usage import RunCpu, RunUsage, StorageSizes, UsageFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class ProjectUsage:
     steps: int
     cpu_seconds: float
     """Kernel's count over the project's processes."""
+    cpu_seconds_told: float
+    """What its hosts and pods told of the steps of its runs."""
     storage: Mapping[str, int]
     """Bytes by area."""
 
@@ -39,6 +42,9 @@ class UsageReport:
     def of(self, projects: Sequence[str], since: date, until: date) -> list[ProjectUsage]:
         """The lines of these projects, in their order."""
         used = self._facts.between(since, until)
+        told: defaultdict[str, float] = defaultdict(float)
+        for run in self._facts.runs_between(since, until):
+            told[run.project] += run.cpu_seconds_told
         lines = []
         for project in projects:
             found = used.get(project, RunUsage())
@@ -50,7 +56,12 @@ class UsageReport:
                     runs=found.runs,
                     steps=found.steps,
                     cpu_seconds=round(found.cpu_seconds, 2),
+                    cpu_seconds_told=round(told[project], 2),
                     storage={**self._sizes.of(project), "event_logs": found.event_bytes},
                 )
             )
         return lines
+
+    def runs_of(self, projects: Sequence[str], since: date, until: date) -> list[RunCpu]:
+        """The runs of these projects."""
+        return [run for run in self._facts.runs_between(since, until) if run.project in projects]

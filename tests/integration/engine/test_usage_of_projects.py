@@ -19,7 +19,8 @@ def test_runs_steps_and_cpu_time_are_told_of_each_project(
 ) -> None:
     """Otherwise nobody knows whom the machine works for, or a project says itself what it used."""
     monkeypatch.delenv("PHEMS_TOKEN", raising=False)
-    assert succeeded(node.run("diamond"))
+    run = node.run("diamond")
+    assert succeeded(run)
     at_node = ["--node", str(node.site.node_folder), "usage"]
 
     def told() -> dict[str, dict[str, float]]:
@@ -29,9 +30,21 @@ def test_runs_steps_and_cpu_time_are_told_of_each_project(
 
     # A host that has loaded Dagster has used more than that.
     found = node.wait_for(
-        lambda: rows if (rows := told())["shapes"]["cpu_seconds"] > 0.5 else None, "a reading of the meter"
+        lambda: (
+            rows
+            if (rows := told())["shapes"]["cpu_seconds"] > 0.5 and rows["shapes"]["cpu_seconds_told"]
+            else None
+        ),
+        "a reading of the meter",
     )
     shapes = found["shapes"]
+    assert shapes["cpu_seconds_told"] > 0
+    capsys.readouterr()
+    assert main([*at_node, "--project", "shapes", "--runs", "--csv"]) == 0
+    runs = {row["run"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert float(runs[run.run_id]["cpu_seconds_told"]) > 0
+    assert main([*at_node, "--project", "narrow", "--runs", "--csv"]) == 0
+    assert run.run_id not in capsys.readouterr().out
     assert shapes["runs"] >= 1
     assert shapes["steps"] >= 4
     for area in ("artifacts", "code", "compute_logs", "event_logs"):

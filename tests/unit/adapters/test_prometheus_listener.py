@@ -92,7 +92,7 @@ class Three:
 
 def test_what_is_counted_is_what_runs_and_what_has_ended() -> None:
     """An attempt that waits for its host is asked for again and again: it does not run, and runs once."""
-    counted = CountedStarter(Three(), "heart")
+    counted = CountedStarter(Three(), ["heart"])
     for attempt in (1, 1, 2, 3):
         counted.start(StepTask("heart", "digest", "run", "step", attempt), lambda _end: None)
     told = {reading.name: reading.values for reading in counted.read()}

@@ -67,6 +67,8 @@ def test_a_long_error_is_cut_to_its_end_and_fits(letter: str) -> None:
         b'{"kind": "start", "task_id": 1, "more": 2}',
         b'{"kind": "start", "task_id": []}',
         b'{"kind": "loaded", "load_seconds": "soon", "limits": ""}',
+        b'{"kind": "loaded", "load_seconds": NaN, "limits": ""}',
+        b'{"kind": "loaded", "load_seconds": 1e999, "limits": ""}',
         b'{"kind": "failed", "error": null}',
         b"[" * 100_000,
     ],

@@ -165,6 +165,9 @@ def test_a_pod_that_waits_loads_once_and_carries_out_the_step_that_comes(
     assert pod.ended() == (0, "")
     printed = (tmp_path / "logs" / task.run_id / "compute_logs" / "nothing-1.out").read_text()
     assert printed.split() == ["imported", "executed"]
+    cpu_seconds, max_rss_kib = wall.used[-1]
+    assert 0 < cpu_seconds < 600, "of the process that loaded and executed"
+    assert max_rss_kib > 0
     events = [each.event_log_entry for each in wall.instance.get_records_for_run(task.run_id).records]
     assert "A warm pod carries this step out" in events[0].message
     assert "STEP_SUCCESS" in {each.dagster_event.event_type_value for each in events if each.dagster_event}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
 from phems.adapters.postgres.failures import database_failures
 from phems.adapters.postgres.tables import EVENT_LOGS, has_table
+from phems.engine.counted_starter import RunOf
 from phems.engine.tags import PROJECT_TAG
-from phems.services.ports.usage import RunUsage
+from phems.services.ports.usage import RunCpu, RunUsage
 
 _ADD = text(
     "INSERT INTO engine.project_cpu (project, day, seconds) "
@@ -20,6 +21,15 @@ _ADD = text(
 _CPU = text(
     "SELECT project, sum(seconds) AS seconds FROM engine.project_cpu "
     "WHERE day BETWEEN :since AND :until GROUP BY project"
+)
+_ADD_TOLD = text(
+    "INSERT INTO engine.run_cpu (run_id, project, day, told_seconds) "
+    "VALUES (:run_id, :project, (now() AT TIME ZONE 'UTC')::date, :seconds) "
+    "ON CONFLICT (run_id) DO UPDATE SET told_seconds = run_cpu.told_seconds + excluded.told_seconds"
+)
+_TOLD = text(
+    "SELECT run_id, project, day, told_seconds FROM engine.run_cpu "
+    "WHERE day BETWEEN :since AND :until ORDER BY day, run_id"
 )
 _RUNS = text(
     "SELECT p.value AS project, count(*) AS found FROM dagster.runs r "
@@ -49,6 +59,21 @@ class PostgresProjectUsage:
         """Count CPU seconds that a project used today."""
         with database_failures(), self._engine.begin() as connection:
             connection.execute(_ADD, {"project": project, "seconds": seconds})
+
+    def add_told(self, seconds: Mapping[RunOf, float]) -> None:
+        """Count CPU seconds that runs are said to have used; all of them, or none."""
+        rows = [
+            {"run_id": run_id, "project": project, "seconds": each}
+            for (run_id, project), each in sorted(seconds.items())
+        ]
+        with database_failures(), self._engine.begin() as connection:
+            connection.execute(_ADD_TOLD, rows)
+
+    def runs_between(self, since: date, until: date) -> Sequence[RunCpu]:
+        """See the port."""
+        with database_failures(), self._engine.connect() as connection:
+            rows = connection.execute(_TOLD, {"since": since, "until": until})
+            return [RunCpu(row.run_id, row.project, row.day, row.told_seconds) for row in rows]
 
     def between(self, since: date, until: date) -> Mapping[str, RunUsage]:
         """See the port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -18,6 +18,17 @@ class RunUsage:
     event_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class RunCpu:
+    """The CPU time of one run, as its project's hosts or pods told it."""
+
+    run: str
+    project: str
+    day: date
+    """On which it was first told, in UTC."""
+    cpu_seconds_told: float
+
+
 class UsageFacts(Protocol):
     """What the engine has on record."""
 
@@ -26,6 +37,10 @@ class UsageFacts(Protocol):
 
         `event_bytes` is what there is now.
         """
+        ...
+
+    def runs_between(self, since: date, until: date) -> Sequence[RunCpu]:
+        """The runs of these days, by day and name."""
         ...
 
 
