@@ -30,6 +30,7 @@ def code_sync_of(node: Node) -> CodeSync:
         PostgresCodeInUse(node.database.engine("dagster")),
         node.access.rules,
         lambda project: node.spec.project(project).environment.requirements,
+        lambda project: node.written.project(project).retention.environments is not None,
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from phems.adapters.files.run_folders import RunFolders
+from phems.adapters.postgres.code_in_use import PostgresCodeInUse
 from phems.adapters.postgres.run_leftovers import NodeLeftovers
+from phems.bootstrap.environments import environments_of
 from phems.bootstrap.node import Node
 from phems.domain.retention import Area, Rule
+from phems.services.environment_purges import EnvironmentPurges
 from phems.services.purges import Purges
 
 
@@ -16,5 +19,20 @@ def purges_of(node: Node) -> Purges:
         kept = node.written.project(project).retention
         return {area: getattr(kept, area.value) for area in Area}
 
-    leftovers = NodeLeftovers(node.database, RunFolders(node.paths.data_dir))
-    return Purges(node.governance, leftovers, rule_of, node.clock)
+    return Purges(node.governance, _leftovers_of(node), rule_of, node.clock)
+
+
+def environment_purges_of(node: Node) -> EnvironmentPurges:
+    """The use case of environments, by node.yaml as it is written."""
+    return EnvironmentPurges(
+        node.governance,
+        environments_of(lambda: node.spec, node.paths),
+        PostgresCodeInUse(node.database.engine("dagster")),
+        _leftovers_of(node),
+        days_of=lambda project: node.written.project(project).retention.environments,
+        clock=node.clock,
+    )
+
+
+def _leftovers_of(node: Node) -> NodeLeftovers:
+    return NodeLeftovers(node.database, RunFolders(node.paths.data_dir))

@@ -7,7 +7,7 @@ long as its signature verifies; an approved revision that has lost approvals can
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -243,3 +243,17 @@ def decided(
     """The revision after `reject`, `replace`, `restore` or `revoke`; `stop_runs` ends its running runs."""
     state = CODE_REVISIONS.after(revision.state, action, name=revision.name, remedy=_remedy(revision))
     return replace(revision, state=state, decided_by=by, decided_at=at, reason=reason, stop_runs=stop_runs)
+
+
+def stood_on(revisions: Sequence[CodeRevision], used: Collection[str]) -> list[CodeRevision]:
+    """What is approved, what runs on their way stand on, and the one replaced last: to go back to.
+
+    `used` are the first 12 characters of the commits that runs on their way stand on.
+    """
+    replaced = [each for each in revisions if each.state is CodeRevisionState.REPLACED]
+    last = max(replaced, key=lambda each: each.decided_at or each.submitted_at, default=None)
+    return [
+        each
+        for each in revisions
+        if each.state is CodeRevisionState.APPROVED or each is last or each.commit[:12] in used
+    ]

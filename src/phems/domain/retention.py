@@ -40,6 +40,32 @@ HOLDS: Mapping[Hold, frozenset[Area]] = {
 }
 """What each of them holds back."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentUse:
+    """A built environment as one project has used it. `days` is the project's rule; None keeps it for ever.
+
+    `is_held`: its code revision may be loaded, or a run on its way or in a release request stands on it.
+    """
+
+    project: str
+    digest: str
+    days: int | None
+    is_held: bool
+    last_used_at: datetime
+
+
+def unused(uses: Iterable[EnvironmentUse], now: datetime) -> frozenset[str]:
+    """The environments that may go: those that each project which has used them lets go."""
+    found = list(uses)
+    kept = {
+        use.digest
+        for use in found
+        if use.days is None or use.is_held or now - use.last_used_at <= timedelta(days=use.days)
+    }
+    return frozenset(use.digest for use in found) - kept
+
+
 Rule = Mapping[Area, int | None]
 """For how many days after its end what a run left is kept; None for ever."""
 

@@ -23,3 +23,10 @@ class Retention(Section):
         le=36_500,
         description="Outputs and values that its steps wrote to the artifact folder; never an asset's value.",
     )
+    environments: StrictInt | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Packages that were unpacked for its code, after they were last used; never those of "
+        "code that may run.",
+    )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from phems.domain.actors import NODE
-from phems.domain.code_revisions import CodeRevision, CodeRevisionState
+from phems.domain.code_revisions import CodeRevision, stood_on
 from phems.errors import IntegrityError, PhemsError
 from phems.services.code_approvals import CodeApprovals
 from phems.services.ports import Governance
@@ -45,7 +45,10 @@ class SyncedProject:
 
 
 class CodeSync:
-    """The use case. `requirements_of(project)` names the lock file of its environment; None for none."""
+    """The use case. `requirements_of(project)` names the lock file of its environment; None for none.
+
+    `keeps_unused(project)`: its unused environments are left to purges.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class CodeSync:
         in_use: CodeInUse,
         rules_of: Callable[[str], ProjectRules],
         requirements_of: Callable[[str], str | None],
+        keeps_unused: Callable[[str], bool] = lambda _project: False,
     ) -> None:
         self._governance = governance
         self._repos = repos
@@ -66,6 +70,7 @@ class CodeSync:
         self._in_use = in_use
         self._rules_of = rules_of
         self._requirements_of = requirements_of
+        self._keeps_unused = keeps_unused
 
     def refresh(self, project: str) -> None:
         """See what is new in a Code Repo on another machine."""
@@ -83,7 +88,8 @@ class CodeSync:
                 # Held until the end: what is approved meanwhile is built after that, and is not lost.
                 work.code_revisions.lock(project)
                 revisions = work.code_revisions.of_project(project)
-                kept.update(each.environment_digest for each in self._kept(project, revisions))
+                left = revisions if self._keeps_unused(project) else self._kept(project, revisions)
+                kept.update(each.environment_digest for each in left)
             return self._environments.keep_only(frozenset(found for found in kept if found is not None))
 
     def _one(self, project: str, *, dry_run: bool) -> SyncedProject:
@@ -129,15 +135,7 @@ class CodeSync:
             return tuple(self._mount.keep_only(project, frozenset(kept), dry_run=dry_run))
 
     def _kept(self, project: str, revisions: Sequence[CodeRevision]) -> list[CodeRevision]:
-        """What is approved, what runs on their way stand on, and the one replaced last: to go back to."""
-        used = self._in_use.commits(project)
-        replaced = [each for each in revisions if each.state is CodeRevisionState.REPLACED]
-        last = max(replaced, key=lambda each: each.decided_at or each.submitted_at, default=None)
-        return [
-            each
-            for each in revisions
-            if each.state is CodeRevisionState.APPROVED or each is last or each.commit[:12] in used
-        ]
+        return stood_on(revisions, self._in_use.commits(project))
 
     def _fetch(self, revision: CodeRevision, *, dry_run: bool) -> str:
         if self._mount.path(revision.project, revision.digest).exists():

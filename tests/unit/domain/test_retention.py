@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phems.domain.retention import HOLDS, Area, EndedRun, Hold, chosen, is_held
+from phems.domain.retention import HOLDS, Area, EndedRun, EnvironmentUse, Hold, chosen, is_held, unused
 
 NOW = datetime(2026, 11, 28, 21, tzinfo=UTC)
 MOMENTS = st.none() | st.integers(0, 400).map(lambda days: NOW - timedelta(days=days))
@@ -66,3 +66,29 @@ def test_the_last_word_on_an_asset_holds_back_its_events_alone() -> None:
     """Dagster would show the asset as never made; its compute logs say nothing of that."""
     run = EndedRun(run_id="r", ended_at=NOW - timedelta(days=9), holds=frozenset({Hold.ASSET}))
     assert [area for area in Area if is_held(run, area)] == [Area.EVENT_LOGS]
+
+
+USES = st.lists(
+    st.builds(
+        EnvironmentUse,
+        project=st.sampled_from(["heart", "breast"]),
+        digest=st.sampled_from(["one", "two", "three"]),
+        days=st.none() | st.integers(1, 400),
+        is_held=st.booleans(),
+        last_used_at=st.integers(0, 800).map(lambda days: NOW - timedelta(days=days)),
+    ),
+    max_size=12,
+)
+
+
+@given(USES)
+def test_an_environment_goes_when_everybody_lets_it_go(uses: list[EnvironmentUse]) -> None:
+    """Projects may share one, and a run of either would find its packages gone."""
+    going = unused(uses, NOW)
+    for digest in {use.digest for use in uses}:
+        lets_go = [
+            use.days is not None and not use.is_held and NOW - use.last_used_at > timedelta(days=use.days)
+            for use in uses
+            if use.digest == digest
+        ]
+        assert (digest in going) == all(lets_go)

@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -86,18 +86,30 @@ class BuiltEnvironments:
         """Whether it is there."""
         return self._place(code_dir, requirements).is_dir()
 
+    def sizes(self) -> Mapping[str, tuple[int, int]]:
+        """See the port."""
+        return {place.name: _size(place) for place in self._places()}
+
+    def remove(self, digest: str) -> None:
+        """See the port."""
+        if any(place.name == digest for place in self._places()):
+            with disk_errors("The environment could not be removed", self._root), self._alone(digest):
+                remove_tree(self._root / digest)
+
     def keep_only(self, digests: frozenset[str]) -> list[str]:
         """Remove the environments whose digest is not among these; gives what was removed."""
-        removed = []
-        for place in sorted(self._root.iterdir()) if self._root.is_dir() else []:
-            if place.is_dir() and place.name not in digests | {"wall", "locks"}:
-                with self._alone(place.name):
-                    remove_tree(place)
-                removed.append(place.name)
+        removed = [place.name for place in self._places() if place.name not in digests]
+        for name in removed:
+            self.remove(name)
         for place in sorted((self._root / "wall").glob("*")):
             if place.name != wall_key():  # of an earlier version of the node
                 remove_tree(place)
         return removed
+
+    def _places(self) -> list[Path]:
+        """The folders of environments, each named by its digest."""
+        found = sorted(self._root.iterdir()) if self._root.is_dir() else []
+        return [place for place in found if place.is_dir() and place.name not in {"wall", "locks"}]
 
     def _place(self, code_dir: Path, requirements: str) -> Path:
         build = digest({"requirements": requirements, "wall": wall_key()})[:16]
@@ -145,6 +157,12 @@ def _digest_of(code_dir: Path) -> str:
             remedy="Commit one, or take environment.requirements out of node.yaml.",
         )
     return found
+
+
+def _size(place: Path) -> tuple[int, int]:
+    """How many files lie below, and their bytes; links are not followed."""
+    sizes = [Path(folder, name).lstat().st_size for folder, _, names in os.walk(place) for name in names]
+    return len(sizes), sum(sizes)
 
 
 def _locked(code_dir: Path, requirements: str) -> tuple[LockedRequirement, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from phems.domain.actors import Actor
@@ -27,6 +27,11 @@ class EntryFilter:
     since: datetime | None = None
     before: datetime | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("since", "before"):
+            if (moment := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _in_utc(moment))
+
     def given(self) -> dict[str, str]:
         """What is asked for, in words, for the entry that records the search."""
         found = {name: getattr(self, name) for name in self.__slots__}
@@ -35,6 +40,14 @@ class EntryFilter:
             for name, value in found.items()
             if value is not None
         }
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The same moment; Python takes offsets of which Postgres says that no clock has them."""
+    try:
+        return moment if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # at the first or the last day of the calendar
+        return moment.replace(tzinfo=UTC)
 
 
 class AuditTree(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,14 @@ class ProjectEnvironments(Protocol):
 
     def is_built(self, code_dir: Path, requirements: str) -> bool:
         """Whether it is there."""
+        ...
+
+    def sizes(self) -> Mapping[str, tuple[int, int]]:
+        """What is built, by environment digest: files and bytes."""
+        ...
+
+    def remove(self, digest: str) -> None:
+        """Remove the environments of an environment digest. Idempotent."""
         ...
 
     def keep_only(self, digests: frozenset[str]) -> list[str]:

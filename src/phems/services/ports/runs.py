@@ -86,6 +86,10 @@ class RunStore(Protocol):
         """The admission of a run."""
         ...
 
+    def code_digests(self, project: str) -> Mapping[str, str]:
+        """The content digest of the code of each run of a project that was let through."""
+        ...
+
     def add_capsule(self, capsule: CapsuleDocument) -> None:
         """Keep a capsule in full. Idempotent."""
         ...

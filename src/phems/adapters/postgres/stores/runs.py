@@ -102,6 +102,14 @@ class PostgresRunsStore:
         ).first()
         return None if row is None else RunAdmission(**row._mapping)  # noqa: SLF001
 
+    def code_digests(self, project: str) -> Mapping[str, str]:
+        """The content digest of the code of each run of a project that was let through."""
+        rows = self._connection.execute(
+            text("SELECT run_id, code_digest FROM governance.run_admissions WHERE project = :project"),
+            {"project": project},
+        )
+        return {row.run_id: row.code_digest for row in rows}
+
     def add_capsule(self, capsule: CapsuleDocument) -> None:
         """Keep a capsule in full."""
         self._connection.execute(
