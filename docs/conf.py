@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parent
@@ -35,6 +34,8 @@ html_copy_source = False
 smartquotes = False
 
 _SECTION = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
+# Drawn by Git servers; on the site the table below each says the same.
+_DIAGRAM = re.compile(r"^```mermaid$.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[(?P<shown>[^\]]*)\]\((?P<path>[\w./-]+)(?:#[\w-]+)?\)")
 
 _MISSING = (
@@ -45,9 +46,9 @@ _MISSING = (
 
 
 def _as_sphinx_reads_it(app: Sphinx, name: str, source: list[str]) -> None:
-    """Before a page is parsed: links out of the docs become words, and an index gets its tree."""
+    """Before a page is parsed: links out of the docs become words, diagrams go, an index gets its tree."""
     folder = Path(app.env.doc2path(name)).parent
-    text = _LINK.sub(lambda link: _within_the_docs(folder, link), source[0])
+    text = _LINK.sub(lambda link: _within_the_docs(folder, link), _DIAGRAM.sub("", source[0]))
     if Path(name).name == "README":
         text += "".join(_trees(name, text))
     source[0] = text
@@ -84,7 +85,6 @@ def _with_a_front_page(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> None:
     """What is ours in the build."""
-    app.add_lexer("mermaid", TextLexer)  # on a Git server it is a diagram
     app.connect("source-read", _as_sphinx_reads_it)
     app.connect("html-page-context", _usable_by_everyone, priority=900)  # after the theme has made it
     app.connect("build-finished", _with_a_front_page)

@@ -30,6 +30,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 FIRST_PORT = 3000
 PORTS = 200
+STARTS = 3
 
 
 class DemoNode:
@@ -70,9 +71,10 @@ class DemoNode:
         for project in AUTHORS:
             self.commit(project, "First version")
 
-    def _take_free_port(self) -> None:
-        spec = self.node / "node.yaml"
-        spec.write_text(re.sub(r"(?m)^(\s+port:) \d+", rf"\1 {_free_port()}", spec.read_text()))
+    def _take_free_port(self) -> int:
+        spec, port = self.node / "node.yaml", _free_port()
+        spec.write_text(re.sub(r"(?m)^(\s+port:) \d+", rf"\1 {port}", spec.read_text()))
+        return port
 
     def commit(self, project: str, message: str) -> None:
         """Commit all of a Code Repo, as its analyst."""
@@ -84,8 +86,16 @@ class DemoNode:
         _git(repo, author, "commit", "--quiet", "--message", message)
 
     def start(self, progress: Callable[[str], None]) -> None:
-        """Start `phems serve` and wait until it answers."""
-        self._take_free_port()  # the one of before may be another's meanwhile
+        """Start `phems serve` and wait until it answers. A port that is taken meanwhile is not waited for."""
+        for more in reversed(range(STARTS)):
+            port = self._take_free_port()
+            self._serve()
+            if self._comes(progress):
+                return
+            if not more or _is_free(port):
+                raise UnavailableError("The node did not start.", why=self._last_words())
+
+    def _serve(self) -> None:
         with self.log.open("ab") as log, _uninterrupted():
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "phems.cli", "--node", str(self.node), "serve"],
@@ -94,18 +104,24 @@ class DemoNode:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def _comes(self, progress: Callable[[str], None]) -> bool:
+        """Whether it answers; not, when it has ended instead."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self._server.poll() is not None:
-                raise UnavailableError("The node did not start.", why=self.log.read_text()[-1500:])
+            if self._server is None or self._server.poll() is not None:
+                return False
             if self.status() is not None and self._answers():
-                return
+                return True
             lines = self.log.read_text().splitlines()
             progress(lines[-1] if lines else "Starting ...")
             time.sleep(0.05)
         raise UnavailableError(
-            f"The node did not answer within {START_SECONDS:.0f} s.", why=self.log.read_text()[-1500:]
+            f"The node did not answer within {START_SECONDS:.0f} s.", why=self._last_words()
         )
+
+    def _last_words(self) -> str:
+        return self.log.read_text()[-1500:]
 
     def stop(self) -> None:
         """Stop the node; idempotent."""
@@ -244,12 +260,19 @@ def _example() -> Path:
 
 def _free_port() -> int:
     for port in range(FIRST_PORT, FIRST_PORT + PORTS):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
+        if _is_free(port):
+            return port
     raise UnavailableError(f"No port from {FIRST_PORT} on is free.", remedy="Stop what listens there.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _git(repo: Path, author: str, *arguments: str) -> None:
