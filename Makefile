@@ -10,8 +10,8 @@ DEV_STAMP := $(VENV)/.installed-dev
 DOCS_STAMP := $(VENV)/docs/.installed
 SITE ?= build/docs-site
 PYTEST_ARGS ?=
-# Tests wait for real services as often as they compute: two files at a time, each with nodes of its own.
-WORKERS ?= 2
+# Tests wait for real services as often as they compute: three files at a time on two cores, each with nodes of its own.
+WORKERS ?= 3
 # What images are built with, and from; BASE is named in images/*.Containerfile otherwise.
 ENGINE ?= $(firstword $(shell command -v podman buildah docker))
 BASE ?=
