@@ -82,3 +82,9 @@ class IntegrityError(PhemsError):
     """Something that must not change has changed: an audit entry, a frozen file, a digest."""
 
     exit_code = 6
+
+
+class SetBackError(IntegrityError):
+    """A log was taken back behind what was kept outside of it, and says so itself, with a reason."""
+
+    exit_code = 7

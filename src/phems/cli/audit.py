@@ -11,7 +11,7 @@ import typer
 from phems.cli import audit_anchors, audit_proofs, audit_replay, output
 from phems.cli.audit_proofs import KEY_HELP
 from phems.cli.node import opened
-from phems.errors import InputError, IntegrityError
+from phems.errors import InputError, IntegrityError, SetBackError
 
 if TYPE_CHECKING:
     from phems.domain.checkpoints import Checkpoint
@@ -61,7 +61,10 @@ def verify(
     key: Annotated[Path | None, typer.Option(help=KEY_HELP)] = None,
     anchor: Annotated[list[Path] | None, typer.Option(help=_ANCHOR)] = None,
 ) -> None:
-    """Find what was changed, removed, moved, cut off or taken back, and name it (exit code 6)."""
+    """Find what was changed, removed, moved, cut off or taken back, and name it (exit code 6).
+
+    A log that was restored behind a checkpoint, and has the reason on record, is told apart (exit code 7).
+    """
     if file is None:
         if key is not None or anchor:
             raise InputError(
@@ -93,8 +96,16 @@ def _tell(found: Verification, where: str) -> None:
     if found.finding is not None:
         raise IntegrityError(
             f"{where} was tampered with: {found.finding.says}.",
-            why=f"{found.finding.why}.",
+            why=f"{found.finding.why}.{_says_otherwise(found)}",
             remedy="Compare it with an earlier export, and find out who could write where it lies.",
+        )
+    if found.left_behind:
+        raise SetBackError(
+            f"{where} was taken back, and says so itself: {'; '.join(found.left_behind)}.",
+            why=f"it does not go on from what was kept outside of it. Nothing else is wrong with its "
+            f"{found.entries} entries: one of a restore names exactly that checkpoint.",
+            remedy="What was decided between the backup and that checkpoint counts no more. Ask who is named "
+            "whether the reason holds, and keep a checkpoint of this log from now on: phems audit checkpoint",
         )
     for told in found.set_backs:
         output.warn(told)
@@ -110,6 +121,13 @@ def _tell(found: Verification, where: str) -> None:
         "set_backs": list(found.set_backs),
     }
     output.done(result, f"{where} is intact: {found.entries} entries, signed with the key {name}.")
+
+
+def _says_otherwise(found: Verification) -> str:
+    """A restore that is on record excuses the checkpoint that it names, and nothing else."""
+    if not found.set_backs:
+        return ""
+    return f" The log tells of a restore, which does not explain that: {'; '.join(found.set_backs)}."
 
 
 def _verify_node() -> Verification:

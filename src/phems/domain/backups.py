@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from phems.domain.audit import Entry
 from phems.errors import InputError, IntegrityError, UnavailableError
 
 FORMAT = 1
@@ -195,13 +196,14 @@ class SetBack:
     """Its root, hex."""
     seq: int
     """The entry that says so."""
+    at: str
     actor: str
     reason: str
 
     def __str__(self) -> str:
         return (
             f"it was restored behind the outside anchor {self.anchor}, which has a checkpoint of {self.size} "
-            f"entries; entry {self.seq} says so: {self.reason} ({self.actor})"
+            f"entries; entry {self.seq} says so: {self.reason} ({self.actor}, {self.at})"
         )
 
 
@@ -209,16 +211,19 @@ RESTORED = "node.restore"
 """The action of the entry with which a restored log goes on."""
 
 
-def set_backs_of(seq: int, actor: str, details: Mapping[str, Any]) -> list[SetBack]:
-    """What an entry of the action `RESTORED` says of anchors that it leaves behind."""
+def set_backs_of(entry: Entry) -> list[SetBack]:
+    """What an entry says of anchors that it leaves behind: nothing, unless it is of a restore."""
+    if entry.action != RESTORED:
+        return []
     return [
         SetBack(
             anchor=str(each["anchor"]),
             size=int(each["size"]),
             root=str(each["root"]),
-            seq=seq,
-            actor=actor,
-            reason=str(details["reason"]),
+            seq=entry.seq,
+            at=entry.at,
+            actor=entry.actor,
+            reason=str(entry.details["reason"]),
         )
-        for each in details.get("behind", ())
+        for each in entry.details.get("behind", ())
     ]

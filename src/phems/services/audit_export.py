@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from phems.domain.audit import ABSENT, CONTENT, Entry
 from phems.domain.audit_verification import Finding, SignedHead, verify
+from phems.domain.backups import SetBack, set_backs_of
 from phems.domain.canonical import canonical, parse
 from phems.domain.checkpoints import Checkpoint, parse_checkpoint
 from phems.domain.signed_notes import VerifierKey
@@ -41,6 +43,8 @@ class Verification:
     """Those that could not be asked, or have nothing that can be asked for."""
     set_backs: tuple[str, ...] = ()
     """What the log itself says of having been restored behind an outside anchor, as clauses."""
+    left_behind: tuple[str, ...] = ()
+    """Those of them that name a checkpoint that the log was held against: but for these it is whole."""
 
     @property
     def ok(self) -> bool:
@@ -75,10 +79,30 @@ def verify_lines(
     2. The entries between them are a chain, and the trees over them those of the checkpoints, of `anchored`
        ones too (see `phems.domain.audit_verification.verify`).
     3. The log ends with the newest checkpoint, and not before or after.
+    4. Where it contradicts `anchored` ones: whether entries of a restore name exactly them, and the reason.
+       Then it is held against the others alone, so that nothing but the restore may be wrong with it.
 
     `trusted` is the node's key as the verifier knows it (a public key in base64, or one with the log's name);
     without it, the one in the header is taken. InputError when the lines are not an exported log at all.
     """
+    found, told = _verified(open_lines, check, trusted, anchored, anchored)
+    named = {(each.size, each.root): str(each) for each in told}
+    left = {each: named[place] for each in anchored if (place := (each.size, each.root.hex())) in named}
+    if found.finding is not None and left:  # 4
+        others = [each for each in anchored if each not in left]
+        found, told = _verified(open_lines, check, trusted, anchored, others)
+        found = replace(found, left_behind=tuple(left.values()))
+    return replace(found, set_backs=tuple(map(str, told)))
+
+
+def _verified(
+    open_lines: Callable[[], Iterable[bytes]],
+    check: SignatureCheck,
+    trusted: VerifierKey | str | None,
+    anchored: Sequence[Checkpoint],
+    against: Sequence[Checkpoint],
+) -> tuple[Verification, Sequence[SetBack]]:
+    """Steps 1 to 3: all of `anchored` are signed, `against` continued. And the set-backs that were read."""
     header, newest, earlier = _frame(open_lines())
     key = _key(header, trusted)
     reader = _EntryLines(open_lines(), signed=newest is not None)
@@ -86,7 +110,7 @@ def verify_lines(
     if finding is None:
         heads = [
             *(_head(each, "an earlier checkpoint") for each in earlier),
-            *(_head(each, "an outside anchor", is_anchor=True) for each in anchored),
+            *(_head(each, "an outside anchor", is_anchor=True) for each in against),
             *([_head(newest, "its last checkpoint")] if newest else []),
         ]
         finding = verify(reader, heads, complete=newest is not None)  # 2, 3
@@ -94,13 +118,14 @@ def verify_lines(
         finding = reader.malformed
     if finding is None and newest is None:
         finding = Finding("truncated", reader.read + 1, "the signed checkpoint at the end is missing")
-    return Verification(
+    verification = Verification(
         entries=reader.read,
         checkpoint=newest,
         public_key=base64.b64encode(key.public_key).decode(),
         finding=finding,
         anchors=("given",) * bool(anchored),
     )
+    return verification, reader.set_backs
 
 
 def _head(checkpoint: Checkpoint, held_by: str, *, is_anchor: bool = False) -> SignedHead:
@@ -130,6 +155,7 @@ class _EntryLines:
         self._signed = signed
         self.read = 0
         self.malformed: Finding | None = None
+        self.set_backs: list[SetBack] = []
 
     def __iter__(self) -> Iterator[Entry]:
         rest = iter(self._lines)
@@ -148,11 +174,14 @@ class _EntryLines:
 
     def _entry(self, line: bytes) -> Entry | None:
         try:
-            return parse_entry(line)
+            entry = parse_entry(line)
         except ValueError as error:
             seq = self.read + 1
             self.malformed = Finding("changed", seq, f"line {seq + 1} is not an audit entry: {error}")
             return None
+        with suppress(KeyError, TypeError, ValueError, AttributeError):  # not of the form: it says nothing
+            self.set_backs += set_backs_of(entry)
+        return entry
 
 
 def parse_entry(line: bytes) -> Entry:

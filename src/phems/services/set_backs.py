@@ -14,11 +14,7 @@ from phems.services.ports.audit import AuditTree
 
 def set_backs(log: AuditTree) -> list[SetBack]:
     """Every time that the log says it was set back behind an anchor, in its order."""
-    return [
-        found
-        for entry in log.recorded(RESTORED)
-        for found in set_backs_of(entry.seq, entry.actor, entry.details)
-    ]
+    return [found for entry in log.recorded(RESTORED) for found in set_backs_of(entry)]
 
 
 def is_left_behind(held: Checkpoint, log: AuditTree) -> bool:

@@ -145,6 +145,22 @@ def test_a_backup_that_was_changed_is_not_restored(
     assert phems("restore", copy, place / "nowhere").code == 2
 
 
+def told_offline(phems: Phems, place: Path, checkpoint: Path) -> None:
+    """Who has an export and a checkpoint, and no node, is told that it was taken back, and by whom."""
+    exported, key = place / "taken-back.jsonl", place / "behind" / "data" / "keys" / "audit.pub.pem"
+    assert phems("--node", place / "behind", "audit", "export", "--out", exported).code == 0
+    held = ("audit", "verify", exported, "--key", key, "--anchor", checkpoint)
+    said = phems(*held)
+    assert said.code == 7, said.err
+    for told in ("was taken back, and says so itself", "anchor share", "the disk burnt (local-operator, "):
+        assert told in said.err
+    # A restore on record excuses no other change.
+    lines = exported.read_text().splitlines(keepends=True)
+    lines[2] = lines[2].replace("local-operator", "local-0perator")
+    exported.write_text("".join(lines))
+    assert phems(*held).code == 6
+
+
 def test_a_backup_behind_an_outside_anchor_needs_a_reason_which_the_log_keeps(
     place: Path, backup: Path, phems: Phems
 ) -> None:
@@ -155,6 +171,7 @@ def test_a_backup_behind_an_outside_anchor_needs_a_reason_which_the_log_keeps(
     try:
         assert phems("--node", place / "node", "user", "add", "taken-back").code == 0
         assert phems("--node", place / "node", "audit", "anchor").code == 0
+        held = shutil.copy(max(share.iterdir(), key=lambda path: int(path.stem)), place / "held.checkpoint")
         words = ("--passphrase-file", place / "words")
         refused = phems("restore", backup, place / "behind", *words)
         assert (refused.code, "share has a checkpoint of" in refused.err) == (6, True)
@@ -171,12 +188,14 @@ def test_a_backup_behind_an_outside_anchor_needs_a_reason_which_the_log_keeps(
             verified = phems(*node, "audit", "verify")
             assert verified.code == 0
             assert "restored behind the outside anchor share" in verified.err
-            assert "the disk burnt (local-operator)" in verified.err
+            assert "the disk burnt (local-operator, " in verified.err
             assert opened.audit_watch.look().problem == ""
+            told_offline(phems, place, held)
             while opened.audit.sizes()[0] <= max(int(path.stem) for path in share.iterdir()):
                 assert phems(*node, "user", "token", "ada").code == 0
             assert phems(*node, "audit", "anchor").code == 0
             assert phems(*node, "audit", "verify").code == 0
+            told_offline(phems, place, held)  # the log is longer now, and another
     finally:
         shutil.rmtree(share)
         kept.rename(share)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from phems.domain.audit import Entry
 from phems.domain.backups import (
+    RESTORED,
     BackedFile,
     BackedFolder,
     BackedLink,
@@ -21,6 +23,22 @@ from phems.domain.backups import (
     set_backs_of,
 )
 from phems.errors import InputError, IntegrityError, UnavailableError
+
+
+def entry(action: str, details: dict[str, Any]) -> Entry:
+    return Entry(
+        seq=8,
+        at="2026-11-29T10:00:00Z",
+        actor="olga",
+        actor_kind="user",
+        action=action,
+        subject="node-a",
+        project=None,
+        result="done",
+        details=details,
+        prev_hash="",
+        hash="",
+    )
 
 
 def file(path: str, size: int = 3) -> BackedFile:
@@ -100,12 +118,12 @@ def test_a_backup_of_a_later_version_is_refused() -> None:
 
 def test_an_entry_of_a_restore_names_the_anchors_that_it_leaves_behind() -> None:
     """An auditor has nothing else to go by."""
-    assert set_backs_of(8, "olga", {"audit_entries": 7}) == []
-    (found,) = set_backs_of(
-        8, "olga", {"reason": "the disk burnt", "behind": [{"anchor": "share", "size": 9, "root": "ab"}]}
-    )
+    behind = {"reason": "the disk burnt", "behind": [{"anchor": "share", "size": 9, "root": "ab"}]}
+    assert set_backs_of(entry(RESTORED, {"audit_entries": 7})) == []
+    assert set_backs_of(entry("user.add", behind)) == [], "whoever else writes so excuses nothing"
+    (found,) = set_backs_of(entry(RESTORED, behind))
     assert (found.size, found.root) == (9, "ab")
     assert str(found) == (
         "it was restored behind the outside anchor share, which has a checkpoint of 9 entries; "
-        "entry 8 says so: the disk burnt (olga)"
+        "entry 8 says so: the disk burnt (olga, 2026-11-29T10:00:00Z)"
     )
