@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phems.adapters.files.run_folders import RunFolders
 from phems.adapters.postgres.code_in_use import PostgresCodeInUse
-from phems.adapters.postgres.run_leftovers import NodeLeftovers
+from phems.adapters.postgres.run_leftovers import NodeLeftovers, RunPlaces
 from phems.bootstrap.environments import environments_of
 from phems.bootstrap.node import Node
 from phems.domain.retention import Area, Rule
@@ -35,4 +35,6 @@ def environment_purges_of(node: Node) -> EnvironmentPurges:
 
 
 def _leftovers_of(node: Node) -> NodeLeftovers:
-    return NodeLeftovers(node.database, RunFolders(node.paths.data_dir))
+    objects = node.files.run_objects
+    places: list[RunPlaces] = [RunFolders(node.paths.data_dir), *([objects] if objects is not None else [])]
+    return NodeLeftovers(node.database, *places)

@@ -17,6 +17,7 @@ from phems.services.ports.clock import Clock
 if TYPE_CHECKING:
     from phems.adapters.s3.artifact_areas import S3ArtifactAreas
     from phems.adapters.s3.bucket import Bucket
+    from phems.adapters.s3.run_objects import RunObjects
 
 
 class NodeFiles:
@@ -73,6 +74,16 @@ class NodeFiles:
         s3 = self._spec.storage.s3
         names = [] if s3 is None else [name for name in (s3.bucket, s3.release_bucket) if name is not None]
         return {name: list(self._bucket(name).objects()) for name in names}
+
+    @property
+    def run_objects(self) -> RunObjects | None:
+        """What runs left in the bucket, where purges take it; None where it is left to the bucket's rules."""
+        s3 = self._spec.storage.s3
+        if s3 is None or not s3.purge:
+            return None
+        from phems.adapters.s3.run_objects import RunObjects
+
+        return RunObjects(self._bucket(s3.bucket))
 
     @property
     def _folders(self) -> FolderArtifactAreas:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from phems.nodespec.base import Section
-from phems.nodespec.names import Bucket, PathText, StrictInt, refuse
+from phems.nodespec.names import Bucket, PathText, StrictBool, StrictInt, refuse
 
 _HTTPS = r"https://([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(:[1-9][0-9]{0,4})?/?"
 _LOCAL = r"http://(localhost|127\.0\.0\.1|\[::1\])(:[1-9][0-9]{0,4})?/?"
@@ -59,6 +59,11 @@ class S3(Section):
         le=36_500,
         description="For how long each released file is locked (governance mode), in days; unset: not at "
         "all. The bucket must have object lock.",
+    )
+    purge: StrictBool = Field(
+        default=False,
+        description="Whether phems purge removes there, too, what a project's retention lets go; its "
+        "credentials must be let delete then. Otherwise it is left to the bucket's lifecycle rules.",
     )
     retry_seconds: StrictInt = Field(
         default=60,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -20,9 +21,11 @@ from phems.adapters.s3.artifact_areas import S3ArtifactAreas
 from phems.adapters.s3.bucket import Bucket, NameTakenError, OtherBytesError
 from phems.adapters.s3.connection import client_of
 from phems.adapters.s3.parts import PART
+from phems.adapters.s3.run_objects import RunObjects
 from phems.bootstrap.doctor.buckets import look_at_buckets
 from phems.bootstrap.doctor.findings import Patient, State
-from phems.errors import InputError, IntegrityError, RefusedError, UnavailableError
+from phems.domain.retention import Area
+from phems.errors import InputError, IntegrityError, PhemsError, RefusedError, UnavailableError
 from phems.nodespec import Document, NodePaths, node_paths, parse_node
 from phems.nodespec.storage import S3
 
@@ -446,3 +449,49 @@ def test_a_listing_names_each_object_as_it_is_now_with_its_version(
         key: (known.size, known.etag) for key, known in etags.items() if known is not None
     }
     assert (found["before"].version, bool(found["again"].version)) == ("", True)
+
+
+@pytest.mark.parametrize("versioned", [False, True], ids=["plain", "with versions"])
+def test_a_purge_takes_a_run_s_objects_in_every_version_and_nothing_else(
+    s3: S3Server, place: Bucket, bucket: str, versioned: bool
+) -> None:
+    """What a law wants gone must be gone, older versions included; a neighbour's must not go with it."""
+    client, objects = s3.client(), RunObjects(place)
+    if versioned:
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    gone = ["heart/outputs/run-1/table.csv", "heart/io/runs/run-1/value"]
+    kept = [
+        *("heart/outputs/run-10/table.csv", "heart/io/runs/run-10/value", "heart/io/assets/run-1"),
+        *("breast/outputs/run-1/table.csv", "heart/outputs/run-1.csv"),
+    ]
+    for key in (*gone, *kept, gone[0]):
+        place.put(key, b"1234")
+    if versioned:
+        client.delete_object(Bucket=bucket, Key=gone[1])
+    count = 3 if versioned else 2
+    assert objects.measure("heart", Area.ARTIFACTS, "run-1") == (count, 4 * count)
+    assert objects.measure("heart", Area.COMPUTE_LOGS, "run-1") == (0, 0)
+    for _ in range(2):
+        objects.remove("heart", Area.ARTIFACTS, "run-1")
+    found = client.list_object_versions(Bucket=bucket)
+    left = [each["Key"] for kind in ("Versions", "DeleteMarkers") for each in found.get(kind, ())]
+    assert sorted(left) == sorted(kept)
+
+
+def test_a_user_who_may_not_delete_is_told_what_a_purge_needs(
+    s3: S3Server, place: Bucket, bucket: str
+) -> None:
+    """The service answers that all went well, and says further down what it has not done."""
+    place.put("heart/outputs/run-1/table.csv", b"1234")
+    everybody = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+        "Resource": [f"arn:aws:s3:::{bucket}/*"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
+    s3.client().put_bucket_policy(Bucket=bucket, Policy=policy)
+    with pytest.raises(PhemsError, match="DeleteObjectVersion"):
+        RunObjects(place).remove("heart", Area.ARTIFACTS, "run-1")
+    s3.client().delete_bucket_policy(Bucket=bucket)
+    assert place.look("heart/outputs/run-1/table.csv") is not None

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from typing import Protocol
 
 from sqlalchemy import text
 
-from phems.adapters.files.run_folders import RunFolders
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.dumps import keeping
 from phems.adapters.postgres.failures import database_failures
@@ -44,12 +44,24 @@ _MEASURED = text(
 _REMOVE = text("DELETE FROM dagster.event_logs WHERE run_id = ANY(:runs)")
 
 
-class NodeLeftovers:
-    """Over the database of a node and its folders."""
+class RunPlaces(Protocol):
+    """Where files of runs lie: folders, or a bucket."""
 
-    def __init__(self, database: Database, folders: RunFolders) -> None:
+    def measure(self, project: str, area: Area, run_id: str) -> tuple[int, int]:
+        """How many files a run has there, and their bytes."""
+        ...
+
+    def remove(self, project: str, area: Area, run_id: str) -> None:
+        """Remove them. Idempotent."""
+        ...
+
+
+class NodeLeftovers:
+    """Over the database of a node and the places of its files."""
+
+    def __init__(self, database: Database, *places: RunPlaces) -> None:
         self._database = database
-        self._folders = folders
+        self._places = places
 
     def runs(self, project: str) -> Sequence[EndedRun]:
         """See the port."""
@@ -76,7 +88,7 @@ class NodeLeftovers:
     def measure(self, project: str, area: Area, run_ids: Sequence[str]) -> Sequence[Leftover]:
         """See the port."""
         if area is not Area.EVENT_LOGS:
-            sizes = ((run_id, *self._folders.measure(project, area, run_id)) for run_id in run_ids)
+            sizes = ((run_id, *self._measured(project, area, run_id)) for run_id in run_ids)
             return [Leftover(run_id=name, items=files, bytes=size) for name, files, size in sizes if files]
         with database_failures(), self._database.engine("dagster").connect() as connection:
             rows = connection.execute(_MEASURED, {"runs": list(run_ids)}).all()
@@ -87,10 +99,15 @@ class NodeLeftovers:
         """See the port."""
         if area is not Area.EVENT_LOGS:
             for run_id in run_ids:
-                self._folders.remove(project, area, run_id)
+                for place in self._places:
+                    place.remove(project, area, run_id)
             return
         with database_failures(), self._database.engine("dagster").begin() as connection:
             connection.execute(_REMOVE, {"runs": list(run_ids)})
+
+    def _measured(self, project: str, area: Area, run_id: str) -> tuple[int, int]:
+        found = [place.measure(project, area, run_id) for place in self._places]
+        return sum(files for files, _ in found), sum(size for _, size in found)
 
     def held(self) -> AbstractContextManager[None]:
         """See the port."""

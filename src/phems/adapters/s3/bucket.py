@@ -7,7 +7,7 @@ the whole object is kept with it, and what is read is held against that.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -73,24 +73,55 @@ class Bucket:
 
     def objects(self) -> Iterator[BucketObject]:
         """Every object as it is now, with its version where the bucket keeps versions."""
+        for page in self._pages():
+            for each in page.get("Versions", ()):
+                if each["IsLatest"]:
+                    version = each.get("VersionId", "null")
+                    yield BucketObject(
+                        key=each["Key"],
+                        size=each["Size"],
+                        etag=each["ETag"],
+                        version="" if version == "null" else version,
+                    )
+
+    def measure(self, prefix: str) -> tuple[int, int]:
+        """How many objects lie below a prefix, each version counted, and their bytes."""
+        sizes = [each["Size"] for page in self._pages(prefix) for each in page.get("Versions", ())]
+        return len(sizes), sum(sizes)
+
+    def remove(self, prefix: str) -> None:
+        """Remove every object below a prefix, in every version. Idempotent."""
+        with self._told("The objects cannot be removed"):
+            for page in self._pages(prefix):
+                found = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+                names = [{"Key": each["Key"], "VersionId": each.get("VersionId", "null")} for each in found]
+                if names:
+                    self._delete(names)
+
+    def _delete(self, names: Sequence[Mapping[str, str]]) -> None:
+        """Delete what one page names: no more than one request takes."""
+        from botocore.exceptions import ClientError
+
+        answer = self._patiently(
+            lambda: self._client.delete_objects(
+                Bucket=self._name, Delete={"Objects": list(names), "Quiet": True}
+            )
+        )
+        for refused in answer.get("Errors", ()):
+            # The service answers 200, and says in the answer what it has not done.
+            raise ClientError({"Error": {"Code": refused["Code"], "Message": ""}}, "DeleteObjects")
+
+    def _pages(self, prefix: str = "") -> Iterator[Mapping[str, Any]]:
+        """The versions of objects below a prefix, as the service lists them."""
         with self._told("The bucket cannot be listed"):
-            which: dict[str, str] = {}
+            which: dict[str, str] = {"Prefix": prefix} if prefix else {}
             while True:
-                found = self._patiently(
-                    lambda: self._client.list_object_versions(Bucket=self._name, **which)  # noqa: B023 (called at once)
-                )
-                for each in found.get("Versions", ()):
-                    if each["IsLatest"]:
-                        version = each.get("VersionId", "null")
-                        yield BucketObject(
-                            key=each["Key"],
-                            size=each["Size"],
-                            etag=each["ETag"],
-                            version="" if version == "null" else version,
-                        )
+                found = self._patiently(lambda: self._client.list_object_versions(Bucket=self._name, **which))
+                yield found
                 if not found.get("IsTruncated"):
                     return
-                which = {"KeyMarker": found["NextKeyMarker"]}
+                which["KeyMarker"] = found["NextKeyMarker"]
+                which.pop("VersionIdMarker", None)
                 if found.get("NextVersionIdMarker"):
                     which["VersionIdMarker"] = found["NextVersionIdMarker"]
 

@@ -10,7 +10,8 @@ from phems.errors import InputError, PhemsError, UnavailableError
 
 _RIGHTS = (
     "Give the node's user GetObject, PutObject, AbortMultipartUpload and ListBucket on the bucket, and "
-    "PutObjectRetention for object lock; see docs/how-to/store-files-on-s3.md"
+    "PutObjectRetention for object lock, to whoever purges DeleteObject and DeleteObjectVersion; see "
+    "docs/how-to/store-files-on-s3.md"
 )
 _CREDENTIALS = "Set the credentials that storage.s3.credentials in node.yaml names, then start the node again"
 
