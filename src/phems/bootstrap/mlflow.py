@@ -17,25 +17,19 @@ from phems.adapters.secret_keys import load_or_create_secret
 from phems.domain.mlflow_routes import prefix_of
 from phems.nodespec import NodePaths, NodeSpec
 
-KEY_FILE = "mlflow.key"
 SOCKET_PORT = SOCKET.rpartition(".")[2]
-
-
-def projects_with_mlflow(spec: NodeSpec) -> list[str]:
-    """The projects that have an MLflow server."""
-    return [name for name, project in spec.projects.items() if project.mlflow]
 
 
 def check_mlflow(spec: NodeSpec) -> None:
     """Raise `InputError` when a project has MLflow on and the extra is not installed."""
-    for project in projects_with_mlflow(spec)[:1]:
+    for project in spec.projects_with_mlflow()[:1]:
         check_installed(project)
 
 
 def provision_mlflow(database: Database, spec: NodeSpec, paths: NodePaths) -> None:
     """Make the schemas of all servers, by an administrator's address."""
-    for project in projects_with_mlflow(spec):
-        bring_about(database, project, load_or_create_secret(paths.keys / KEY_FILE))
+    for project in spec.projects_with_mlflow():
+        bring_about(database, project, load_or_create_secret(paths.mlflow_key))
 
 
 def mlflow_servers_of(spec: Callable[[], NodeSpec], paths: NodePaths, database: Database) -> MlflowServers:
@@ -47,7 +41,7 @@ def mlflow_servers_of(spec: Callable[[], NodeSpec], paths: NodePaths, database: 
 
     @contextmanager
     def grounds(project: str) -> Iterator[ServerPlan]:
-        secret = load_or_create_secret(paths.keys / KEY_FILE)
+        secret = load_or_create_secret(paths.mlflow_key)
         bring_about(database, project, secret)
         # A project's name may be longer than the path of a socket has room for.
         run_dir = paths.runtime_dir / "mlflow" / hashlib.sha256(project.encode()).hexdigest()[:12]

@@ -14,6 +14,7 @@ from phems.adapters.files.disk import disk_errors
 from phems.adapters.node_lock import NodeLock
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.dumps import is_used, load
+from phems.adapters.postgres.mlflow_dumps import load_mlflow
 from phems.adapters.postgres.unit_of_work import PostgresGovernance
 from phems.adapters.signing import signature_matches
 from phems.bootstrap.database import refill_database
@@ -75,7 +76,9 @@ def restore(
             told("Placing files ...")
             placing.stage(read, paths, keys)  # 3
             told("Loading the database ...")
-            with refill_database(spec, beside, admin, lambda database: _fill(database, read)) as database:
+            with refill_database(
+                spec, beside, admin, lambda database: _fill(database, spec, beside, read)
+            ) as database:
                 told("Comparing the audit log with its outside anchors ...")
                 node = Node(beside_spec, beside, database)
                 compared = _go_on(node, read, reason)  # 4
@@ -88,13 +91,16 @@ def restore(
     return _told(spec, paths, read, compared, missing)
 
 
-def _fill(database: Database, read: ReadBackup) -> None:
+def _fill(database: Database, spec: NodeSpec, paths: NodePaths, read: ReadBackup) -> None:
     if is_used(database):
         raise InputError(
             f"The database {database.base.database} is that of a node.",
             why="a node is restored into an empty database; nothing is ever written over.",
             remedy="Drop it, or give it another name: ALTER DATABASE phems RENAME TO phems_before",
         )
+    for project in spec.projects_with_mlflow():
+        load_mlflow(database, project, paths.mlflow_key, read.folder / DATABASE)
+    # What says that it is a node's database comes last.
     load(database, read.folder / DATABASE)
 
 

@@ -155,6 +155,10 @@ class NodeSpec(Section):
             )
         return self.projects[name]
 
+    def projects_with_mlflow(self) -> list[str]:
+        """The projects that have an MLflow server."""
+        return [name for name, project in self.projects.items() if project.mlflow]
+
     def project_names(self, only: str | None = None) -> list[str]:
         """All of them, or the one that is named; NotFoundError lists what there is."""
         if only is None:

@@ -86,6 +86,11 @@ class NodePaths:
         """What the node fetched from the bucket for a project's steps, which read it and cannot write it."""
         return self.data_dir / "fetched" / project
 
+    @property
+    def mlflow_key(self) -> Path:
+        """The key that the passwords of MLflow's roles come of."""
+        return self.keys / "mlflow.key"
+
     def mlflow(self, project: str) -> Path:
         """What a project's MLflow server keeps in files."""
         return self.data_dir / "mlflow" / project

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 from tests.nodes import RunningNode, running_node, succeeded, temporary_site
 
+from phems.adapters.postgres.mlflow_schemas import address_of
+from phems.adapters.secret_keys import load_or_create_secret
+from phems.bootstrap import Node, open_node
+from phems.bootstrap.backup import backup_to, backups_of
 from phems.bootstrap.mlflow import MlflowOfSteps
+from phems.bootstrap.restore import restore
+from phems.domain.actors import LOCAL_OPERATOR
 from phems.engine.tags import CAPSULE_TAG, CODE_TAG, MLFLOW_TAG
 
 LAB, OTHER = "lab", "other"
@@ -170,6 +178,7 @@ def test_steps_side_by_side_share_a_run_and_large_files_pass(node: RunningNode) 
     }
 
 
+@pytest.mark.attack
 def test_a_step_reaches_its_own_project_and_what_it_needs(node: RunningNode) -> None:
     """Otherwise project code would read another's models, or have MLflow do what nobody looks at."""
     run = node.run("attack", project=LAB)
@@ -188,3 +197,36 @@ def test_a_step_reaches_its_own_project_and_what_it_needs(node: RunningNode) -> 
         "no token": 400,
     }
     assert node.serving.node.mlflow.running() == [LAB]
+
+
+def test_a_server_that_nobody_asks_ends_and_the_next_question_starts_it(node: RunningNode) -> None:
+    """Otherwise each project that was once looked at would hold 300 MB for good."""
+    servers = node.serving.node.mlflow
+    with servers.in_use(LAB) as socket:
+        assert socket.exists()
+    tenure = servers.enter(LAB)
+    tenure.leave()
+    tenure._idle_seconds = 0
+    node.wait_for(lambda: servers.running() == [], "the end of the idle server")
+    found = _asked(node, "experiments/get-by-name", {"experiment_name": "train"})
+    assert found["experiment"]["name"] == "train"
+
+
+def test_a_restored_node_has_what_was_logged(node: RunningNode) -> None:
+    """Otherwise a backup would keep the files of models, and lose what they are."""
+    serving = node.serving
+    target = node.site.folder / "backup"
+    backups_of(serving.node).make(LOCAL_OPERATOR, backup_to(serving.node, target, None), lambda _line: None)
+    restore(target, node.site.folder / "restored")
+    with open_node(node.site.folder / "restored") as restored:
+        assert _logged(restored) == _logged(serving.node)
+
+
+def _logged(node: Node) -> tuple[int, list[str]]:
+    """How many parameters a node's MLflow has of the project, and which files."""
+    address = address_of(node.database, LAB, load_or_create_secret(node.paths.mlflow_key))
+    engine = create_engine(address, poolclass=NullPool)
+    with engine.connect() as connection:
+        parameters = connection.execute(text("SELECT count(*) FROM params")).scalar_one()
+        assert parameters > 0
+    return parameters, sorted(path.name for path in node.paths.mlflow(LAB).rglob("*"))

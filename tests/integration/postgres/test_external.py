@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg2
+import psycopg2.errors
 import pytest
 from sqlalchemy import text
 from tests.certificates import CertificateAuthority
 from tests.external_postgres import ExternalPostgres
 
+from phems.adapters.mlflow.database_relay import DatabaseRelay, way_to
 from phems.adapters.postgres.connections import Role
 from phems.adapters.postgres.dagster_storage import open_storages
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.failures import database_failures
+from phems.adapters.postgres.mlflow_schemas import address_of, bring_about, role_of, schema_of
+from phems.adapters.secret_keys import load_or_create_secret
 from phems.bootstrap import open_node
 from phems.bootstrap.database import open_database, set_up_database
 from phems.cli.__main__ import main
@@ -35,6 +41,7 @@ class NodeThere:
     server: ExternalPostgres
     database: str
     section: dict[str, Any] = field(default_factory=dict)
+    projects: dict[str, Any] = field(default_factory=dict)
 
     def write(self, **section: Any) -> NodeThere:
         """Write node.yaml, with more in its section `database`."""
@@ -44,6 +51,7 @@ class NodeThere:
             "node": {"name": "n"},
             "controller": {"name": "A hospital"},
             "database": self.section,
+            "projects": self.projects,
         }
         (self.folder / "node.yaml").write_text(json.dumps(document))
         return self
@@ -281,3 +289,55 @@ def test_a_process_takes_no_more_connections_than_the_node_spec_says(new_node: N
         assert "Current Checked out connections: 4" in engine.pool.status()
         for connection in taken:
             connection.close()
+
+
+def test_an_mlflow_server_reaches_its_own_schema_and_nothing_else(
+    new_node: NodeThere, tmp_path: Path, short_folder: Path
+) -> None:
+    """Otherwise MLflow, made to run SQL, would read another project's models or the audit log."""
+    members = {"output_checker": ["carol", "dmitri"], "information_asset_owner": ["wei"]}
+    new_node.projects = {
+        name: {"code": {"repo": f"../{name}"}, "members": members, "mlflow": True} for name in ("lab", "ward")
+    }
+    new_node.write(tls={"ca": str(new_node.server.authority.certificate)}).set_up()
+    spec = load_node(new_node.folder)
+    paths = node_paths(spec, new_node.folder)
+    secret = load_or_create_secret(paths.mlflow_key)
+    with new_node.open() as database:
+        bring_about(database, "lab", secret)  # it was made by `phems db init`: no administrator is needed
+        with pytest.raises(UnavailableError, match="phems db init"):
+            bring_about(database, "annex", secret)
+        way = way_to(database.base, database.settings.tls)
+        with (
+            DatabaseRelay(short_folder, way),
+            closing(
+                psycopg2.connect(
+                    host=str(short_folder),
+                    port=5432,
+                    dbname=new_node.database,
+                    user=role_of("lab"),
+                    password=address_of(database, "lab", secret).password,
+                )
+            ) as connection,
+        ):
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute("CREATE TABLE runs AS SELECT current_schema() AS made_in")
+            cursor.execute("SELECT made_in FROM runs")
+            assert cursor.fetchone() == (schema_of("lab"),)
+            for forbidden in (
+                f"CREATE TABLE {schema_of('ward')}.runs ()",
+                "SELECT * FROM audit.entry",
+                "SELECT * FROM governance.schema_version",
+                "CREATE TABLE dagster.runs ()",
+                "CREATE SCHEMA more",
+                "CREATE TABLE public.runs ()",
+                "SET ROLE phems_owner",
+            ):
+                with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                    cursor.execute(forbidden)
+    wrong = way_to(database.base.set(host="127.0.0.1"), database.settings.tls)
+    with pytest.raises(ssl.SSLCertVerificationError):  # the certificate is for another name
+        wrong().close()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        way_to(database.base, {"sslmode": "verify-full"})().close()

@@ -16,6 +16,7 @@ from phems.adapters.durable_files import replace, sync_folder
 from phems.adapters.files.disk import disk_errors
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.dumps import SCHEMAS, Dumped, dump, keeping
+from phems.adapters.postgres.mlflow_dumps import dump_mlflow
 from phems.domain.backups import (
     DATA,
     DATABASE,
@@ -80,7 +81,10 @@ class FolderBackup:
         folder = self._unfinished / ".database"
         folder.mkdir(mode=0o700)
         self._dumped = dump(self._database, folder)
-        for name, _, _ in SCHEMAS:
+        names = [name for name, _, _ in SCHEMAS]
+        for project in self._spec.projects_with_mlflow():
+            names += filter(None, [dump_mlflow(self._database, project, self._paths.mlflow_key, folder)])
+        for name in names:
             copy_file(folder / name, self._unfinished, f"{DATABASE}/{name}", self._copied)
         shutil.rmtree(folder)
 

@@ -79,7 +79,7 @@ def dump(database: Database, folder: Path) -> Dumped:
         for name, role, schemas in SCHEMAS:
             only = [f"--schema={schema}" for schema in schemas]
             how = ["--format=custom", f"--snapshot={snapshot}", "--no-password", f"--file={folder / name}"]
-            _run("pg_dump", major, database.address(role), [*how, *only])
+            run_program("pg_dump", major, database.address(role), [*how, *only])
         migration = connection.execute(text("SELECT version_num FROM governance.schema_version")).scalar_one()
         return Dumped(str(migration), _head(connection, str(migration)), major)
 
@@ -105,9 +105,11 @@ def load(database: Database, folder: Path) -> None:
     for name, role, _ in SCHEMAS:
         contents = folder / f".{name}.list"
         try:
-            contents.write_text(_contents(folder / name, major))
+            contents.write_text(contents_of(folder / name, major))
             how = ["--single-transaction", "--exit-on-error", "--no-owner", f"--use-list={contents}"]
-            _run("pg_restore", major, database.address(role), [*how, "--no-password", str(folder / name)])
+            run_program(
+                "pg_restore", major, database.address(role), [*how, "--no-password", str(folder / name)]
+            )
         finally:
             contents.unlink(missing_ok=True)
 
@@ -126,12 +128,14 @@ def _head(connection: Connection, migration: str) -> Head:
     return head
 
 
-def _contents(dumped: Path, major: int) -> str:
+def contents_of(dumped: Path, major: int) -> str:
+    """What of a dump is restored: all but what provisioning brings about."""
     listed = _output([str(_program("pg_restore", major)), "--list", str(dumped)], {})
     return "".join(f"{line}\n" for line in listed.splitlines() if not _PROVISIONED.match(line))
 
 
-def _run(name: str, major: int, address: URL, words: Sequence[str]) -> None:
+def run_program(name: str, major: int, address: URL, words: Sequence[str]) -> None:
+    """Run a program of Postgres that fits a server of version `major`; UnavailableError when it fails."""
     # The password is not for the command line, which others on this machine can read; what ends the
     # statements of a running node does not hold here.
     bare = address.difference_update_query(["options"])._replace(password=None)
