@@ -106,7 +106,7 @@ def _vote(checker: Person, request: str, picture: str = "") -> None:
     checker.page.get_by_role("link", name="km_table.csv").first.click()
     expect(checker.page.get_by_role("table").first).to_be_visible(timeout=SECONDS)
     if picture:
-        checker.picture("table")
+        checker.picture("table", whole=False)
         assert checker.barriers() == []
     checker.open(f"/releases/{request}")
     for choice in checker.page.get_by_label("Approve", exact=True).all():
