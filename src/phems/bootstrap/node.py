@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from phems.services.file_views import FileViews
     from phems.services.idempotency import IdempotencyKeys
     from phems.services.lineage import Lineages
-    from phems.services.my_work import WaitingWork
+    from phems.services.my_work import RolesIn, WaitingWork
     from phems.services.node_health import NodeHealth
     from phems.services.outbox import Outbox
     from phems.services.output_checks import OutputChecks
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from phems.services.ports.code_repos import CodeMount, CodeRepos
     from phems.services.ports.data_versions import DataVersions
     from phems.services.ports.identity_provider import IdentityProvider
+    from phems.services.ports.users import User
     from phems.services.project_access import ProjectAccess, ProjectRules
     from phems.services.project_runs import ProjectRuns
     from phems.services.publisher import Publisher
@@ -404,9 +405,12 @@ class Node(NodeGrounds):
 
     def roles_in_scope(self, name: str, scope: str) -> frozenset[Role]:
         """The roles of a person in the scope of a policy version: a project, or (empty) the whole node."""
-        if scope:
-            return self.roles_in(name, scope)
-        return self.roles_in(name).union(*(self.roles_in(name, project) for project in self.spec.projects))
+        return self.membership.in_scope(name, scope)
+
+    def roles_among(self, users: Iterable[User]) -> RolesIn:
+        """The same of people whose rows are at hand, without a look at the database for each."""
+        groups = {user.name: self.users.groups_of(user) for user in users}
+        return RolesInForce(lambda: self.spec, lambda name: groups.get(name, frozenset())).in_scope
 
     def take_up(self, actor: Actor, spec: NodeSpec, *, ask_again: bool = False) -> Sequence[Waiting]:
         """Make policy versions of a node.yaml, and go by those in force; gives what waits."""

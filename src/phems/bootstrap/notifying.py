@@ -9,7 +9,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from phems.adapters.secret_places import private_secret_at
-from phems.domain.actors import Actor
 from phems.services.notifications import Notifier
 
 if TYPE_CHECKING:
@@ -27,8 +26,8 @@ def notifier_of(node: Node, url: str) -> Notifier | None:
     return Notifier(
         node.governance,
         channels,
-        tasks_of=lambda name: node.my_work.tasks_of(Actor(name)),
-        roles_in=node.roles_in_scope,
+        tasks_of=node.my_work.tasks_of,
+        roles_among=node.roles_among,
         grants=lambda: last_days(node.spec),
         url=url,
         clock=node.clock,

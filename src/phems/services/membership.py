@@ -58,6 +58,12 @@ class RolesInForce:
         found = held_roles(spec, name, self._groups(spec, name), () if project is None else (project,))
         return within_scope(name, project, frozenset(held.role for held in found))
 
+    def in_scope(self, name: str, scope: str) -> frozenset[Role]:
+        """The roles in a project, or (empty) those anywhere."""
+        if scope:
+            return self.roles(name, scope)
+        return self.roles(name).union(*(self.roles(name, project) for project in self._spec().projects))
+
     def held(self, name: str) -> Sequence[HeldRole]:
         """Every role that a person has anywhere, and why; what a token's scope takes away is not left out."""
         spec = self._spec()

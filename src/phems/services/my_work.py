@@ -1,11 +1,11 @@
-"""What waits for a person, what of their own is on its way, and which of their runs came to nothing lately.
+"""What waits for people, what of a person's own is on its way, which of their runs came to nothing lately.
 
 One transaction, and as many queries whatever there is: of release requests, those alone that are open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -37,6 +37,7 @@ CAME_TO_NOTHING = ("FAILURE",)
 
 RolesIn = Callable[[str, str], frozenset[Role]]
 """The roles of a person in a project, node-wide ones included; for the empty name: those anywhere."""
+_Roles = Mapping[str, frozenset[Role]]
 T = TypeVar("T")
 
 
@@ -77,16 +78,16 @@ class WaitingWork:
     def of(self, actor: Actor) -> MyWork:
         """What there is for one person to do, and to wait for."""
         name = actor.name
-        roles = self._roles(name)
-        found = self._found(name, roles)
+        roles = self._roles(name, self._roles_in)
+        found = self._found([name], [roles])
         now = self._clock.now()
-        tasks = self._tasks(name, roles, found, now)
+        tasks = self._tasks(name, roles, self._roles_in, found, now)
         underway = [
             *(request_underway(each, name) for each in found.requests),
             *(revision_underway(each, name) for each in found.revisions),
             *(capsule_underway(each, name) for each in found.capsules),
         ]
-        own = _where(roles, "run.list")
+        own = _where([roles], "run.list")
         failed = self._engine.of_person(
             name, own, statuses=CAME_TO_NOTHING, since=now - LATELY, limit=MOST_RUNS
         )
@@ -96,39 +97,42 @@ class WaitingWork:
             tuple(failed),
         )
 
-    def tasks_of(self, actor: Actor) -> Sequence[Task]:
-        """What waits for one person."""
-        roles = self._roles(actor.name)
-        return self._tasks(actor.name, roles, self._found(actor.name, roles), self._clock.now())
+    def tasks_of(self, names: Collection[str], roles_in: RolesIn) -> Mapping[str, Sequence[Task]]:
+        """What waits for each of these people; as many queries, however many they are."""
+        roles = {name: self._roles(name, roles_in) for name in names}
+        found = self._found(names, roles.values())
+        now = self._clock.now()
+        return {name: self._tasks(name, roles[name], roles_in, found, now) for name in names}
 
-    def _roles(self, name: str) -> dict[str, frozenset[Role]]:
-        return {project: self._roles_in(name, project) for project in self._projects()}
+    def _roles(self, name: str, roles_in: RolesIn) -> _Roles:
+        return {project: roles_in(name, project) for project in self._projects()}
 
     def _tasks(
-        self, name: str, roles: dict[str, frozenset[Role]], found: _Found, now: datetime
+        self, name: str, roles: _Roles, roles_in: RolesIn, found: _Found, now: datetime
     ) -> Sequence[Task]:
+        """The rules decide for whom: what was found may be there for another of those asked about."""
         tasks = [
             *(task_of_request(each, name, roles[each.project]) for each in found.requests),
             *(task_of_revision(each, name, roles[each.project]) for each in found.revisions),
             *(task_of_capsule(each, name, roles[each.project], now) for each in found.capsules),
-            *(task_of_policy(each, name, self._roles_in(name, each.scope)) for each in found.policies),
+            *(task_of_policy(each, name, roles_in(name, each.scope)) for each in found.policies),
         ]
         return list(_there(tasks))
 
-    def _found(self, name: str, roles: dict[str, frozenset[Role]]) -> _Found:
+    def _found(self, names: Collection[str], roles: Collection[_Roles]) -> _Found:
         with self._governance.transaction() as work:
             return _Found(
                 work.releases.waiting_for(
-                    name, reviewed=_where(roles, "release.vote"), own=_where(roles, "release.list")
+                    names, reviewed=_where(roles, "release.vote"), own=_where(roles, "release.list")
                 ),
                 work.code_revisions.undecided(_where(roles, "code.list")),
-                work.capsules.waiting_for(name, _where(roles, "capsule.list")),
+                work.capsules.waiting_for(names, _where(roles, "capsule.list")),
                 work.policies.pending(),
             )
 
 
-def _where(roles: dict[str, frozenset[Role]], verb: Verb) -> list[str]:
-    return [project for project, held in roles.items() if may(held, verb)]
+def _where(roles: Collection[_Roles], verb: Verb) -> list[str]:
+    return sorted({project for each in roles for project, held in each.items() if may(held, verb)})
 
 
 def _there(things: Sequence[T | None]) -> Iterator[T]:

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("phems.notifier")
 AT_ONCE = 50
 
-TasksOf = Callable[[str], Collection[Task]]
+TasksOf = Callable[[Collection[str], RolesIn], Mapping[str, Collection[Task]]]
+RolesAmong = Callable[[Collection["User"]], RolesIn]
+"""The roles of users whose rows are at hand: a look at all of them asks nothing for each."""
 
 
 class Notifier:
@@ -50,7 +52,7 @@ class Notifier:
         channels: Mapping[Channel, NotificationChannel],
         *,
         tasks_of: TasksOf,
-        roles_in: RolesIn,
+        roles_among: RolesAmong,
         grants: Callable[[], Mapping[str, Collection[date]]],
         url: str,
         clock: Clock,
@@ -58,7 +60,7 @@ class Notifier:
         self._governance = governance
         self._channels = channels
         self._tasks_of = tasks_of
-        self._roles_in = roles_in
+        self._roles_among = roles_among
         self._grants = grants
         self._url = url
         self._clock = clock
@@ -93,14 +95,14 @@ class Notifier:
     def _told(self, users: Collection[User]) -> Mapping[Notice, Collection[str]]:
         told: defaultdict[Notice, list[str]] = defaultdict(list)
         grants = ending_grants(self._grants(), self._clock.now())
+        roles_in = self._roles_among(users)
+        tasks = self._tasks_of([user.name for user in users], roles_in)
         for user in users:
-            notices = [
-                notice for task in self._tasks_of(user.name) if (notice := notice_of(task)) is not None
-            ]
+            notices = [notice for task in tasks[user.name] if (notice := notice_of(task)) is not None]
             notices += [
                 notice
                 for notice in grants
-                if Role.INFORMATION_ASSET_OWNER in self._roles_in(user.name, notice.project)
+                if Role.INFORMATION_ASSET_OWNER in roles_in(user.name, notice.project)
             ]
             for notice in notices:
                 told[notice].append(user.name)

@@ -139,14 +139,15 @@ class OidcSignIns(Accounts):
 
     def remembered_groups(self, name: str) -> frozenset[str]:
         """The groups of a person's last sign-in, while they count."""
-        settings = self._identity().oidc
-        if settings is None:
+        if self._identity().oidc is None:
             return frozenset()
         with self._governance.transaction() as tx:
             user = tx.users.get(name)
-        return frozenset() if user is None else self._groups_of(user, settings)
+        return frozenset() if user is None else self.groups_of(user)
 
-    def _groups_of(self, user: User, settings: Oidc | None) -> frozenset[str]:
+    def groups_of(self, user: User) -> frozenset[str]:
+        """The same of one whose row is at hand."""
+        settings = self._identity().oidc
         if settings is None or user.issuer != settings.issuer or user.groups_at is None:
             return frozenset()
         fresh = self._clock.now() - user.groups_at < timedelta(days=settings.groups_kept_days)

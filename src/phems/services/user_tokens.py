@@ -85,5 +85,5 @@ class UserTokens(OidcSignIns):
                 raise refused("the token is unknown, expired or revoked.")
             if grant.last_used_at is None or now - grant.last_used_at >= sign_in.SEEN_EVERY:
                 tx.users.token_used(grant.secret_hash, now)
-            groups = self._groups_of(user, self._identity().oidc)
+            groups = self.groups_of(user)
             return Authority(Actor(user.name), groups=groups, scope=grant.scope, id=grant.id)

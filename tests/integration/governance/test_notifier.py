@@ -8,12 +8,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from tests.integration.governance.governed_site import ANA, BEN, IDA, OWNERS, PROJECT, CodeRepo, Site
 from tests.receivers import Hooks, Mailbox, mail_server, webhook_receiver
 
 from phems.adapters.mail import MailChannel, MailServer
 from phems.adapters.notification_webhook import SIGNATURE, TIMESTAMP, WebhookChannel, signature
-from phems.domain.actors import Actor
 from phems.domain.notifications import PAUSES
 from phems.services.my_work import WaitingWork
 from phems.services.notifications import Notifier
@@ -71,8 +71,8 @@ def notifier(site: Site, mailbox: Mailbox, hooks: Hooks) -> Notifier:
             ),
             "webhook": WebhookChannel(f"http://127.0.0.1:{hooks.port}/hook", lambda: SECRET, node="st-mary"),
         },
-        tasks_of=lambda name: waiting.tasks_of(Actor(name)),
-        roles_in=site.people,
+        tasks_of=waiting.tasks_of,
+        roles_among=lambda _users: site.people,
         grants=dict,
         url=URL,
         clock=site.clock,
@@ -164,6 +164,30 @@ def test_a_redirect_is_not_followed(site: Site, notifier: Notifier, hooks: Hooks
     tell(notifier)
     assert hooks.taken == []
     assert states(site) == {"WAITING": 1, "SENT": len(OWNERS)}
+
+
+def test_a_look_asks_as_much_however_many_people_there_are(site: Site, notifier: Notifier) -> None:
+    """It is taken at every change: a hospital of a thousand would ask its database for nothing else."""
+
+    def asked() -> int:
+        statements: list[str] = []
+
+        def note(*told: Any) -> None:
+            statements.append(told[2])
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            notifier.collect()
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        return len(statements)
+
+    few = asked()
+    with site.governance.transaction() as work:
+        for number in range(20):
+            name = f"person-{number}"
+            work.users.add(User(name=name, password_hash=None, created_at=site.clock.now(), created_by="x"))
+    assert asked() == few
 
 
 def test_owners_are_told_when_a_grant_is_about_to_end(

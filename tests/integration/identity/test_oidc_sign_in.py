@@ -88,8 +88,8 @@ def test_mail_goes_to_the_address_that_the_provider_has_verified(site: IdentityS
         notifier = Notifier(
             site.node.governance,
             {"mail": channel},
-            tasks_of=lambda _name: [],
-            roles_in=site.node.roles_in_scope,
+            tasks_of=lambda names, _roles_in: dict.fromkeys(names, ()),
+            roles_among=site.node.roles_among,
             grants=lambda: {PROJECT: [site.node.clock.now().date()]},
             url=site.origin,
             clock=site.node.clock,

@@ -20,8 +20,8 @@ class CapsuleApprovalStore(Protocol):
         """All of a project, last asked for first."""
         ...
 
-    def waiting_for(self, person: str, projects: Collection[str]) -> Sequence[CapsuleApproval]:
-        """Those that nobody has decided on, and the approved, unused ones that the person asked for."""
+    def waiting_for(self, people: Collection[str], projects: Collection[str]) -> Sequence[CapsuleApproval]:
+        """Those that nobody has decided on, and approved, unused ones that one of these people asked for."""
         ...
 
     def save(self, approval: CapsuleApproval) -> None:

@@ -23,9 +23,9 @@ class ReleaseStore(Protocol):
         ...
 
     def waiting_for(
-        self, person: str, *, reviewed: Collection[str], own: Collection[str]
+        self, people: Collection[str], *, reviewed: Collection[str], own: Collection[str]
     ) -> Sequence[ReleaseRequest]:
-        """What may wait for a person: requests under review in `reviewed`, their own open ones in `own`."""
+        """What may wait for people: requests under review in `reviewed`, their own open ones in `own`."""
         ...
 
     def runs_named(self, project: str) -> frozenset[str]:

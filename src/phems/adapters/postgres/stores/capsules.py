@@ -41,15 +41,15 @@ class PostgresCapsulesStore:
         )
         return [_approval(row) for row in rows]
 
-    def waiting_for(self, person: str, projects: Collection[str]) -> Sequence[CapsuleApproval]:
-        """What may wait for a person, last asked for first."""
+    def waiting_for(self, people: Collection[str], projects: Collection[str]) -> Sequence[CapsuleApproval]:
+        """What may wait for people, last asked for first."""
         where = (
             "a.project = ANY(:projects) AND (a.state = 'REQUESTED' OR (a.state = 'APPROVED' AND "
-            "a.asked_by = :person AND NOT EXISTS "
+            "a.asked_by = ANY(:people) AND NOT EXISTS "
             "(SELECT 1 FROM governance.capsule_uses u WHERE u.capsule = a.capsule))) "
             "ORDER BY a.asked_at DESC, a.capsule"
         )
-        values = {"person": person, "projects": list(projects)}
+        values = {"people": list(people), "projects": list(projects)}
         return [_approval(row) for row in self._connection.execute(text(_SELECT + where), values)]
 
     def save(self, approval: CapsuleApproval) -> None:

@@ -52,19 +52,19 @@ class PostgresReleasesStore:
         return self._whole(self._rows(query, project=project, limit=limit, before=before))
 
     def waiting_for(
-        self, person: str, *, reviewed: Collection[str], own: Collection[str]
+        self, people: Collection[str], *, reviewed: Collection[str], own: Collection[str]
     ) -> Sequence[ReleaseRequest]:
-        """What may wait for a person, oldest first."""
+        """What may wait for people, oldest first."""
         query = (
             "SELECT * FROM governance.release_requests "
             "WHERE (state = ANY(:under_review) AND project = ANY(:reviewed)) "
-            "OR (state = ANY(:open) AND project = ANY(:own) AND :person = ANY(authors)) "
+            "OR (state = ANY(:open) AND project = ANY(:own) AND authors && CAST(:people AS text[])) "
             "ORDER BY requested_at, id"
         )
         return self._whole(
             self._rows(
                 query,
-                person=person,
+                people=list(people),
                 reviewed=list(reviewed),
                 own=list(own),
                 under_review=[state.value for state in UNDER_REVIEW],
