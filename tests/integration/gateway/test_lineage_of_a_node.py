@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from contextlib import ExitStack
 from typing import Any
 
 from plain_http import send
@@ -15,9 +16,12 @@ from tests.receivers import Hooks, webhook_receiver
 
 from phems.adapters.lineage_file import NAME
 from phems.adapters.status_file import read_status
+from phems.bootstrap.doctor.findings import Patient, State
+from phems.bootstrap.doctor.lineage import look_at_lineage
 from phems.cli.lineage import lines_of
 from phems.domain.actors import Actor
 from phems.domain.lineage_events import declared_in
+from phems.nodespec import Document
 
 CANARY = re.compile("CANARY.{1,3}PATIENT.{1,3}7f3a9")
 ENDS = {"COMPLETE", "FAIL", "ABORT"}
@@ -43,6 +47,14 @@ def has_ended(hooks: Hooks, run_id: str) -> bool:
 
 def lines_in_file(node: SmallNode) -> list[bytes]:
     return (node.serving.paths.lineage / NAME).read_bytes().splitlines()
+
+
+def doctor_says(node: SmallNode) -> dict[str, State]:
+    """Of each place."""
+    serving = node.serving
+    with ExitStack() as stack:
+        patient = Patient(serving.spec, serving.paths, Document("node.yaml"), stack)
+        return {row.about: row.state for row in look_at_lineage(patient)}
 
 
 def test_a_collector_and_a_file_get_the_same_valid_events(node: SmallNode) -> None:
@@ -95,6 +107,7 @@ def test_a_collector_that_is_away_is_told_of_and_misses_nothing(node: SmallNode)
         said = "the collector took none: The lineage collector took no event. it answered 503."
         assert any(said in warning for warning in node.serving.node.health.now().warnings)
         until(lambda: said in str((read_status(node.serving.paths.status) or {})["warnings"]))
+        assert doctor_says(node) == {"file": State.OK, "collector": State.WARNING}
         assert hooks.taken == []
         hooks.status = 201
         try_now(node)
