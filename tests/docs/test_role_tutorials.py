@@ -45,7 +45,8 @@ def reader() -> Iterator[ShellSession]:
             session.memory.touch()
             yield session
         finally:
-            os.killpg(first_terminal.pid, signal.SIGINT)  # Ctrl-C
+            if first_terminal.poll() is None:
+                os.killpg(first_terminal.pid, signal.SIGINT)  # Ctrl-C
             first_terminal.wait()
 
 

@@ -13,6 +13,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from phems.adapters.durable_files import replace
 from phems.cli.demo_acts import RUN_SECONDS, Story, host_of, run_of
 from phems.cli.demo_node import PEOPLE, DemoNode
 from phems.cli.demo_story import BREAST, HEART, set_up, shown_path
@@ -54,7 +55,7 @@ def _act(story: Story, password: str) -> None:
 
 def _tell(story: Story, password: str) -> None:
     node, teller = story.node, story.teller
-    (node.folder / PEOPLE_FILE).write_text(_people(node, password))
+    replace(node.folder / PEOPLE_FILE, _people(node, password).encode())
     teller.say(f"\nTo act in another terminal   cd {shown_path(node.folder)} && . ./{PEOPLE_FILE}")
     teller.say(f"To look in a browser         {node.url}  as any of them, with the password {password}")
     teller.say("The node runs until you press Ctrl-C.")
