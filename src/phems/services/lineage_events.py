@@ -12,12 +12,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from phems.domain.lineage_events import RunCase, end_of, release_events, start_of
 from phems.domain.release_facts import NodeIdentity
 from phems.domain.run_lineage import EngineAsset, EngineRunFacts, RunLineage
 from phems.domain.told_names import names_in, told
-from phems.errors import PhemsError
+from phems.errors import PhemsError, UnavailableError
 from phems.services.lineage import run_record
 from phems.services.ports import Governance
 from phems.services.ports.clock import Clock
@@ -74,20 +75,36 @@ class LineageKeeper:
         self._targets = targets
         self._clock = clock
         self._failures: dict[str, str] = {}
+        self._broken: set[str] = set()
 
     def warnings(self) -> list[str]:
-        """What an operator should look at: the places that took nothing when they were last tried."""
-        return [untaken(name, why) for name, why in sorted(self._failures.items())]
+        """What an operator should look at: places that took nothing when last tried, events not made.
+
+        Asked by another thread than the one that looks: of copies.
+        """
+        return [
+            *(untaken(name, why) for name, why in sorted(self._failures.copy().items())),
+            *(
+                f"The lineage of {what} could not be told: see the node's log."
+                for what in sorted(self._broken.copy())
+            ),
+        ]
 
     def collect(self) -> bool:
         """Make and keep the events of what has happened; whether there is more."""
         with self._governance.transaction() as work:
             untold = work.lineage.untold()
         statuses = self._from.engine.statuses([run.run_id for run in untold])
-        due = [run for run in untold if statuses.get(run.run_id) in (BEGUN if not run.has_begun else ENDED)]
+        due = [
+            run
+            for run in untold
+            if statuses.get(run.run_id) in (BEGUN if not run.has_begun else ENDED)
+            and _name(run) not in self._broken
+        ]
         for run in due[:RUNS_AT_ONCE]:
-            self._keep(run)
-        return self._keep_releases() or len(due) > RUNS_AT_ONCE
+            self._unless_broken(_name(run), partial(self._keep, run))
+        has_more = self._unless_broken("releases", self._keep_releases)
+        return bool(has_more) or len(due) > RUNS_AT_ONCE
 
     def deliver(self, goes_on: Callable[[], bool] = lambda: True) -> float | None:
         """Hand over what waits, as long as it `goes_on`; gives after how many seconds to come back.
@@ -96,6 +113,19 @@ class LineageKeeper:
         """
         following = [at for name in self._targets if (at := self._deliver_to(name, goes_on)) is not None]
         return max(0.0, (min(following) - self._clock.now()).total_seconds()) if following else None
+
+    def _unless_broken(self, what: str, keep: Callable[[], bool | None]) -> bool | None:
+        """What cannot be told of one must not keep the others back; it is tried again at the next start."""
+        if what in self._broken:
+            return None
+        try:
+            return keep()
+        except UnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 (logged, and told until the next start)
+            _LOG.exception("the lineage of %s could not be told", what)
+            self._broken.add(what)
+            return None
 
     def _keep(self, run: UntoldRun) -> None:
         facts = self._from.engine.facts(run.run_id)
@@ -168,6 +198,10 @@ class LineageKeeper:
         with self._governance.transaction() as work:
             work.lineage.failed(name, why, again)
         return again
+
+
+def _name(run: UntoldRun) -> str:
+    return f"run {run.run_id}"
 
 
 def untaken(name: str, why: str) -> str:

@@ -17,7 +17,7 @@ from phems.adapters.files.code_words import MountedCodeWords
 from phems.domain.lineage_events import declared_in
 from phems.domain.release_facts import NodeIdentity
 from phems.domain.run_lineage import EngineAsset, EngineRunFacts
-from phems.errors import UnavailableError
+from phems.errors import IntegrityError, UnavailableError
 from phems.services.lineage import Lineages
 from phems.services.lineage_events import PAUSES, LineageKeeper, LineageSources, standings
 
@@ -30,11 +30,14 @@ class Engine:
 
     status: dict[str, str] = field(default_factory=dict)
     assets: tuple[EngineAsset, ...] = ()
+    damaged: str = ""
 
     def statuses(self, run_ids: Collection[str]) -> dict[str, str]:
         return {name: self.status[name] for name in run_ids if name in self.status}
 
     def facts(self, run_id: str) -> EngineRunFacts | None:
+        if run_id == self.damaged:
+            raise IntegrityError("The run capsule is not what its digest names.", why="it was changed.")
         return EngineRunFacts(
             run_id=run_id,
             project=PROJECT,
@@ -113,6 +116,23 @@ def test_each_run_is_told_as_it_begins_and_ends_and_nothing_twice(
         official(event)
     with site.governance.transaction() as work:
         assert [run.run_id for run in work.lineage.untold()] == ["run-3"]
+
+
+def test_a_run_whose_record_was_damaged_keeps_no_other_back(
+    site: Site, engine: Engine, place: Place, keeper: LineageKeeper
+) -> None:
+    """Somebody who changed one row would otherwise end the lineage of the whole node."""
+    for name in ("run-1", "run-2"):
+        site.launched(name, "ana", "c" * 64)
+        engine.status[name] = "SUCCESS"
+    engine.damaged = "run-1"
+    for _ in range(2):
+        keeper.collect()
+        keeper.deliver()
+    assert kinds(place) == ["START", "COMPLETE"]
+    assert keeper.warnings() == ["The lineage of run run-1 could not be told: see the node's log."]
+    with site.governance.transaction() as work:
+        assert [run.run_id for run in work.lineage.untold()] == ["run-1"]
 
 
 def test_a_place_that_died_gets_the_same_again_and_then_the_rest(
