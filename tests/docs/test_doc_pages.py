@@ -117,7 +117,7 @@ def test_a_screenshot_is_of_a_page_that_a_test_opens(picture: Path) -> None:
     ]
     assert len(made) == 1, f"made by: {made}"
     shown = [page.name for page in doc_pages.pages() if picture.name in page.read_text(encoding="utf-8")]
-    assert shown, f"{picture.name} is on no page"
+    assert shown, f"{picture.name} is on no page: take it out"
 
 
 def test_every_roles_tutorial_shows_what_is_seen() -> None:
