@@ -19,8 +19,6 @@ from phems.engine.step_runner import Starter
 
 Ending = Literal["ended", "failed", "lost"]
 """Of a process. One that ended did its work; whether its step succeeded is in the run's log."""
-
-
 RunOf = tuple[str, str]
 """A run, and its project."""
 MOST_SECONDS = 1e9

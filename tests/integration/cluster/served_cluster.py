@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from stub_api import serving
 from stub_machine import Machine
 from stub_store import Store
+from tests.collector import Collector, trace_collector
 from tests.folders import open_folder
 from tests.host_pods import SECRET
 from tests.nodes import RunningNode, running_node
@@ -170,6 +171,7 @@ class ServedCluster:
     node: RunningNode
     site: ServerSite
     api: ClusterApi
+    collector: Collector
 
     def of_run(self, kind: str, run_id: str) -> list[dict[str, Any]]:
         """What there is of a kind for a run."""
@@ -198,7 +200,12 @@ class ServedCluster:
 def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedCluster]:
     """It runs, with a worker, until the end of the block."""
     store = Store()
-    with open_folder() as folder, serving(store) as address, server_site(folder, database, rabbitmq) as site:
+    with (
+        open_folder() as folder,
+        trace_collector() as collector,
+        serving(store) as address,
+        server_site(folder, database, rabbitmq) as site,
+    ):
         machine = Machine(store, folder / "cluster", STUB_IMAGE)
         (port,) = free_ports(1)
         machine.exposed[PORT] = port
@@ -207,6 +214,7 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
         site.environment |= {"KUBECONFIG": str(kubeconfig), "PHEMS_POD_IP": "127.0.0.1"}
         site.settings |= {
             "profile": "kubernetes",
+            "telemetry": {"otlp": collector.address},
             "data_sources": {"numbers": {"path": "numbers.csv", "format": "csv"}},
             "kubernetes": {
                 "namespace": "{project}",
@@ -234,7 +242,7 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
             site.phems("broker", "init", PHEMS_BROKER_ADMIN=rabbitmq.admin_url)
             site.start_worker()
             until_served(node)
-            yield ServedCluster(node, site, api)
+            yield ServedCluster(node, site, api, collector)
             site.stop_workers()
         machine.close()
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import psutil
@@ -31,6 +32,7 @@ from tests.server_stories import kill_workers
 from phems.adapters.postgres.database import Database
 from phems.bootstrap.doctor.clusters import look_at_cluster
 from phems.bootstrap.doctor.findings import Patient, State
+from phems.bootstrap.usage import usage_of
 from phems.contract.host_pod import CERTIFICATE_FILE as CERTIFICATE_FILE_OF_HOST
 from phems.contract.host_pod import CONTROL_FILE, KEY_FILE
 from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE
@@ -69,6 +71,20 @@ def test_a_run_s_steps_are_jobs_and_it_ends_well(served: ServedCluster, runs: di
     assert served.node.artifact(f"outputs/{run.run_id}/number.txt", PROJECT).read_text() == "21"
     (output,) = served.node.serving.node.outputs.list(ANALYST, PROJECT, run.run_id)
     assert output.size == 2
+
+
+def test_what_a_pod_used_and_how_long_it_took_is_told(served: ServedCluster, runs: dict[str, str]) -> None:
+    """Nobody else would: its machine is the cluster's, and it has no way to a collector."""
+    run_id = served.node.finished(runs["two_steps"], SECONDS).run_id
+    until(lambda: len(served.collector.of_run(run_id)) == 7)
+    told = served.collector.of_run(run_id)
+    for step in ("makes 1", "writes 1"):
+        pod, worker = told[f"step process {step}"], told[f"step in worker {step}"]
+        assert (pod.parent, worker.parent) == (worker.id, told[f"step attempt {step}"].id)
+        assert pod.attributes["phems.told.cpu_seconds"] > 0  # type: ignore[operator]
+    today = served.node.serving.node.clock.now().date()
+    report = usage_of(served.node.serving.node)
+    until(lambda: run_id in {run.run for run in report.runs_of([PROJECT], today - timedelta(1), today)})
 
 
 def test_project_code_in_a_pod_finds_nothing_but_its_own(served: ServedCluster, runs: dict[str, str]) -> None:
