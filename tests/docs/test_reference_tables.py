@@ -10,6 +10,7 @@ from types import ModuleType
 
 import doc_pages
 
+from phems.bootstrap.control_roles import DAEMON, THREADS
 from phems.domain.permissions import PERMISSIONS
 
 SOURCE = doc_pages.ROOT / "src" / "phems"
@@ -58,3 +59,10 @@ def test_every_variable_of_the_environment_is_in_the_reference() -> None:
         name for file in files for name in named.findall(file.read_text(encoding="utf-8", errors="replace"))
     }
     assert {name.replace("PHEMS_SOURCE", "PHEMS_SOURCE_NAME") for name in found} == told
+
+
+def test_every_control_role_is_in_the_architecture() -> None:
+    """Otherwise the page on health names a part that the architecture does not know."""
+    page = doc_pages.ROOT / "docs" / "explanation" / "architecture.md"
+    parts = {row.split("|")[1].strip() for row in doc_pages.rows(page, "Processes")}
+    assert {*THREADS, f"{DAEMON}s"} <= parts
