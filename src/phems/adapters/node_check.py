@@ -15,6 +15,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from phems.adapters.mlflow.process import check_installed
 from phems.adapters.repo_check import repo_fault
 from phems.adapters.source_check import source_fault
 from phems.adapters.tls_files import tls_fault
@@ -74,6 +75,8 @@ def _faults(spec: NodeSpec, paths: NodePaths) -> Iterator[tuple[Loc, Fault]]:
         if broken is not None:
             yield (*at, "code", broken.key), broken.texts
         yield from _webhook_faults((*at, "code", "webhook_secret"), code, paths)
+        if project.mlflow:
+            yield from _mlflow_faults(name)
         if project.environment.python is not None:
             yield from _interpreter_faults(
                 (*at, "environment", "python"), paths.resolve(project.environment.python)
@@ -85,6 +88,13 @@ def _webhook_faults(loc: Loc, code: Code, paths: NodePaths) -> Iterator[tuple[Lo
         webhook_secret(code, paths.folder, os.environ)
     except PhemsError as error:
         yield loc, (error.what, error.why, error.remedy)
+
+
+def _mlflow_faults(project: str) -> Iterator[tuple[Loc, Fault]]:
+    try:
+        check_installed(project)
+    except PhemsError as error:
+        yield ("projects", project, "mlflow"), ("is on, and MLflow is not installed", error.why, error.remedy)
 
 
 def is_running(paths: NodePaths) -> bool:

@@ -41,6 +41,10 @@ def request(
             "--file", "-f", metavar="[GROUP:]NAME", help="An output to release; all of the run without it."
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME/VERSION", help="A registered model to release, in place of files."),
+    ] = None,
     supporting: Annotated[
         Texts,
         typer.Option(metavar="[GROUP:]NAME", help="An output to show to the checkers; never released."),
@@ -60,7 +64,7 @@ def request(
     """Ask that outputs of a run leave the node: they are frozen, checked, and handed to the checkers.
 
     A FILE has `run` and `groups`; each group has `name`, `context`, `controls`, and lists `files`,
-    `supporting` and `code`.
+    `supporting` and `code`, or a `model` in place of `files`.
     """
     if (project is None) == (again is None):
         raise InputError(
@@ -69,13 +73,13 @@ def request(
             remedy=_HELP,
         )
     typed = (group, context, controls, file, supporting, code)
-    if from_ is not None and any(typed):
+    if from_ is not None and (any(typed) or model):
         raise InputError(
             "--from stands alone.",
             why="the file has the groups, their texts and their files.",
             remedy="Write all of it into the file, or leave --from out.",
         )
-    asked = _read(from_, run) if from_ is not None else _groups(run, *typed)
+    asked = _read(from_, run) if from_ is not None else _groups(run, model, *typed)
     with opened() as (releases, actor):
         if again is not None:
             view = releases.resubmit(actor, again, asked, _tell)
@@ -127,7 +131,7 @@ def _read(place: Path, run: str | None) -> tuple[AskedGroup, ...]:
 
 
 def _groups(
-    run: str | None, group: Texts, context: Texts, controls: Texts, *files: Texts
+    run: str | None, model: str | None, group: Texts, context: Texts, controls: Texts, *files: Texts
 ) -> tuple[AskedGroup, ...]:
     """The groups as typed: the first --context and --controls belong to the first --group, and so on."""
     from phems.services.release_asks import AskedGroup, Case, Choice
@@ -144,7 +148,7 @@ def _groups(
     return tuple(
         AskedGroup(
             Case(told, avoided),
-            Choice(run, tuple(outputs[name])),
+            Choice(run, tuple(outputs[name]), model),
             name=name,
             supporting=tuple(supporting[name]),
             code=tuple(code[name]),

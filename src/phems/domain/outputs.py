@@ -32,6 +32,11 @@ MEDIA_TYPES = {
     "txt": "text/plain",
 }
 
+MODELS = "models"
+"""The folder, among a run's outputs, of the models that it registers: `models/NAME/VERSION/FILE`."""
+
+_MODEL_PARTS = 3
+
 # outputs, the run, the name
 _LEAST_PARTS = 3
 
@@ -91,6 +96,11 @@ def check_output_of_run(path: str, run_id: str) -> tuple[str, ...]:
             remedy=_PATH_REMEDY,
         )
     return parts
+
+
+def is_of_model(output_path: str, model: str) -> bool:
+    """Whether an output is a file of a registered model's version, `NAME/VERSION`: by its place alone."""
+    return name_of(output_path).split("/")[:_MODEL_PARTS] == [MODELS, *model.split("/")]
 
 
 def name_of(output_path: str) -> str:

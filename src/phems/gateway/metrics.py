@@ -49,6 +49,7 @@ ROUTES = (
     (re.compile(r"/report_asset_"), "/report_asset_*"),
     (re.compile(r"/(static|_next|vendor)/"), "static"),
     (re.compile(r"/webhooks/"), "/webhooks/code/{project}"),
+    (re.compile(r"/mlflow/"), "/mlflow/{project}"),
     (re.compile(r"/api(/|$)"), "/api"),
 )
 PAGE = "page"

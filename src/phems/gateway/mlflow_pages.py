@@ -28,9 +28,9 @@ from phems.gateway.settings import GatewaySettings
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 ANSWER_SECONDS = 120.0
 # A browser never runs what project code wrote, whatever it says it is.
-FILE_HEADERS = {"Content-Security-Policy": "sandbox; default-src 'none'", "Content-Disposition": "attachment"}
+FILE_HEADERS = {"content-security-policy": "sandbox; default-src 'none'", "content-disposition": "attachment"}
 # MLflow's pages have no script in their HTML, and what they show comes from project code.
-PAGE_HEADERS = {"Content-Security-Policy": "script-src 'self' 'unsafe-eval' blob:; object-src 'none'"}
+PAGE_HEADERS = {"content-security-policy": "script-src 'self' 'unsafe-eval' blob:; object-src 'none'"}
 
 
 class MlflowDoor(Protocol):

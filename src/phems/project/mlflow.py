@@ -13,13 +13,17 @@ MLflow's own client works without it too: a node whose project has MLflow tells 
 # No `from __future__ import annotations` here: it breaks Dagster's config classes.
 
 import contextlib
+import re
+import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from dagster import ConfigurableResource, MetadataValue
 
 from phems.contract.runtime import current_runtime
 from phems.errors import InputError
+from phems.project.outputs import outputs
 
 try:
     import mlflow  # here, so that a host has it loaded before it forks
@@ -31,6 +35,9 @@ except ImportError as error:
     ) from error
 
 RUN_TAG, ASSET_TAG = "phems.run_id", "phems.asset"
+MODELS = "models"
+INERT = (".safetensors", ".onnx", ".json")
+"""What can be loaded without running anything."""
 
 
 class StepContext(Protocol):
@@ -73,6 +80,58 @@ class MlflowRun(ConfigurableResource[Any]):
                 **{f"mlflow/{name}": MetadataValue.float(value) for name, value in measured.items()},
             }
         )
+
+    def register(
+        self,
+        context: StepContext,
+        name: str,
+        files: Mapping[str, bytes],
+        *,
+        disclosure: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Register a version of a model, made of files that can leave the node; gives `NAME/VERSION`.
+
+        Call it within `of`. `files` are safetensors, ONNX or JSON by name: what can be loaded without running
+        anything. They are in MLflow, and on record as outputs, of which a release can be asked for:
+        `phems release request --model NAME/VERSION`. `disclosure` is what `Outputs.declare` takes, for each
+        file. Raises `InputError` for a name or a file that may not be.
+        """
+        _check_model(name, files)
+        active = mlflow.active_run()
+        if active is None:
+            raise InputError("No MLflow run is under way.", remedy="with mlflow_run.of(context): ...")
+        folder = f"{MODELS}/{name}"
+        with tempfile.TemporaryDirectory() as made:
+            for file, content in files.items():
+                (Path(made) / file).write_bytes(content)
+            mlflow.log_artifacts(made, folder)
+        client = mlflow.MlflowClient()
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
+        source = mlflow.get_artifact_uri(folder)
+        version = client.create_model_version(name, source, run_id=active.info.run_id).version
+        for file, content in files.items():
+            path = f"{folder}/{version}/{file}"
+            with outputs.open_binary(context, path, disclosure=disclosure) as written:
+                written.write(content)
+        return f"{name}/{version}"
+
+
+def _check_model(name: str, files: Mapping[str, bytes]) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise InputError(
+            f"A model cannot be called {name!r}.",
+            why="a name has letters, digits, dots, hyphens, underscores.",
+        )
+    for file in files:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", file) or not file.endswith(INERT):
+            raise InputError(
+                f"{file!r} cannot be a file of a registered model.",
+                why=f"a model leaves the node as {', '.join(INERT)}: a pickle runs code when it is loaded.",
+                remedy="Write the numbers of the model in one of these.",
+            )
+    if not files:
+        raise InputError(f"The model {name} has no files.", remedy='Give {"model.safetensors": ...}')
 
 
 def _find(dagster_run_id: str) -> tuple[str, str | None]:

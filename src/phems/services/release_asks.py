@@ -10,6 +10,7 @@
         files: [km.csv]                 # all outputs of the run that no group names, if left out
         supporting: [counts.csv]        # shown to the checkers, never released
         code: [src/heart/survival.py]   # of the run's code revision; shown, never released
+        model: risk/3                   # in place of files: those of a registered model's version
 """
 
 from __future__ import annotations
@@ -24,16 +25,20 @@ from phems.errors import InputError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _LISTS = ("files", "supporting", "code")
-_TEXTS = ("name", "context", "controls", "run")
+_TEXTS = ("name", "context", "controls", "run", "model")
 _REMEDY = "Write it as `phems release request --help` shows."
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Outputs to release: all of a run, or those of its files that are named; or files by full path."""
+    """Outputs to release: all of a run, or those of its files that are named; or files by full path.
+
+    Or those of a registered model's version, `NAME/VERSION`; with a run, as that run wrote them.
+    """
 
     run_id: str | None = None
     files: tuple[str, ...] = ()
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ def _asked_group(plain: Any, where: str, run: Any) -> AskedGroup:
             raise _unfit(f"{where}.{name} is not a list of texts")
     return AskedGroup(
         Case(texts["context"] or "", texts["controls"] or ""),
-        Choice(texts["run"], tuple(lists["files"])),
+        Choice(texts["run"], tuple(lists["files"]), texts["model"]),
         name=texts["name"] or "default",
         supporting=tuple(lists["supporting"]),
         code=tuple(lists["code"]),

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from phems.domain.file_contents import ContentScan, TypeRule
-from phems.domain.outputs import Output, media_type_of, name_of
+from phems.domain.outputs import Output, is_of_model, media_type_of, name_of
 from phems.domain.releases import FileKind, FrozenFile, RunOrigin
 from phems.errors import InputError, IntegrityError, NotFoundError, RefusedError
 from phems.services.ports import Governance, Transaction
@@ -158,6 +158,8 @@ def _logged_by_digest(output: Output) -> Iterator[None]:
 
 def outputs_of(work: Transaction, project: str, choice: Choice) -> Sequence[Output]:
     """The outputs that a choice names; raises `NotFoundError` for one that is not there."""
+    if choice.model is not None:
+        return _of_model(work, project, choice, choice.model)
     return _of_run(work, project, choice) if choice.run_id else _of_paths(work, project, choice)
 
 
@@ -213,6 +215,32 @@ def _of_run(work: Transaction, project: str, choice: Choice) -> Sequence[Output]
             remedy="Name one of these with --file.",
         )
     return list({known[name].path: known[name] for name in choice.files}.values())
+
+
+def _of_model(work: Transaction, project: str, choice: Choice, model: str) -> Sequence[Output]:
+    """The files of a model's version: by what the node has on record of runs, not by what MLflow says."""
+    if choice.files:
+        raise InputError(
+            "A model and single files are asked for at once.",
+            why="a model leaves with all of its files.",
+            remedy="Say either --model, or --run and --file.",
+        )
+    every = work.outputs.of_run(project, choice.run_id) if choice.run_id else work.outputs.of_project(project)
+    found = [output for output in every if is_of_model(output.path, model)]
+    if not found:
+        raise NotFoundError(
+            f"{project} has no model {model!r} to release.",
+            why="no run wrote files of it with `MlflowRun.register`; what is in MLflow alone does not leave.",
+            remedy="Name it as NAME/VERSION, and register it with its files (safetensors, ONNX or JSON).",
+        )
+    runs = sorted({output.run_id for output in found})
+    if len(runs) > 1:
+        raise InputError(
+            f"Several runs wrote files of the model {model!r}.",
+            why=f"they are {', '.join(runs)}; MLflow gives each version once.",
+            remedy=f"Say which one: phems release request --run {runs[0]} --model {model}",
+        )
+    return found
 
 
 def _of_paths(work: Transaction, project: str, choice: Choice) -> Sequence[Output]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
-from tests.nodes import RunningNode, running_node, succeeded, temporary_site
+from tests.nodes import ANALYST, RunningNode, running_node, succeeded, temporary_site
 
 from phems.adapters.postgres.mlflow_schemas import address_of
 from phems.adapters.secret_keys import load_or_create_secret
@@ -18,7 +18,10 @@ from phems.bootstrap.backup import backup_to, backups_of
 from phems.bootstrap.mlflow import MlflowOfSteps
 from phems.bootstrap.restore import restore
 from phems.domain.actors import LOCAL_OPERATOR
+from phems.domain.release_states import ReleaseState
 from phems.engine.tags import CAPSULE_TAG, CODE_TAG, MLFLOW_TAG
+from phems.errors import NotFoundError
+from phems.services.release_asks import Case, Choice
 
 LAB, OTHER = "lab", "other"
 CODE = """
@@ -103,6 +106,32 @@ def _status(method, path, headers={}):
     return peer.getresponse().status
 
 
+@dg.op
+def registers(context: dg.OpExecutionContext, mlflow_run: MlflowRun) -> None:
+    with mlflow_run.of(context) as run:
+        name = mlflow_run.register(
+            context,
+            "risk",
+            {"weights.json": b'{"weights": [0.5, 0.25]}'},
+            disclosure={"model": {"parameters": 2, "observations": 400}},
+        )
+        assert name == "risk/1"
+        try:
+            mlflow_run.register(context, "risk", {"model.pkl": b"cos"})
+        except Exception as error:
+            assert "pickle" in str(error)
+        else:
+            raise AssertionError("a pickle was registered")
+        # What MLflow's client registers by itself stays in MLflow.
+        version = mlflow.MlflowClient().create_model_version("risk", mlflow.get_artifact_uri("models/risk"))
+        assert version.version == "2"
+
+
+@dg.job
+def registering() -> None:
+    registers()
+
+
 @dg.job
 def several() -> None:
     first_step()
@@ -116,7 +145,7 @@ def attack() -> None:
 
 defs = dg.Definitions(
     assets=[model],
-    jobs=[several, attack, dg.define_asset_job("train", selection="*")],
+    jobs=[several, registering, attack, dg.define_asset_job("train", selection="*")],
     resources={"mlflow_run": MlflowRun()},
 )
 """
@@ -176,6 +205,23 @@ def test_steps_side_by_side_share_a_run_and_large_files_pass(node: RunningNode) 
         "first": found,
         "second": found,
     }
+
+
+def test_a_registered_model_leaves_by_a_release_request_alone(node: RunningNode) -> None:
+    """Otherwise a model, which may remember patients, would leave unseen, or run code where it is loaded."""
+    run = node.run("registering", project=LAB)
+    assert succeeded(run), node.story(run.run_id)
+    releases = node.serving.node.releases
+    case = Case("A model", "Two weights of 400 patients")
+    view = releases.request(ANALYST, LAB, Choice(model="risk/1"), case)
+    (file,) = view.request.files
+    assert file.path == f"outputs/{run.run_id}/models/risk/1/weights.json"
+    assert view.request.state is ReleaseState.SUBMITTED
+    assert view.report is not None
+    assert {each.check for each in view.report.findings if each.path == file.path} >= {"file-type", "model"}
+    for missing in ("risk/2", "risk/3", "risk"):
+        with pytest.raises(NotFoundError, match="no model"):
+            releases.request(ANALYST, LAB, Choice(model=missing), case)
 
 
 @pytest.mark.attack

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mlflow
 import mlflow.db
+import pytest
 from mlflow.environment_variables import (
     MLFLOW_DISABLE_TELEMETRY,
     MLFLOW_SERVER_ENABLE_JOB_EXECUTION,
@@ -16,8 +17,10 @@ from mlflow.environment_variables import (
 )
 from sqlalchemy import make_url
 
-from phems.adapters.mlflow.process import ServerPlan, arguments
+from phems.adapters.mlflow import process
+from phems.adapters.mlflow.process import ServerPlan, arguments, check_installed
 from phems.adapters.sandbox import walls
+from phems.errors import InputError
 from phems.mlflow_server.__main__ import FIXED, SETTINGS
 
 SOURCE = Path(inspect.getfile(mlflow)).parent
@@ -37,6 +40,14 @@ def test_the_settings_are_those_that_the_server_reads() -> None:
     )
     assert {variable.name for variable in known} <= set(FIXED)
     assert callable(mlflow.db.upgrade.main)
+
+
+def test_without_the_extra_it_is_said_which_one_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise who switched it on would read a traceback of Python's imports."""
+    check_installed("lab")
+    monkeypatch.setattr(process, "EXTRA", "mlflow-that-nobody-has")
+    with pytest.raises(InputError, match=r"projects.lab.mlflow is on[\s\S]*the extra mlflow"):
+        check_installed("lab")
 
 
 def test_the_sandbox_of_a_server_shows_its_own_things_alone(tmp_path: Path) -> None:

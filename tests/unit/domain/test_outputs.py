@@ -14,6 +14,7 @@ from phems.domain.outputs import (
     check_output_path,
     check_output_size,
     extension_of,
+    is_of_model,
     media_type_of,
     name_of,
 )
@@ -138,3 +139,17 @@ def test_the_policy_names_what_it_allows() -> None:
     scan.feed(b"#!/bin/sh")
     with pytest.raises(RefusedError, match="nothing that can run"):
         RULE.check_content("a.csv", scan)
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "is_its"),
+    [
+        ("outputs/run-1/models/risk/1/weights.json", "risk/1", True),
+        ("outputs/run-1/models/risk/12/weights.json", "risk/1", False),
+        ("outputs/run-1/models/risk/1/weights.json", "risk", False),
+        ("outputs/run-1/other/models/risk/1/weights.json", "risk/1", False),
+    ],
+)
+def test_a_file_is_of_a_model_by_its_place(path: str, model: str, is_its: bool) -> None:
+    """Otherwise files of another version would leave with the one that was looked at."""
+    assert is_of_model(path, model) is is_its

@@ -6,13 +6,13 @@ Without bubblewrap it is a bare process, as project code then is: see `phems.boo
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import signal
 import socket
 import subprocess
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -48,13 +48,15 @@ class ServerPlan:
 
 
 def check_installed(project: str) -> None:
-    """Raise `InputError`, which names the extra, when this Python has no MLflow."""
-    if importlib.util.find_spec("mlflow.server") is None if importlib.util.find_spec("mlflow") else True:
+    """Raise `InputError`, which names the extra, when this Python has no MLflow. It is not imported."""
+    try:
+        distribution(EXTRA)
+    except PackageNotFoundError:
         raise InputError(
             f"projects.{project}.mlflow is on, and MLflow is not installed.",
             why="it is an optional part of phems-node: the extra mlflow.",
             remedy=f"pip install 'phems-node[{EXTRA}]', or take mlflow out of the project in node.yaml.",
-        )
+        ) from None
 
 
 class ServerProcess:

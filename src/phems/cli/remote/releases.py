@@ -155,6 +155,7 @@ def _asked(groups: Sequence[AskedGroup]) -> dict[str, Any]:
                 "context": group.case.context,
                 "controls": group.case.controls,
                 "run": group.outputs.run_id,
+                "model": group.outputs.model,
                 "files": list(group.outputs.files),
                 "supporting": list(group.supporting),
                 "code": list(group.code),

@@ -38,6 +38,9 @@ class Group(Body):
     context: Text = Field(description="What the files are, for the checkers.")
     controls: Text = Field(description="How disclosure of single patients was avoided.")
     run: Name | None = Field(default=None, description="The run, when it is another than the request's.")
+    model: Name | None = Field(
+        default=None, description="A registered model's version, NAME/VERSION, in place of files."
+    )
     files: list[Name] = Field(
         default=[], max_length=500, description="Outputs by name; empty: all that no group names."
     )
