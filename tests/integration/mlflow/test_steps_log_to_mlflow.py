@@ -123,7 +123,8 @@ def registers(context: dg.OpExecutionContext, mlflow_run: MlflowRun) -> None:
         else:
             raise AssertionError("a pickle was registered")
         # What MLflow's client registers by itself stays in MLflow.
-        version = mlflow.MlflowClient().create_model_version("risk", mlflow.get_artifact_uri("models/risk"))
+        source = mlflow.get_artifact_uri("models/risk")
+        version = mlflow.MlflowClient().create_model_version("risk", source, run_id=run.info.run_id)
         assert version.version == "2"
 
 
