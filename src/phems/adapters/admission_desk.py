@@ -62,6 +62,7 @@ class ServiceDesk:
             admission.code_digest,
             self._priorities.get(project, 0),
             tags=self._corrections(run, {CAPSULE_TAG: shown(admission.capsule)}),
+            data=admission.data,
         )
 
     @staticmethod

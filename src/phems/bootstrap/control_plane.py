@@ -11,6 +11,7 @@ from phems.adapters.host_plans import HostPlans, run_project, settings_of
 from phems.adapters.host_pods.launcher import PodHosts
 from phems.adapters.postgres.dagster_storage import DagsterStorages, open_storages
 from phems.adapters.postgres.queued_runs import PostgresQueuedRuns
+from phems.adapters.project_data import GrantedFiles
 from phems.adapters.sandbox import bare, bubblewrap
 from phems.adapters.sandbox.own_environment import OwnEnvironment
 from phems.adapters.sandbox.verified import CodeCheck, VerifiedCode
@@ -123,6 +124,7 @@ def wall_of(node: Node, launcher: SandboxLauncher, storages: DagsterStorages, re
         launcher=VerifiedCode(launcher, CodeCheck(node.code_mount, record.changed_code)),
         authority=CapabilityAuthority(),
         plan_for=HostPlans(lambda: node.spec, paths, storage_socket, node.clock).plan,
+        data=GrantedFiles(_RunProjects(node), node.data_versions, node.clock),
         register_output=record.output,
         audit_refusal=record.refused_call,
         values=node.files.shared,

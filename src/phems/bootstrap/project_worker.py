@@ -151,6 +151,7 @@ class ProjectWorker:
                 concurrency=settings.queue.concurrency,
                 limits=limits_of(settings),
                 leases=leases,
+                admitted=self._node.runs.admitted_data,
                 traces=traces,
             )
         )

@@ -97,6 +97,36 @@ def capsule_document(
     }
 
 
+def granted_data(document: Mapping[str, Any]) -> dict[str, GrantedData]:
+    """The data sources that a capsule names."""
+    return {name: GrantedData(found["place"], found["version"]) for name, found in document["data"].items()}
+
+
+def other_data(admitted: Mapping[str, GrantedData], shown: Mapping[str, GrantedData]) -> str:
+    """In which data source, and how, what is shown is other than what a run was admitted with; or empty.
+
+    Less may be shown than the run was admitted with: a grant that has ended is no reason to end a run that
+    reads other data, and a step that reads that source fails by itself.
+    """
+    for name, found in sorted(shown.items()):
+        said = admitted.get(name)
+        if said is None:
+            return f"the data source {name} was granted"
+        if said.place != found.place:
+            return f"the data source {name} was registered as another file"
+        if said.version != found.version:
+            return (
+                f"the data source {name} was replaced or changed "
+                f"(admitted: {_short(said.version)}, now: {_short(found.version)})"
+            )
+    return ""
+
+
+def _short(version: str) -> str:
+    kind, _, rest = version.partition(":")
+    return f"sha256:{rest[:SHOWN_DIGITS]}" if kind == "sha256" else version
+
+
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
     """The parts of a capsule, such as `data`, in which two differ; sorted."""
     return tuple(sorted(part for part in before.keys() | after.keys() if before.get(part) != after.get(part)))

@@ -26,6 +26,7 @@ from phems.engine.host_connection import StepEnd
 from phems.engine.hosts import HostState, HostStatus
 from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
+from phems.engine.run_data import Data, RunData
 from phems.engine.run_queue import QueuedRuns
 from phems.engine.step_queue import StepQueue
 from phems.engine.step_runner import Starter
@@ -209,7 +210,14 @@ class ControlPlane:
         parts = self._parts
         limits = {name: settings.limits for name, settings in parts.projects.items()}
         worker: Starter = Worker(
-            WorkerParts(self.hosts, parts.wall.authority, self.attempts, limits.__getitem__, parts.wall.logs)
+            WorkerParts(
+                self.hosts,
+                RunData(parts.wall.data, self._admitted_data, self._data_read),
+                parts.wall.authority,
+                self.attempts,
+                limits.__getitem__,
+                parts.wall.logs,
+            )
         )
         if parts.traces is not None:
             worker = TracedStarter(worker, parts.traces)
@@ -223,6 +231,12 @@ class ControlPlane:
 
     def _is_driven(self, run_id: str) -> bool:
         return self.orchestrator.drives(run_id)
+
+    def _admitted_data(self, run_id: str) -> Data | None:
+        return self.orchestrator.data_of(run_id)
+
+    def _data_read(self, project: str) -> None:
+        self.steps.project_changed(project)
 
     def _drive(self, admitted: Admitted) -> None:
         with self._ending:

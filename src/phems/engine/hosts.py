@@ -1,8 +1,9 @@
 """Project hosts: one per project and code revision, started, watched, restarted, retired.
 
 A host is used when it has loaded; when it dies it is started again after a pause that doubles; a new
-approved revision gets a new host, and the old one ends when its last step has ended. What happens to
-one project's host touches no other project.
+approved revision gets a new host, and the old one ends when its last step has ended. So does a host whose
+sandbox shows other data than a new one would: it begins no step any more. What happens to one project's host
+touches no other project.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from phems.contract.capability import Capability
 from phems.engine.capabilities import LOCATION_SECONDS, CapabilityAuthority
 from phems.engine.host_connection import HostConnection, StepEnd
+from phems.engine.run_data import Shown
 from phems.engine.sandbox import HostPlan, SandboxLauncher
 from phems.errors import PhemsError
 
@@ -59,10 +61,14 @@ class HostStatus:
 
 
 class Host:
-    """One project's code revision in one sandbox. Created by `HostPool`."""
+    """One project's code revision in one sandbox. Created by `HostPool`.
 
-    def __init__(self, pool: HostPool, plan: HostPlan) -> None:
+    `shown` is the data that its sandbox shows, as it was found before the sandbox was made.
+    """
+
+    def __init__(self, pool: HostPool, plan: HostPlan, shown: Shown) -> None:
         self.plan = plan
+        self.shown = shown
         self.state = HostState.LOADING
         self.error = ""
         self.restarts = 0
@@ -207,7 +213,7 @@ class Host:
         self._pool.changed(self)
         with self._lock:
             self._connection = None
-            self._arm(pause, lambda: self._pool.spawn(self))
+            self._arm(pause, lambda: self._pool.start_again(self))
 
     def _arm(self, seconds: float, act: Callable[[], None]) -> None:
         if self._timer:
@@ -243,7 +249,7 @@ class HostPool:
     """All project hosts of this process.
 
     `plan_for(project, code_digest)` says what a host is to be; `on_change(project)` is called, from any
-    thread, whenever a host's state changes.
+    thread, whenever a host's state changes; `shown(project)` is the data that a sandbox made now would show.
     """
 
     def __init__(
@@ -253,13 +259,16 @@ class HostPool:
         plan_for: Callable[[str, str], HostPlan],
         sockets: Path,
         on_change: Callable[[str], None],
+        shown: Callable[[str], Shown],
     ) -> None:
         self.launcher = launcher
         self.authority = authority
         self._plan_for = plan_for
         self._sockets = sockets
         self._on_change = on_change
+        self._shown = shown
         self._hosts: dict[tuple[str, str], Host] = {}
+        self._replaced: list[Host] = []
         self._current: dict[str, str] = {}
         self._lock = threading.RLock()
         # One thread starts every host: the kernel ends a sandbox when the thread that started it ends.
@@ -287,15 +296,28 @@ class HostPool:
         self._retire_old(project)
         self._on_change(project)
 
-    def ensure(self, project: str, code_digest: str) -> Host:
-        """The host of a revision; started when there is none."""
+    def ensure(self, project: str, code_digest: str, shown: Shown | None = None) -> Host:
+        """The host of a revision that shows this data, that of now; started when there is none."""
+        if shown is None:
+            shown = self._shown(project)
         with self._lock:
             host = self._hosts.get((project, code_digest))
+            if host is not None and host.state is not HostState.ENDED and host.shown != shown:
+                self._replace(host)
+                host = None
             if host is None or host.state is HostState.ENDED:
-                host = Host(self, self._plan_for(project, code_digest))
+                host = Host(self, self._plan_for(project, code_digest), shown)
                 self._hosts[project, code_digest] = host
                 self.spawn(host)
             return host
+
+    def start_again(self, host: Host) -> None:
+        """Start a host that died, or, when it would show other data than before, one in its place."""
+        key = (host.plan.project, host.plan.code_digest)
+        if self._hosts.get(key) is host and self.ensure(*key) is host:
+            self.spawn(host)
+        else:
+            host.end()
 
     def spawn(self, host: Host) -> None:
         """Start a host's process, in the spawning thread; what it needs first is made in one of its own."""
@@ -339,14 +361,14 @@ class HostPool:
         """All hosts as people see them."""
         with self._lock:
             return [
-                host.status(is_current=self._current.get(project) == digest)
-                for (project, digest), host in sorted(self._hosts.items())
+                host.status(is_current=self.current(host.plan.project) is host)
+                for host in sorted(self._all(), key=lambda each: (each.plan.project, each.plan.code_digest))
             ]
 
     def connections(self) -> list[HostConnection]:
         """The connections of all ready hosts, retiring ones too."""
         with self._lock:
-            return [host.connection for host in self._hosts.values() if host.connection is not None]
+            return [host.connection for host in self._all() if host.connection is not None]
 
     def changed(self, host: Host) -> None:
         """A host's state changed; see `on_change`."""
@@ -363,7 +385,7 @@ class HostPool:
         """End all hosts."""
         self._closed.set()
         with self._lock:
-            hosts = list(self._hosts.values())
+            hosts = self._all()
         for host in hosts:
             host.end()
         self._spawner.shutdown(wait=True)
@@ -374,21 +396,40 @@ class HostPool:
             current = self.current(project)
             if project in self._current and (current is None or current.state is not HostState.READY):
                 return  # the old host serves until the new one can
-            old = [
+            idle = [
                 host
-                for (name, digest), host in self._hosts.items()
-                if name == project and digest != self._current.get(project)
+                for host in self._all()
+                if host.plan.project == project
+                and host is not current
+                and host.state is not HostState.ENDED
+                and host.running_steps() == 0
             ]
-            idle = [host for host in old if host.state is not HostState.ENDED and host.running_steps() == 0]
-            for host in idle:
-                self._hosts.pop((project, host.plan.code_digest))
+            self._hosts = {key: host for key, host in self._hosts.items() if host not in idle}
+            self._replaced = [
+                host for host in self._replaced if host not in idle and host.state is not HostState.ENDED
+            ]
         for host in idle:
             host.end()
+
+    def _replace(self, host: Host) -> None:
+        """Have it begin no step; it serves until its successor can, and ends with its last step."""
+        _LOG.info(
+            "host of %s is replaced: its data is not what it shows",
+            host.plan.project,
+            extra={"project": host.plan.project},
+        )
+        if host.state is HostState.READY:
+            self._replaced.append(host)
+        else:
+            host.end()
+
+    def _all(self) -> list[Host]:
+        return [*self._hosts.values(), *self._replaced]
 
     def _refresh(self) -> None:
         while not self._closed.wait(LOCATION_SECONDS / 3):
             with self._lock:
-                hosts = list(self._hosts.values())
+                hosts = self._all()
             for host in hosts:
                 if host.state in {HostState.LOADING, HostState.READY}:
                     with contextlib.suppress(OSError):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from dagster import DagsterInstance
 
+from phems.domain.capsules import GrantedData
 from phems.engine._dagster import DagsterRun, DagsterRunStatus, RunsFilter
 from phems.engine.counts import EngineCounts
 from phems.engine.host_connection import StepEnd
@@ -35,7 +36,8 @@ LATER_SECONDS = 2.0
 class Admitted:
     """A run that admission let through, and the code it was let through with.
 
-    `tags` are to be put on its row: most often none, since a run is stamped when it is asked for.
+    `tags` are to be put on its row: most often none, since a run is stamped when it is asked for. `data` are
+    the data sources that its capsule names.
     """
 
     run_id: str
@@ -43,6 +45,7 @@ class Admitted:
     code_digest: str
     priority: int = 0
     tags: Mapping[str, str] = field(default_factory=dict, compare=False)
+    data: Mapping[str, GrantedData] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,11 @@ class Orchestrator:
     def drives(self, run_id: str) -> bool:
         """Whether the run is on its way here: a cancellation must come after its beginning."""
         return run_id in self._admissions
+
+    def data_of(self, run_id: str) -> Mapping[str, GrantedData] | None:
+        """The data that a run was admitted with; None for one that is not on its way here."""
+        admitted = self._admissions.get(run_id)
+        return admitted.data if admitted is not None else None
 
     def runs_of(self, project: str, code_digest: str) -> list[str]:
         """The runs of this code that are on their way here."""

@@ -24,6 +24,7 @@ from phems.engine.doors import Door, UnixDoor
 from phems.engine.hosts import HostPool
 from phems.engine.instance import NodeInstance
 from phems.engine.mlflow_calls import StepsMlflow
+from phems.engine.run_data import ProjectData
 from phems.engine.sandbox import HostPlan, SandboxLauncher
 from phems.engine.storage_service import (
     OutputRegister,
@@ -102,13 +103,21 @@ class HostedWall(Wall):
 
     launcher: SandboxLauncher
     plan_for: Callable[[str, str], HostPlan]
+    data: ProjectData
     storage_socket: Path
     location_sockets: Path
 
     def make_hosts(self, on_change: Callable[[str], None]) -> HostPool:
         """The hosts of this process; see `HostPool`."""
         self.location_sockets.mkdir(parents=True, exist_ok=True)
-        return HostPool(self.launcher, self.authority, self.plan_for, self.location_sockets, on_change)
+        return HostPool(
+            self.launcher,
+            self.authority,
+            self.plan_for,
+            self.location_sockets,
+            on_change,
+            self.data.shown,
+        )
 
     def open_door(
         self, instance: NodeInstance, hosts: HostPool, attempts: Attempts, asset_prefixes: Mapping[str, str]

@@ -12,10 +12,11 @@ from phems.contract.capability import Capability
 from phems.contract.step_order import ResourceLimits, StepOrder
 from phems.engine.attempts import Attempts
 from phems.engine.capabilities import STEP_SECONDS, CapabilityAuthority
-from phems.engine.host_connection import StepEnd, StepProcess
+from phems.engine.host_connection import HostConnection, StepEnd, StepProcess
 from phems.engine.hosts import HostPool, HostState
+from phems.engine.run_data import RunData
 from phems.engine.step_queue import StepTask
-from phems.errors import UnavailableError
+from phems.errors import RefusedError, UnavailableError
 
 _LOG = logging.getLogger("phems.worker")
 _NO_PLACE = (
@@ -30,6 +31,7 @@ class WorkerParts:
     """What a worker stands on. `limits(project)` comes from the node spec, never from a message."""
 
     hosts: HostPool
+    data: RunData
     authority: CapabilityAuthority
     attempts: Attempts
     limits: Callable[[str], ResourceLimits]
@@ -50,13 +52,13 @@ class Worker:
             self._details[task.run_id, task.step_key, task.attempt] = (run, known_state)
 
     def start(self, task: StepTask, on_end: Callable[[StepEnd], None]) -> bool:
-        """Start one attempt; False when the host is not ready yet. See `StartTask`."""
-        host = self._parts.hosts.ensure(task.project, task.code_digest)
-        if host.state is HostState.FAILED:
+        """Start one attempt; False when the host is not ready yet, or its data not known. See `StartTask`."""
+        try:
+            connection = self._place(task)
+        except RefusedError as refusal:
             self._forget(task)
-            on_end(_never_started(task, f"The step could not be started. {host.error}"))
+            on_end(_never_started(task, str(refusal)))
             return True
-        connection = host.connection
         if connection is None:
             return False
         key = (task.run_id, task.step_key, task.attempt)
@@ -88,6 +90,16 @@ class Worker:
             self._forget(task)
             on_end(_never_started(task, _NO_PLACE.format(folder=folder, why=error.strerror or error)))
         return True
+
+    def _place(self, task: StepTask) -> HostConnection | None:
+        """A host that shows what the run was admitted with, no other data; None while there is none."""
+        shown = self._parts.data.shown(task.project)
+        if not self._parts.data.is_as_admitted(task, shown):
+            return None
+        host = self._parts.hosts.ensure(task.project, task.code_digest, shown)
+        if host.state is HostState.FAILED:
+            raise RefusedError(f"The step could not be started. {host.error}")
+        return host.connection
 
     def kill_run(self, run_id: str) -> None:
         """End the process trees of a run's steps: politely, and a second later for good."""

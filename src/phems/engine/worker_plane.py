@@ -6,7 +6,7 @@ offered, of runs that were admitted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +20,7 @@ from phems.engine.counted_starter import CountedStarter
 from phems.engine.instance import NodeInstance
 from phems.engine.leases import WorkerLeases
 from phems.engine.orchestrator import Admitted
+from phems.engine.run_data import Data, RunData
 from phems.engine.step_runner import Starter, StepRunner
 from phems.engine.traces import TracedStarter, Traces
 from phems.engine.wall import HostedWall, Wall
@@ -39,6 +40,8 @@ class WorkerPlaneParts:
     concurrency: int
     limits: ResourceLimits
     leases: WorkerLeases
+    admitted: Callable[[str], Data | None]
+    """The data that a run was admitted with."""
     traces: Traces | None = None
 
 
@@ -53,7 +56,12 @@ class WorkerPlane:
         self.instance = worker_instance(parts.wall, prefixes)
         worker: Starter = Worker(
             WorkerParts(
-                self.hosts, parts.wall.authority, attempts, lambda _project: parts.limits, parts.wall.logs
+                self.hosts,
+                RunData(parts.wall.data, lru_cache(RUNS_KEPT)(parts.admitted), self._host_changed),
+                parts.wall.authority,
+                attempts,
+                lambda _project: parts.limits,
+                parts.wall.logs,
             )
         )
         if parts.traces is not None:

@@ -17,7 +17,14 @@ from typing import TypeVar
 from phems.domain.actors import Actor
 from phems.domain.admission import AdmissionInputs, Refusal, refused
 from phems.domain.canonical import digest
-from phems.domain.capsules import CodeFacts, GrantedData, RunFacts, capsule_document, differences
+from phems.domain.capsules import (
+    CodeFacts,
+    GrantedData,
+    RunFacts,
+    capsule_document,
+    differences,
+    granted_data,
+)
 from phems.domain.code_revisions import CodeRevision
 from phems.errors import RefusedError, UnavailableError
 from phems.services.capsules import Capsules
@@ -235,6 +242,7 @@ class Admission:
             code_digest=case.submission.code_digest,
             capsule=decision.capsule.digest,
             at=now,
+            data=granted_data(decision.capsule.document),
         )
         work.runs.add_admission(admission, decision.capsule.document)
         if _needs_own_approval(decision) and case.admission is None:

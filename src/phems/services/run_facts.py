@@ -5,12 +5,14 @@ Nothing of it is project code's: no name of a job, no config, no log. Those are 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from phems.domain.actors import Actor
+from phems.domain.capsules import GrantedData, granted_data
 from phems.errors import NotFoundError
-from phems.services.ports import Governance
+from phems.services.ports import Governance, Transaction
 from phems.services.project_access import ProjectAccess
 
 
@@ -60,3 +62,13 @@ class Runs:
             admitted_at=admission.at if admission is not None else None,
             data_sources=submission.needed_sources,
         )
+
+    def admitted_data(self, run_id: str) -> Mapping[str, GrantedData] | None:
+        """The data sources that a run was admitted with; None for one that was not. Asks for no person."""
+
+        def act(work: Transaction) -> Mapping[str, GrantedData] | None:
+            admission = work.runs.admission(run_id)
+            capsule = work.runs.capsule(admission.capsule) if admission is not None else None
+            return granted_data(capsule.document) if capsule is not None else None
+
+        return self._governance.act(act)

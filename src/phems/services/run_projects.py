@@ -21,6 +21,16 @@ class Source:
     file: Path
     version: str | None = None
 
+    def said(self, found: str | None) -> GrantedData:
+        """It, as a capsule says it; `found` is the SHA-256 of the file, if it has one."""
+        if self.version is not None:
+            return GrantedData(self.place, f"declared:{self.version}")
+        return GrantedData(self.place, f"sha256:{found}" if found else "missing")
+
+    def now(self, versions: DataVersions) -> GrantedData:
+        """What it holds now; see `DataVersions.of`."""
+        return self.said(versions.of(self.file) if self.version is None else None)
+
 
 @dataclass(frozen=True)
 class RunProject:
@@ -34,12 +44,12 @@ class RunProject:
 
     def data(self, day: date, versions: DataVersions) -> dict[str, GrantedData]:
         """The data sources that may be read on a day, with what they hold now."""
+        return {name: source.now(versions) for name, source in self.granted(day).items()}
+
+    def granted(self, day: date) -> dict[str, Source]:
+        """The data sources that may be read on a day."""
         granted = self.rules.granted(day)
-        return {
-            name: GrantedData(source.place, _version(source, versions))
-            for name, source in sorted(self.sources.items())
-            if name in granted
-        }
+        return {name: source for name, source in sorted(self.sources.items()) if name in granted}
 
 
 class RunProjects(Protocol):
@@ -48,10 +58,3 @@ class RunProjects(Protocol):
     def __call__(self, project: str, *, read_again: bool = False) -> RunProject:
         """A project; `read_again` when other rules have come into force. `NotFoundError` without one."""
         ...
-
-
-def _version(source: Source, versions: DataVersions) -> str:
-    if source.version is not None:
-        return f"declared:{source.version}"
-    found = versions.of(source.file)
-    return f"sha256:{found}" if found else "missing"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+
+from phems.domain.capsules import GrantedData
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,17 @@ class RunSubmission:
 
 @dataclass(frozen=True)
 class RunAdmission:
-    """A run that was let through, and the capsule that says what it is."""
+    """A run that was let through, and the capsule that says what it is.
+
+    `data` is what the capsule names, for who has just let the run through; the store has it in the capsule.
+    """
 
     run_id: str
     project: str
     code_digest: str
     capsule: str
     at: datetime
+    data: Mapping[str, GrantedData] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class PostgresRunsStore:
             "INSERT INTO governance.run_admissions (run_id, project, code_digest, capsule, at) "
             "VALUES (:run_id, :project, :code_digest, :capsule, :at) ON CONFLICT (run_id) DO NOTHING"
         )
-        values = asdict(admission)
+        values = {name: value for name, value in vars(admission).items() if name != "data"}
         if document is not None:
             insert = f"WITH kept AS ({_KEEP_CAPSULE}) {insert}"
             values["document"] = canonical(document).decode()
