@@ -40,7 +40,14 @@ def server_node_site(
     with open_folder() as folder, server_site(folder, server_database, rabbitmq) as site:
         site.settings["telemetry"] = {"otlp": collector.address}
         site.settings["workers"] = {"metrics": {"port": free_ports(1)[0]}}
-        site.add_project("shapes", SHAPES, code={"repo": "../shapes-code", "module": "shapes.definitions"})
+        site.settings["data_sources"] = {"numbers": {"path": "numbers.csv", "format": "csv"}}
+        site.node_folder.joinpath("numbers.csv").write_text("number\n1\n")
+        site.add_project(
+            "shapes",
+            SHAPES,
+            code={"repo": "../shapes-code", "module": "shapes.definitions"},
+            data_grants=[{"source": "numbers"}],
+        )
         yield site
 
 

@@ -1,4 +1,4 @@
-"""Data that is swapped, changed or taken away under a project's host: no step reads it under another's name."""
+"""Data that is swapped, changed or taken away under a host: no step reads it under another's name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from phems.project import DataSource
 def keep(context, name):
     runtime = current_runtime()
     folder = runtime.artifact_dir
-    seen = sorted(path.name for path in runtime.data_dir.iterdir())
     read = {path.name: path.read_text() for path in runtime.data_dir.iterdir()}
     (folder / f"{name}-{context.run_id}").write_text(repr(read))
     return folder

@@ -127,6 +127,23 @@ def test_a_host_that_is_killed_costs_a_step_one_more_start(
     ends_well(server_node, server_node_site, run_id, ["counted", "waits", "waits", "counted_after"])
 
 
+def test_data_that_is_replaced_under_a_run_ends_it_and_the_next_one_reads_the_new(
+    server_node: RunningNode, server_node_site: ServerSite
+) -> None:
+    """Otherwise workers go on reading a file that lineage says nothing of."""
+    run_id = waiting(server_node)
+    fresh = server_node_site.node_folder / "numbers.new"
+    fresh.write_text("number\n2\n")
+    fresh.rename(server_node_site.node_folder / "numbers.csv")
+    later = waiting(server_node)
+    for waiter in (run_id, later):
+        go_on(server_node, waiter)
+    ends_well(server_node, server_node_site, later, ["counted", "waits", "counted_after"])
+    assert not succeeded(server_node.finished(run_id, seconds=90))
+    assert "the data source numbers was replaced or changed" in server_node.story(run_id)
+    assert executed(server_node, run_id) == ["counted", "waits"]
+
+
 def test_two_workers_share_a_queue_and_keep_to_the_project_s_share(
     server_node: RunningNode, server_node_site: ServerSite
 ) -> None:

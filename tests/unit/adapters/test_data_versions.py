@@ -136,6 +136,39 @@ def test_a_file_that_is_written_while_it_is_read_has_no_version(
         versions.of(file)
 
 
+def test_what_was_read_is_known_of_this_very_file(
+    versions: Counted, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a step reads a large file again, or starts on another than its run was admitted with."""
+    identity = versions.identity(file)
+    assert identity is not None
+    assert versions.known(file, identity) is None
+    monkeypatch.setattr(data_versions, "SETTLED_NS", 10**18)
+    found = versions.of(file)
+    assert versions.known(file, identity) == found, "of a file that changed just now, too"
+    file.write_bytes(b"patient\n5\n6\n")
+    changed = versions.identity(file)
+    assert changed is not None
+    assert changed != identity
+    assert versions.known(file, changed) is None
+    assert versions.read == 1
+    assert versions.identity(file / "below") is None
+    file.parent.joinpath("loop").symlink_to("loop")
+    with pytest.raises(UnavailableError, match="cannot be read"):
+        versions.identity(file.parent / "loop")
+
+
+def test_what_another_process_has_read_is_not_read_again(
+    versions: Counted, file: Path, tmp_path: Path
+) -> None:
+    """Otherwise each worker reads all data when it is started."""
+    other, more = Counted(tmp_path / "data-versions.json"), tmp_path / "more.csv"
+    more.write_bytes(b"patient\n7\n")
+    found = versions.of(file), other.of(more)
+    assert (other.of(file), other.read) == (found[0], 1)
+    assert (versions.of(more), versions.read) == (found[1], 1)
+
+
 def test_a_full_disk_costs_a_reading_and_no_more(file: Path, tmp_path: Path) -> None:
     """Otherwise no run starts while the disk is full."""
     assert HashedDataVersions(tmp_path / "no-folder" / "kept").of(file)

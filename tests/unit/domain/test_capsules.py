@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phems.domain.canonical import digest
-from phems.domain.capsules import CodeFacts, GrantedData, RunFacts, capsule_document, differences, shown
+from phems.domain.capsules import (
+    CodeFacts,
+    GrantedData,
+    RunFacts,
+    capsule_document,
+    differences,
+    granted_data,
+    other_data,
+    shown,
+)
 
 FACTS = RunFacts(
     run_id="run-1",
@@ -22,6 +31,7 @@ FACTS = RunFacts(
 )
 CODE = CodeFacts("d" * 64, "e" * 64)
 DATA = {"whas500": GrantedData("parquet:data/whas500.parquet", "sha256:" + "0" * 64)}
+ZEROS = "sha256:" + "0" * 12
 VERSION = "1:abcdefabcdef"
 CHANGES: dict[str, Any] = {
     "run_id": "run-2",
@@ -121,3 +131,32 @@ def test_a_capsule_is_a_sha_256() -> None:
     """Otherwise it fits nowhere that a digest is asked for."""
     assert len(bytes.fromhex(capsule())) == 32
     assert capsule().startswith(shown(capsule()))
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        ({}, ""),
+        (DATA, ""),
+        ({"beds": DATA["whas500"]}, "the data source beds was granted"),
+        (
+            {"whas500": replace(DATA["whas500"], place="csv:data/other.csv")},
+            "the data source whas500 was registered as another file",
+        ),
+        (
+            {"whas500": replace(DATA["whas500"], version="sha256:" + "1" * 64)},
+            f"the data source whas500 was replaced or changed (admitted: {ZEROS}, now: sha256:{'1' * 12})",
+        ),
+        (
+            {"whas500": replace(DATA["whas500"], version="declared:2024")},
+            f"the data source whas500 was replaced or changed (admitted: {ZEROS}, now: declared:2024)",
+        ),
+    ],
+)
+def test_data_other_than_the_capsule_s_is_named_and_less_of_it_is_none(
+    found: dict[str, GrantedData], why: str
+) -> None:
+    """Otherwise a step reads what its capsule does not say, or a grant that ends takes every run with it."""
+    document = capsule_document(FACTS, CODE, DATA, policy_version=VERSION)
+    assert granted_data(document) == DATA
+    assert other_data(granted_data(document), found) == why

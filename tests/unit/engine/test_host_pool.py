@@ -17,6 +17,7 @@ from phems.engine import hosts
 from phems.engine.capabilities import CapabilityAuthority
 from phems.engine.host_connection import StepEnd, StepProcess
 from phems.engine.hosts import Host, HostPool, HostState
+from phems.engine.run_data import ShownFile
 from phems.engine.sandbox import HostPlan, HostProcess
 from phems.errors import UnavailableError
 
@@ -107,6 +108,18 @@ class Stage:
     pool: HostPool
     launcher: Launcher
     changed: threading.Condition
+    shown: dict[str, ShownFile] = field(default_factory=dict)
+
+    def replace_data(self, inode: int) -> None:
+        self.shown["wards"] = ShownFile("csv:wards.csv", Path("wards.csv"), (1, inode))
+
+    def run_step(self, host: Host, played: Played) -> threading.Event:
+        """Start a step there; gives its end."""
+        ended = threading.Event()
+        assert host.connection is not None
+        host.connection.start_step(a_step(self.launcher.folder, lambda _end: ended.set()))
+        assert isinstance(unpack(played.theirs.recv(1000)), StartStep)
+        return ended
 
     def until(self, look: Callable[[], Any]) -> None:
         with self.changed:
@@ -155,8 +168,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
             changed.notify_all()
 
     launcher = Launcher(folder)
-    pool = HostPool(launcher, CapabilityAuthority(b"k" * 32), plan_for, folder, tell)
-    yield Stage(pool, launcher, changed)
+    shown: dict[str, ShownFile] = {}
+    authority = CapabilityAuthority(b"k" * 32)
+    pool = HostPool(launcher, authority, plan_for, folder, tell, lambda _project: dict(shown))
+    yield Stage(pool, launcher, changed, shown)
     pool.close()
 
 
@@ -274,6 +289,67 @@ def test_the_old_host_serves_until_the_new_one_can_and_ends_when_idle(stage: Sta
     assert [status.code_digest for status in stage.pool.status()] == ["d2"]
     assert stage.pool.is_live("p", "d2")
     assert not stage.pool.is_live("p", "d1")
+
+
+def test_a_host_that_shows_other_data_begins_nothing_and_ends_with_its_last_step(stage: Stage) -> None:
+    """Otherwise a file that was replaced, or a grant that was taken away, stays readable while steps run."""
+    stage.replace_data(1)
+    stage.pool.activate("p", "d1")
+    old = stage.pool.ensure("p", "d1")
+    played = stage.loaded(1, old)
+    assert stage.pool.ensure("p", "d1") is old
+    ended = stage.run_step(old, played)
+
+    stage.replace_data(2)
+    new = stage.pool.ensure("p", "d1")
+    assert new is not old
+    assert stage.pool.ensure("p", "d1") is new, "one is enough"
+    assert stage.pool.current("p") is new
+    assert len(stage.pool.connections()) == 1, "what runs in the old one can be cancelled"
+    (old.plan.host_dir / "grpc.sock").unlink(missing_ok=True)
+    stage.loaded(2, new)
+    assert [(each.is_current, each.running_steps) for each in stage.pool.status()] == [(True, 0), (False, 1)]
+
+    played.say(pack(StepExited(1, 0, 0.1, 10)))
+    assert ended.wait(SECONDS)
+    stage.pool.step_ended(StepEnd("p", "run", "step", 1, 0, is_lost=False))
+    assert old.state is HostState.ENDED
+    assert [each.is_current for each in stage.pool.status()] == [True]
+
+
+def test_an_idle_host_that_shows_other_data_serves_until_the_new_one_can(stage: Stage) -> None:
+    """Otherwise a project cannot be looked at for as long as its definitions take to load."""
+    stage.pool.activate("p", "d1")
+    old = stage.pool.ensure("p", "d1")
+    stage.loaded(1, old)
+    stage.replace_data(1)
+    overtaken = stage.pool.ensure("p", "d1")
+    stage.launcher.nth(2)
+    stage.replace_data(2)
+    new = stage.pool.ensure("p", "d1")
+    assert overtaken.state is HostState.ENDED, "it was of no use to anybody yet"
+    assert old.state is HostState.READY
+    stage.launcher.nth(3)
+    (old.plan.host_dir / "grpc.sock").unlink(missing_ok=True)
+    stage.loaded(3, new)
+    stage.until(lambda: old.state is HostState.ENDED)
+
+
+def test_a_host_that_died_is_not_started_on_data_that_is_not_there_any_more(stage: Stage) -> None:
+    """Otherwise a data file that was moved keeps its project from being served again."""
+    stage.replace_data(1)
+    stage.pool.activate("p", "d1")
+    old = stage.pool.ensure("p", "d1")
+    stage.loaded(1, old).die()
+    stage.until(lambda: old.state is HostState.RESTARTING and HandTimer.pending())
+    stage.shown.clear()
+    HandTimer.pending()[-1].act()
+    new = stage.pool.current("p")
+    assert new is not None
+    assert new is not old
+    assert (old.state, new.shown) == (HostState.ENDED, {})
+    old._pool.start_again(old)
+    assert stage.pool.current("p") is new, "one that was replaced is not started at all"
 
 
 def test_steps_of_a_host_that_dies_are_reported_as_lost(stage: Stage) -> None:
