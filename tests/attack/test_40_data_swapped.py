@@ -43,10 +43,14 @@ def reading():
     second(first())
 
 @job
+def waiting():
+    first()
+
+@job
 def looking():
     second()
 
-defs = Definitions(jobs=[reading, looking])
+defs = Definitions(jobs=[reading, looking, waiting])
 """
 
 
@@ -143,6 +147,20 @@ def test_a_run_whose_data_is_replaced_under_it_goes_no_further(
     assert "Launch the job again." in story
     assert not node.artifact(f"second-{run_id}", "reader").exists()
     node.wait_for(lambda: len(node.serving.control.hosts.status()) == 1, "the end of the old host")
+
+
+def test_a_file_that_is_changed_in_place_while_a_step_reads_is_told(
+    node: RunningNode, site: NodeSite
+) -> None:
+    """Otherwise a run that may have read some of both looks like any other."""
+    run_id = node.launch("waiting", project="reader")
+    node.wait_for(lambda: node.artifact(f"first-{run_id}", "reader").exists(), "the step")
+    (site.node_folder / "wards.csv").write_text("ward\nchanged in place\n")
+    go_on(node, run_id)
+    node.finished(run_id)
+    node.wait_for(
+        lambda: "changed in place while this step ran: wards" in node.story(run_id), "the word in the log"
+    )
 
 
 def test_a_file_that_was_touched_and_holds_the_same_is_the_same(node: RunningNode, site: NodeSite) -> None:

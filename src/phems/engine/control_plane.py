@@ -27,8 +27,9 @@ from phems.engine.hosts import HostState, HostStatus
 from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
 from phems.engine.run_data import Data, RunData
+from phems.engine.run_events import report_about_step
 from phems.engine.run_queue import QueuedRuns
-from phems.engine.step_queue import StepQueue
+from phems.engine.step_queue import StepQueue, StepTask
 from phems.engine.step_runner import Starter
 from phems.engine.traces import RunSpans, TracedStarter, Traces
 from phems.engine.wall import HostedWall
@@ -217,6 +218,7 @@ class ControlPlane:
                 self.attempts,
                 limits.__getitem__,
                 parts.wall.logs,
+                self._tell_of_step,
             )
         )
         if parts.traces is not None:
@@ -234,6 +236,9 @@ class ControlPlane:
 
     def _admitted_data(self, run_id: str) -> Data | None:
         return self.orchestrator.data_of(run_id)
+
+    def _tell_of_step(self, task: StepTask, what: str) -> None:
+        report_about_step(self.instance, task.run_id, task.step_key, what)
 
     def _data_read(self, project: str) -> None:
         self.steps.project_changed(project)

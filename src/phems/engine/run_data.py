@@ -28,13 +28,18 @@ NOT_STARTED = "The step was not started."
 class ShownFile:
     """A granted data source whose file is there; `identity` tells this file from any that replaces it.
 
-    `declared` is its version where node.yaml declares one: such a file may change without being another.
+    Its first two numbers are device and inode. `declared` is its version where node.yaml declares one: then
+    there are no more, since such a file may change without being another.
     """
 
     place: str
     file: Path
     identity: tuple[int, ...]
     declared: str | None = None
+
+    def was_changed_in_place(self, before: ShownFile) -> bool:
+        """Whether it is the same file with another content, which a sandbox that showed it shows too."""
+        return self.identity[:2] == before.identity[:2] and self.identity != before.identity
 
 
 Shown = Mapping[str, ShownFile]
@@ -76,6 +81,13 @@ class RunData:
     def shown(self, project: str) -> Shown:
         """See `ProjectData`."""
         return self._data.shown(project)
+
+    def changed_since(self, project: str, before: Shown) -> list[str]:
+        """The data sources that were changed in place: who read them meanwhile may have read some of both."""
+        now = self._data.shown(project)
+        return sorted(
+            name for name, file in now.items() if name in before and file.was_changed_in_place(before[name])
+        )
 
     def is_as_admitted(self, task: StepTask, shown: Shown) -> bool:
         """Whether these files hold what the run was admitted with; False while one is read to find out.

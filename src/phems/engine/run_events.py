@@ -115,6 +115,13 @@ def report_lost_step(
     return event
 
 
+def report_about_step(instance: DagsterInstance, run_id: str, step_key: str, what: str) -> None:
+    """The node has something to say of a step, for who reads the run's log."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None:
+        instance.report_engine_event(what, run, step_key=step_key)
+
+
 def _reason(end: StepEnd) -> str:
     if end.note:
         return end.note

@@ -14,7 +14,7 @@ from phems.engine.attempts import Attempts
 from phems.engine.capabilities import STEP_SECONDS, CapabilityAuthority
 from phems.engine.host_connection import HostConnection, StepEnd, StepProcess
 from phems.engine.hosts import HostPool, HostState
-from phems.engine.run_data import RunData
+from phems.engine.run_data import RunData, Shown
 from phems.engine.step_queue import StepTask
 from phems.errors import RefusedError, UnavailableError
 
@@ -22,6 +22,10 @@ _LOG = logging.getLogger("phems.worker")
 _NO_PLACE = (
     "The step was not started: what it prints could not be kept in {folder} ({why}). "
     "The node's operator makes room (df -h) or the folder writable; then run it again."
+)
+_CHANGED = (
+    "Data was changed in place while this step ran: {sources}. It may have read some of what the capsule "
+    "names and some of what is there now. Replace data files by a rename (mv), and launch the job again."
 )
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
@@ -36,6 +40,8 @@ class WorkerParts:
     attempts: Attempts
     limits: Callable[[str], ResourceLimits]
     log_folder: Path
+    tell: Callable[[StepTask, str], None]
+    """Puts a sentence about a step into its run's log."""
 
 
 class Worker:
@@ -53,8 +59,9 @@ class Worker:
 
     def start(self, task: StepTask, on_end: Callable[[StepEnd], None]) -> bool:
         """Start one attempt; False when the host is not ready yet, or its data not known. See `StartTask`."""
+        shown = self._parts.data.shown(task.project)
         try:
-            connection = self._place(task)
+            connection = self._place(task, shown)
         except RefusedError as refusal:
             self._forget(task)
             on_end(_never_started(task, str(refusal)))
@@ -78,7 +85,7 @@ class Worker:
             order=self._order(task, *details, log_key),
             stdout=folder / f"{log_key}.out",
             stderr=folder / f"{log_key}.err",
-            on_end=lambda end: self._ended(task, folder / f"{log_key}.complete", end, on_end),
+            on_end=lambda end: self._ended(task, shown, folder / f"{log_key}.complete", end, on_end),
         )
         try:
             connection.start_step(step)
@@ -91,9 +98,8 @@ class Worker:
             on_end(_never_started(task, _NO_PLACE.format(folder=folder, why=error.strerror or error)))
         return True
 
-    def _place(self, task: StepTask) -> HostConnection | None:
-        """A host that shows what the run was admitted with, no other data; None while there is none."""
-        shown = self._parts.data.shown(task.project)
+    def _place(self, task: StepTask, shown: Shown) -> HostConnection | None:
+        """A host that shows this data, which the run was admitted with; None while there is none."""
         if not self._parts.data.is_as_admitted(task, shown):
             return None
         host = self._parts.hosts.ensure(task.project, task.code_digest, shown)
@@ -127,9 +133,16 @@ class Worker:
             limits=self._parts.limits(task.project),
         )
 
-    def _ended(self, task: StepTask, marker: Path, end: StepEnd, on_end: Callable[[StepEnd], None]) -> None:
+    def _ended(
+        self, task: StepTask, shown: Shown, marker: Path, end: StepEnd, on_end: Callable[[StepEnd], None]
+    ) -> None:
         self._parts.attempts.end(task.run_id, task.step_key, task.attempt)
         self._forget(task)
+        if changed := self._parts.data.changed_since(task.project, shown):
+            try:
+                self._parts.tell(task, _CHANGED.format(sources=", ".join(changed)))
+            except Exception:  # noqa: BLE001 - the step has ended, whether that can be told or not
+                _LOG.warning("it could not be told that data of run %s was changed in place", task.run_id)
         try:
             marker.touch()
         except OSError as error:  # what the step said is less than how it ended

@@ -21,6 +21,8 @@ from phems.engine.instance import NodeInstance
 from phems.engine.leases import WorkerLeases
 from phems.engine.orchestrator import Admitted
 from phems.engine.run_data import Data, RunData
+from phems.engine.run_events import report_about_step
+from phems.engine.step_queue import StepTask
 from phems.engine.step_runner import Starter, StepRunner
 from phems.engine.traces import TracedStarter, Traces
 from phems.engine.wall import HostedWall, Wall
@@ -62,6 +64,7 @@ class WorkerPlane:
                 attempts,
                 lambda _project: parts.limits,
                 parts.wall.logs,
+                self._tell_of_step,
             )
         )
         if parts.traces is not None:
@@ -90,6 +93,9 @@ class WorkerPlane:
         self.runner.close()
         self.hosts.close()
         self.storage_service.close()
+
+    def _tell_of_step(self, task: StepTask, what: str) -> None:
+        report_about_step(self.instance, task.run_id, task.step_key, what)
 
     def _host_changed(self, _project: str) -> None:
         self.runner.host_changed()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -133,3 +133,12 @@ def test_no_more_refusals_are_kept_than_may_be(stage: Stage) -> None:
     assert stage.look("run 0")
     with pytest.raises(RefusedError):
         stage.look("run 1")
+
+
+def test_a_change_in_place_is_found_and_a_replacement_is_none(stage: Stage) -> None:
+    """Otherwise nobody learns that a step read a file while it was written, or is told so in vain."""
+    (now,) = stage.data.shown("p").values()
+    assert stage.data.changed_since("p", {"wards": now}) == []
+    assert stage.data.changed_since("p", {}) == []
+    assert stage.data.changed_since("p", {"wards": replace(now, identity=(1, 1, 99))}) == ["wards"]
+    assert stage.data.changed_since("p", {"wards": replace(now, identity=(1, 2, 99))}) == []
