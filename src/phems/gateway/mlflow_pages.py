@@ -6,7 +6,7 @@ project's server, without a word of who asks. To everybody else there is no such
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -30,7 +30,13 @@ ANSWER_SECONDS = 120.0
 # A browser never runs what project code wrote, whatever it says it is.
 FILE_HEADERS = {"content-security-policy": "sandbox; default-src 'none'", "content-disposition": "attachment"}
 # MLflow's pages have no script in their HTML, and what they show comes from project code.
-PAGE_HEADERS = {"content-security-policy": "script-src 'self' 'unsafe-eval' blob:; object-src 'none'"}
+PAGE_HEADERS = {
+    "content-security-policy": "script-src 'self' 'unsafe-eval'; worker-src 'self' blob:; object-src 'none'"
+}
+# Of files, only these are called what they are: a page could load any other as a script or a style.
+SHOWN_TYPES = frozenset(
+    {"application/json", "image/gif", "image/jpeg", "image/png", "text/csv", "text/plain"}
+)
 
 
 class MlflowDoor(Protocol):
@@ -100,7 +106,7 @@ class MlflowPages:
             await close()
             raise
         kept = {name: value for name, value in answer.headers.items() if name in ANSWER_HEADERS}
-        kept |= FILE_HEADERS if is_file(below) else PAGE_HEADERS
+        kept |= _of_file(kept) if is_file(below) else PAGE_HEADERS
         return StreamingResponse(
             _body(answer), status_code=answer.status_code, headers=kept, background=BackgroundTask(close)
         )
@@ -117,6 +123,13 @@ class MlflowPages:
                 remedy="The projects page lists those that you have a role in.",
             )
         return prefix_of(project)
+
+
+def _of_file(headers: Mapping[str, str]) -> Mapping[str, str]:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return (
+        FILE_HEADERS if kind in SHOWN_TYPES else {**FILE_HEADERS, "content-type": "application/octet-stream"}
+    )
 
 
 def _caller_name() -> str:

@@ -375,6 +375,7 @@ def test_reading_a_frozen_file_is_audited(site: Site, requested: ReleaseView) ->
         (Choice("run-9"), "has no outputs"),
         (Choice("run-1", ("other.csv",)), "has no output 'other.csv'"),
         (Choice(None, ("outputs/run-1/other.csv",)), "has no output"),
+        (Choice("run-1", model="risk/1"), "has no model 'risk/1'"),
     ],
 )
 def test_outputs_that_are_not_there_are_named(site: Site, run_of: RunOf, choice: Choice, told: str) -> None:
@@ -382,6 +383,22 @@ def test_outputs_that_are_not_there_are_named(site: Site, run_of: RunOf, choice:
     run_of(FILES)
     with pytest.raises(NotFoundError, match=told):
         site.releases.request(ANA, PROJECT, choice, CASE)
+
+
+def test_a_model_leaves_as_the_one_run_wrote_it_that_is_meant(site: Site, run_of: RunOf) -> None:
+    """Otherwise project code could slip files of another run under the name of a model that was looked at."""
+    weights = {"models/risk/1/weights.csv": TABLE, "models/risk/10/weights.csv": TABLE}
+    run_of(weights, "run-1")
+    (file,) = site.releases.request(ANA, PROJECT, Choice(model="risk/1"), CASE).request.files
+    assert file.path == "outputs/run-1/models/risk/1/weights.csv"
+    run_of(weights, "run-2")
+    with pytest.raises(InputError, match="Several runs") as several:
+        site.releases.request(ANA, PROJECT, Choice(model="risk/1"), CASE)
+    assert "run-1, run-2" in several.value.why
+    (file,) = site.releases.request(ANA, PROJECT, Choice("run-2", model="risk/1"), CASE).request.files
+    assert file.run_id == "run-2"
+    with pytest.raises(InputError, match="at once"):
+        site.releases.request(ANA, PROJECT, Choice("run-1", ("km.csv",), "risk/1"), CASE)
 
 
 def test_a_request_needs_files_context_and_controls(site: Site, run_of: RunOf) -> None:

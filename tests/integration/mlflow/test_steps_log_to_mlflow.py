@@ -244,6 +244,9 @@ def test_a_step_reaches_its_own_project_and_what_it_needs(node: RunningNode) -> 
         "no token": 400,
     }
     assert node.serving.node.mlflow.running() == [LAB]
+    with node.serving.node.governance.transaction() as work:
+        refused = [each.subject for each in work.audit.entries() if each.result == "refused"]
+    assert set(refused) == {"mlflow.ask"}
 
 
 def test_a_server_that_nobody_asks_ends_and_the_next_question_starts_it(node: RunningNode) -> None:

@@ -19,6 +19,7 @@ def test_groups_are_read_with_their_files() -> None:
         "groups": [
             {**GROUP, "files": ["km.csv"], "supporting": ["n.csv"], "code": ["src/a.py"]},
             {"context": "c", "controls": "d", "run": "run-2"},
+            {"name": "m", "context": "e", "controls": "f", "model": "risk/1"},
         ],
     }
     assert asked_groups(plain) == (
@@ -26,6 +27,7 @@ def test_groups_are_read_with_their_files() -> None:
             Case("a", "b"), Choice("run-1", ("km.csv",)), "km", supporting=("n.csv",), code=("src/a.py",)
         ),
         AskedGroup(Case("c", "d"), Choice("run-2")),
+        AskedGroup(Case("e", "f"), Choice("run-1", model="risk/1"), "m"),
     )
 
 
