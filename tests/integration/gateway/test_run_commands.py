@@ -86,8 +86,8 @@ def test_who_may_not_launch_is_told_why(phems: Phems) -> None:
 
 def test_names_that_do_not_exist_come_with_those_that_do(phems: Phems) -> None:
     for arguments, known in (
-        ((PROJECT, "nope"), "counting, endless, failing, retrying, two_steps"),
-        ((PROJECT,), "counting, endless, failing, retrying, two_steps"),
+        ((PROJECT, "nope"), "counting, endless, failing, make_ages, retrying, two_steps"),
+        ((PROJECT,), "counting, endless, failing, make_ages, retrying, two_steps"),
         ((PROJECT, "--asset", "nope"), "heart_attack/patients"),
         ((PROJECT, "--asset", "ward", "--partition", "west"), "north, south"),
         ((PROJECT, "--asset", "patients", "--partition", "north"), "no partitions"),

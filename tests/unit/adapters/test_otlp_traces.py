@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 
 import pytest
 
 from phems.adapters.telemetry import traces_of
-from phems.adapters.telemetry.otlp import OtlpTraces
+from phems.adapters.telemetry.otlp import OtlpTraces, Seldom
 from phems.domain.traces import Place, Span
 from phems.errors import InputError
 from phems.nodespec import NodeSpec
@@ -25,6 +26,12 @@ def test_a_collector_that_is_away_is_nobody_s_trouble() -> None:
     traces.ended(SPAN)
     traces.close()
     traces.ended(SPAN)  # too late, and no error
+
+
+def test_a_collector_that_is_away_does_not_fill_the_log() -> None:
+    line = logging.makeLogRecord({"msg": "Transient error"})
+    seldom = Seldom()
+    assert [seldom.filter(line) for _ in range(3)] == [True, False, False]
 
 
 def test_without_a_collector_nothing_is_imported() -> None:

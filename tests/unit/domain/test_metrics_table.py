@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from phems.domain.metrics import METRICS, Metric, Reading
+from phems.domain.metrics import METRICS, Metric, Reading, pairs
 
 LABELS = {
     *("method", "route", "status", "kind", "result", "operation", "field", "limit", "why", "version", "part"),
@@ -32,3 +32,8 @@ def test_a_metric_is_asked_for_by_its_full_name() -> None:
 
 def test_what_was_read_knows_its_row() -> None:
     assert Reading("hosts", []).metric.labels == ("state",)
+
+
+def test_what_is_counted_by_two_labels_comes_in_order() -> None:
+    counted = pairs({("b", "done"): 1, ("a", "done"): 2}, "method", "result")
+    assert counted == [({"method": "a", "result": "done"}, 2), ({"method": "b", "result": "done"}, 1)]

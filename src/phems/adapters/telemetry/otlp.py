@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 import requests
 from opentelemetry import trace
@@ -25,6 +26,7 @@ SPANS_KEPT = 4096
 """While the collector is away; older ones are dropped for newer."""
 PAUSE_MILLISECONDS = 1000
 TIMEOUT_SECONDS = 3.0
+TOLD_AGAIN_SECONDS = 60.0
 NOTHING = Context()
 
 
@@ -55,6 +57,7 @@ class OtlpTraces:
                 schedule_delay_millis=PAUSE_MILLISECONDS,
             )
         )
+        logging.getLogger(OTLPSpanExporter.__module__).addFilter(Seldom())
         self._tracer = self._provider.get_tracer("phems", __version__)
 
     def ended(self, span: Span) -> None:
@@ -106,6 +109,22 @@ class GivenIds(IdGenerator):
         """See IdGenerator; asked for at the top of a trace alone."""
         place: Place = self._next.place
         return place.trace_id
+
+
+class Seldom(logging.Filter):
+    """A collector that is away is told of once a minute, and not at each batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._again_at = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is time."""
+        now = time.monotonic()
+        if now < self._again_at:
+            return False
+        self._again_at = now + TOLD_AGAIN_SECONDS
+        return True
 
 
 def _session() -> requests.Session:
