@@ -118,7 +118,7 @@ class Seldom(logging.Filter):
         super().__init__()
         self._again_at = 0.0
 
-    def filter(self, record: logging.LogRecord) -> bool:
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 (logging's)
         """Whether it is time."""
         now = time.monotonic()
         if now < self._again_at:
