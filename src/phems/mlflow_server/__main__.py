@@ -38,10 +38,8 @@ def main(order: Mapping[str, Any]) -> None:
     os.environ.update(FIXED)
     os.environ.update({variable: str(order[name]) for name, variable in SETTINGS.items()})
     import uvicorn
-    from mlflow.db import upgrade
 
-    # What `mlflow db upgrade` does: it makes the tables of an empty schema, and brings older ones up to date.
-    upgrade.main([str(order["database"])], standalone_mode=False)
+    _bring_about_tables(str(order["database"]))
     uvicorn.run(
         "mlflow.server.fastapi_app:app",
         uds=str(order["socket"]),
@@ -49,6 +47,18 @@ def main(order: Mapping[str, Any]) -> None:
         access_log=False,
         server_header=False,
     )
+
+
+def _bring_about_tables(database: str) -> None:
+    """What `mlflow db upgrade` does: make the tables of an empty schema, or bring older ones up to date."""
+    from mlflow.db import upgrade
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    # A node of several processes may start a server of one project in two of them at once.
+    with create_engine(database, poolclass=NullPool).connect() as alone:
+        alone.execute(text("SELECT pg_advisory_lock(hashtext('mlflow ' || current_schema()))"))
+        upgrade.main([database], standalone_mode=False)
 
 
 def _end_with_the_node() -> None:

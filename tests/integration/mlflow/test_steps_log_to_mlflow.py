@@ -258,12 +258,13 @@ def test_a_server_that_nobody_asks_ends_and_the_next_question_starts_it(node: Ru
     tenure.leave()
     tenure._idle_seconds = 0
     node.wait_for(lambda: servers.running() == [], "the end of the idle server")
-    found = _asked(node, "experiments/get-by-name", {"experiment_name": "train"})
-    assert found["experiment"]["name"] == "train"
+    found = _asked(node, "experiments/get-by-name", {"experiment_name": "Default"})
+    assert found["experiment"]["name"] == "Default"
 
 
 def test_a_restored_node_has_what_was_logged(node: RunningNode) -> None:
     """Otherwise a backup would keep the files of models, and lose what they are."""
+    assert succeeded(node.run("several", project=LAB, seconds=120))
     serving = node.serving
     target = node.site.folder / "backup"
     backups_of(serving.node).make(LOCAL_OPERATOR, backup_to(serving.node, target, None), lambda _line: None)
