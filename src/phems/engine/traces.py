@@ -98,6 +98,7 @@ class AttemptSpans:
         self._traces = traces
         self._known_since = time.time_ns()
         self._published: dict[tuple[str, int], int] = {}
+        self._told: set[tuple[str, int]] = set()
 
     def published(self, step_key: str, attempt: int) -> None:
         """An attempt was ordered."""
@@ -105,6 +106,9 @@ class AttemptSpans:
 
     def ended(self, step_key: str, attempt: int, result: AttemptResult) -> None:
         """It has ended. One that another process ordered is known since this one took up the run."""
+        if (step_key, attempt) in self._told:
+            return  # one that was lost, and whose failure the driver wrote itself
+        self._told.add((step_key, attempt))
         began = self._published.pop((step_key, attempt), self._known_since)
         place = self._trace.of_step("step attempt", step_key, attempt)
         attributes = {
