@@ -6,17 +6,18 @@ project's server, without a word of who asks. To everybody else there is no such
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from phems.contract.mlflow import ANSWER_HEADERS, REQUEST_HEADERS
 from phems.domain.mlflow_routes import PREFIX, access_to, is_file, prefix_of
@@ -81,6 +82,7 @@ class MlflowPages:
         name = _caller_name()
         check_may(name, self._membership.roles(name, project), access_to(request.method, below).verb, project)
         headers = {name: value for name, value in request.headers.items() if name in REQUEST_HEADERS}
+        headers["accept-encoding"] = "identity"  # bytes are passed on as they are
         body = await request.body()
         use = self._servers.in_use(project)
         socket = await run_in_threadpool(use.__enter__)
@@ -92,7 +94,7 @@ class MlflowPages:
 
         async def close() -> None:
             await client.aclose()
-            await run_in_threadpool(use.__exit__, None, None, None)
+            use.__exit__(None, None, None)
 
         try:
             asked = client.build_request(
@@ -107,9 +109,7 @@ class MlflowPages:
             raise
         kept = {name: value for name, value in answer.headers.items() if name in ANSWER_HEADERS}
         kept |= _of_file(kept) if is_file(below) else PAGE_HEADERS
-        return StreamingResponse(
-            _body(answer), status_code=answer.status_code, headers=kept, background=BackgroundTask(close)
-        )
+        return _Streamed(close, answer.aiter_raw(), status_code=answer.status_code, headers=kept)
 
     def _known(self, request: Request) -> str:
         """Where the project's MLflow begins; `NotFoundError` in the same words for another's and none."""
@@ -137,6 +137,15 @@ def _caller_name() -> str:
     return caller.name if caller is not None else ""
 
 
-async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
-    async for chunk in answer.aiter_raw():
-        yield chunk
+class _Streamed(StreamingResponse):
+    """An answer that is passed on as it comes; `close` is called in the end, whoever has left by then."""
+
+    def __init__(self, close: Callable[[], Coroutine[Any, Any, None]], content: Any, **how: Any) -> None:
+        super().__init__(content, **how)
+        self._close = close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await asyncio.shield(self._close())

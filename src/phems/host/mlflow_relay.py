@@ -65,7 +65,8 @@ class _Relay:
             threading.Thread(target=self._converse, args=[peer, address], daemon=True).start()
 
     def _converse(self, peer: socket.socket, address: Any) -> None:
-        with peer, contextlib.suppress(OSError):
+        # What goes wrong here the client sees by its connection, which ends.
+        with peer, contextlib.suppress(OSError, PhemsError, ValueError):
             _Handler(peer, address, self)  # type: ignore[arg-type]
 
 

@@ -174,6 +174,9 @@ class _Tenure(threading.Thread):
             with self._changed:
                 self._changed.wait_for(lambda: self._ending, timeout=1.0)
                 idle = self._users == 0 and time.monotonic() - self._last_use > self._idle_seconds
-                if self._ending or idle or process.wait(0):
+                ended = process.wait(0)
+                if self._ending or idle or ended:
                     self._ending = True
-                    return
+                    break
+        if ended:
+            _LOG.error("the MLflow server of project %s ended: %s", self._project, process.last_words())
