@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from phems.domain.lineage_events import RunCase, end_of, release_events, start_of
+from phems.domain.openlineage import ENDS
 from phems.domain.release_facts import NodeIdentity
 from phems.domain.run_lineage import EngineAsset, EngineRunFacts, RunLineage
 from phems.domain.told_names import names_in, told
@@ -35,7 +36,7 @@ RUNS_AT_ONCE = 100
 RELEASES_AT_ONCE = 100
 RELEASES = "releases"
 """The name of the cursor over the outbox of packages."""
-ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+ENDED = frozenset(ENDS)
 BEGUN = ENDED | {"STARTED", "CANCELING"}
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 300, 900))
 """Before each further try; the last of them for as long as it takes."""
