@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -21,6 +21,7 @@ from phems.domain.code_revisions import (
     decided,
     may_approve,
     statement_of,
+    stood_on,
     submitted_again,
 )
 from phems.errors import RefusedError
@@ -159,3 +160,22 @@ def test_approved_needs_as_many_different_people_as_the_policy_says(
     assert "ana" not in revision.approvers()
     if revision.state is S.APPROVED:
         assert len(revision.approvers()) >= needed
+
+
+def test_what_may_run_or_be_gone_back_to_is_stood_on() -> None:
+    """Its files and packages must not be cleaned away."""
+    states = (S.REVOKED, S.REPLACED, S.REPLACED, S.APPROVED, S.SUBMITTED)
+    revisions = [
+        replace(
+            REVISION,
+            commit=f"{number}" * 40,
+            state=state,
+            decided_at=None if state is S.SUBMITTED else NOW + timedelta(days=number),
+        )
+        for number, state in enumerate(states)
+    ]
+    assert [each.commit[0] for each in stood_on(revisions, ())] == ["2", "3"]
+    assert [each.commit[0] for each in stood_on(revisions, {"0" * 12})] == ["0", "2", "3"]
+    undated = replace(revisions[1], decided_at=None)
+    assert stood_on([undated], ()) == [undated]
+    assert stood_on([], ()) == []
