@@ -9,6 +9,7 @@ from typing import Any
 
 import phems.project
 from phems.contract.disclosure import FIELDS
+from phems.project.mlflow import MlflowRun
 
 HEAD = """\
 # The library for project code
@@ -22,7 +23,10 @@ plain `dagster dev`, `dg dev` or pytest on a laptop.
 
 def library_page() -> str:
     """A section for each public name of the library."""
-    return "".join([HEAD, *(_section(name) for name in phems.project.__all__), *_disclosure()])
+    sections = [_section(name, getattr(phems.project, name)) for name in phems.project.__all__]
+    # A module of its own, since it needs MLflow's client.
+    mlflow = _section("phems.project.mlflow.MlflowRun", MlflowRun)
+    return "".join([HEAD, *sections, mlflow, *_disclosure()])
 
 
 def _disclosure() -> Iterator[str]:
@@ -31,8 +35,7 @@ def _disclosure() -> Iterator[str]:
         yield f"| `{key}` | {field.must_be} |\n"
 
 
-def _section(name: str) -> str:
-    thing = getattr(phems.project, name)
+def _section(name: str, thing: Any) -> str:
     if not inspect.isclass(thing):
         return f"\n## `{name}`\n\nA ready-made `{type(thing).__name__}`, for code that needs no resource.\n"
     fields = "".join(
