@@ -250,6 +250,8 @@ class ControlPlane:
             ended = self._ended_code.get((admitted.project, admitted.code_digest))
         if ended is not None:
             self._end(admitted.run_id, *ended)
+        if not self._closed.is_set():
+            self._refreshing.submit(self.hosts.renew, admitted.project)  # no run waits for it
 
     def _end(self, run_id: str, reason: str, record: Callable[[str], None]) -> bool:
         run = self.instance.get_run_by_id(run_id)

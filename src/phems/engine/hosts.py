@@ -311,6 +311,11 @@ class HostPool:
                 self.spawn(host)
             return host
 
+    def renew(self, project: str) -> None:
+        """Have the project's current host replaced if its data is not that of now: sensors read it, too."""
+        if (host := self.current(project)) is not None:
+            self.ensure(project, host.plan.code_digest)
+
     def start_again(self, host: Host) -> None:
         """Start a host that died, or, when it would show other data than before, one in its place."""
         key = (host.plan.project, host.plan.code_digest)

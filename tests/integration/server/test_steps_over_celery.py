@@ -131,6 +131,7 @@ def test_data_that_is_replaced_under_a_run_ends_it_and_the_next_one_reads_the_ne
     server_node: RunningNode, server_node_site: ServerSite
 ) -> None:
     """Otherwise workers go on reading a file that lineage says nothing of."""
+    before = server_node.ready("shapes").pid
     run_id = waiting(server_node)
     fresh = server_node_site.node_folder / "numbers.new"
     fresh.write_text("number\n2\n")
@@ -142,6 +143,7 @@ def test_data_that_is_replaced_under_a_run_ends_it_and_the_next_one_reads_the_ne
     assert not succeeded(server_node.finished(run_id, seconds=90))
     assert "the data source numbers was replaced or changed" in server_node.story(run_id)
     assert executed(server_node, run_id) == ["counted", "waits"]
+    assert server_node.ready("shapes").pid != before, "the control process's own host shows the new file, too"
 
 
 def test_two_workers_share_a_queue_and_keep_to_the_project_s_share(

@@ -322,7 +322,10 @@ def test_an_idle_host_that_shows_other_data_serves_until_the_new_one_can(stage: 
     stage.pool.activate("p", "d1")
     old = stage.pool.ensure("p", "d1")
     stage.loaded(1, old)
+    stage.pool.renew("p")
+    assert stage.pool.current("p") is old
     stage.replace_data(1)
+    stage.pool.renew("p")
     overtaken = stage.pool.ensure("p", "d1")
     stage.launcher.nth(2)
     stage.replace_data(2)
@@ -348,7 +351,7 @@ def test_a_host_that_died_is_not_started_on_data_that_is_not_there_any_more(stag
     assert new is not None
     assert new is not old
     assert (old.state, new.shown) == (HostState.ENDED, {})
-    old._pool.start_again(old)
+    stage.pool.start_again(old)
     assert stage.pool.current("p") is new, "one that was replaced is not started at all"
 
 
@@ -378,6 +381,8 @@ def test_without_approved_code_nothing_is_served(stage: Stage) -> None:
     stage.until(lambda: stage.pool.location_socket("p").exists())
     stage.pool.deactivate("p")
     assert stage.pool.projects() == []
+    stage.pool.renew("p")
+    assert stage.pool.status() == []
     assert not stage.pool.location_socket("p").exists()
     assert host.state is HostState.ENDED
 
