@@ -138,6 +138,14 @@ def test_a_proof_shows_that_a_tree_extends_an_older_one(data: list[bytes], draw:
         assert not extends(old, old_root, new, new_root, proof)
 
 
+def test_every_small_tree_extends_every_smaller_one() -> None:
+    leaves = leaves_of(VECTOR)
+    for new in range(len(VECTOR) + 1):
+        for old in range(new + 1):
+            proof = consistency_proof(old, new, nodes_of(leaves))
+            assert extends(old, root_of(leaves, old), new, root_of(leaves, new), proof), (old, new)
+
+
 @given(LEAVES.filter(bool), st.data())
 def test_proofs_are_those_of_another_implementation(data: list[bytes], draw: st.DataObject) -> None:
     leaves, other = leaves_of(data), InmemoryTree(algorithm="sha256")
