@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -18,7 +19,8 @@ PARTITION_TAG = "dagster/partition"
 RUN_TAG = "phems.run_id"
 # MLflow's pages then begin with models and metrics, not with language models.
 _KIND = [{"key": "mlflow.experimentKind", "value": "custom_model_development"}]
-_LOCK = threading.Lock()
+_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+"""One for each project: a server that hangs holds up its own project alone."""
 
 
 class AskServer(Protocol):
@@ -37,7 +39,7 @@ def run_of(instance: DagsterInstance, ask: AskServer, project: str, run_id: str)
     if run is None:
         raise NotFoundError(f"There is no run {run_id}.")
     experiment = _experiment(ask, project, "assets" if run.job_name.startswith(ASSET_JOBS) else run.job_name)
-    with _LOCK:  # steps of one run begin side by side
+    with _LOCKS[project]:  # steps of one run begin side by side
         found = _tagged(ask, project, experiment, run_id)
         if found is None:
             _make(ask, project, experiment, run_id, _tags(project, run))
