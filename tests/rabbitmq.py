@@ -226,7 +226,9 @@ class RabbitMq:
 
     def _is_ready(self) -> bool:
         try:
-            return self.api("GET", f"health/checks/port-listener/{self.port}").status_code == 200
+            # It listens before it has every vhost open again.
+            checks = (f"health/checks/port-listener/{self.port}", "health/checks/virtual-hosts")
+            return all(self.api("GET", check).status_code == 200 for check in checks)
         except httpx.HTTPError:
             return False
 

@@ -80,7 +80,7 @@ class Warm:
         self.wall, self.host, self.jobs = wall, host, NotedJobs()
         self.broken: list[Exception] = []
         """Raised, one each time, in the place of a verification."""
-        self.now = time.monotonic()
+        self.now = 0.0  # sums of whole seconds are exact: no moment is missed by a rounding
         parts = WarmParts(
             jobs=self.jobs,
             project="heart",
