@@ -9,6 +9,7 @@ from phems.domain.capsules import RunFacts, shown
 from phems.engine._dagster import PARENT_RUN_ID_TAG, DagsterRun
 from phems.engine.admission_point import Submission
 from phems.engine.orchestrator import Admitted
+from phems.engine.stored_names import PARTITION_TAG
 from phems.engine.tags import (
     APPROVAL_TAG,
     CAPSULE_TAG,
@@ -20,7 +21,6 @@ from phems.engine.tags import (
 )
 from phems.services.admission import Admission, Sandboxing, Submitted, actor_of
 
-PARTITION_TAG = "dagster/partition"
 _RANGE = "dagster/asset_partition_range_"
 # Tags of Dagster's own, which say how a run came about, and those of the node.
 _NOT_THE_MAKERS = ("dagster/", ".dagster/", *RESERVED_PREFIXES)

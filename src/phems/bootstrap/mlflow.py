@@ -14,7 +14,7 @@ from phems.adapters.mlflow.servers import MlflowServers
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.mlflow_schemas import address_of, bring_about
 from phems.adapters.secret_keys import load_or_create_secret
-from phems.domain.mlflow_routes import prefix_of
+from phems.contract.mlflow import prefix_of
 from phems.nodespec import NodePaths, NodeSpec
 
 SOCKET_PORT = SOCKET.rpartition(".")[2]

@@ -15,8 +15,6 @@ from urllib.parse import parse_qsl, unquote
 from phems.domain.permissions import Verb
 from phems.errors import InputError, RefusedError
 
-PREFIX = "/mlflow"
-
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -119,11 +117,6 @@ ROUTES: Mapping[str, Mapping[str, Access]] = {
 }
 FILES = ("/get-artifact", "/model-versions/get-artifact", "/artifacts/files", "/mlflow-artifacts/artifacts/")
 """Where answers are files that project code wrote."""
-
-
-def prefix_of(project: str) -> str:
-    """Where a project's MLflow lies: at the gateway, and for its steps."""
-    return f"{PREFIX}/{project}"
 
 
 def access_to(method: str, target: str) -> Access:

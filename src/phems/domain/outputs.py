@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from phems.contract.mlflow import MODELS
 from phems.domain.relative_paths import check_relative_path
 from phems.errors import InputError
 
@@ -31,9 +32,6 @@ MEDIA_TYPES = {
     "tsv": "text/tab-separated-values",
     "txt": "text/plain",
 }
-
-MODELS = "models"
-"""The folder, among a run's outputs, of the models that it registers: `models/NAME/VERSION/FILE`."""
 
 _MODEL_PARTS = 3
 

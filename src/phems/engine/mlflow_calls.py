@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from dagster import DagsterInstance
 
 from phems.contract.capability import Capability
-from phems.contract.mlflow import ANSWER_HEADERS, CHUNK_BYTES, REQUEST_HEADERS
-from phems.domain.mlflow_routes import access_to, prefix_of
+from phems.contract.mlflow import ANSWER_HEADERS, CHUNK_BYTES, REQUEST_HEADERS, prefix_of
+from phems.domain.mlflow_routes import access_to
 from phems.engine.mlflow_runs import run_of
 from phems.errors import InputError, RefusedError
 

@@ -10,13 +10,11 @@ from typing import Any, Protocol
 
 from dagster import DagsterInstance
 
-from phems.domain.mlflow_routes import prefix_of
+from phems.contract.mlflow import ASSET_TAG, RUN_TAG, prefix_of
+from phems.engine.stored_names import ASSET_JOB, PARTITION_TAG
 from phems.engine.tags import CAPSULE_TAG, CODE_TAG, MLFLOW_TAG, REQUESTER_TAG
 from phems.errors import NotFoundError, UnavailableError
 
-ASSET_JOBS = "__ASSET_JOB"
-PARTITION_TAG = "dagster/partition"
-RUN_TAG = "phems.run_id"
 # MLflow's pages then begin with models and metrics, not with language models.
 _KIND = [{"key": "mlflow.experimentKind", "value": "custom_model_development"}]
 _LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -38,7 +36,7 @@ def run_of(instance: DagsterInstance, ask: AskServer, project: str, run_id: str)
     run = instance.get_run_by_id(run_id)
     if run is None:
         raise NotFoundError(f"There is no run {run_id}.")
-    experiment = _experiment(ask, project, "assets" if run.job_name.startswith(ASSET_JOBS) else run.job_name)
+    experiment = _experiment(ask, project, "assets" if run.job_name.startswith(ASSET_JOB) else run.job_name)
     with _LOCKS[project]:  # steps of one run begin side by side
         found = _tagged(ask, project, experiment, run_id)
         if found is None:
@@ -94,8 +92,8 @@ def _tags(project: str, run: Any) -> dict[str, str]:
     known = {
         RUN_TAG: run.run_id,
         "phems.project": project,
-        "phems.job": "assets" if run.job_name.startswith(ASSET_JOBS) else run.job_name,
-        "phems.asset": assets,
+        "phems.job": "assets" if run.job_name.startswith(ASSET_JOB) else run.job_name,
+        ASSET_TAG: assets,
         "phems.partition": run.tags.get(PARTITION_TAG, ""),
         "phems.code_revision": run.tags.get(CODE_TAG, ""),
         "phems.capsule": run.tags.get(CAPSULE_TAG, ""),

@@ -19,8 +19,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from phems.contract.mlflow import ANSWER_HEADERS, REQUEST_HEADERS
-from phems.domain.mlflow_routes import PREFIX, access_to, is_file, prefix_of
+from phems.contract.mlflow import ANSWER_HEADERS, PREFIX, REQUEST_HEADERS, prefix_of
+from phems.domain.mlflow_routes import access_to, is_file
 from phems.domain.permissions import check_may
 from phems.errors import NotFoundError, UnavailableError
 from phems.gateway.callers import current_caller

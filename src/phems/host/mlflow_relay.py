@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from io import BufferedIOBase
 from typing import IO, Any
 
-from phems.contract.mlflow import CHUNK_BYTES, REQUEST_HEADERS
+from phems.contract.mlflow import CHUNK_BYTES, REQUEST_HEADERS, prefix_of
 from phems.errors import InputError, PhemsError
 from phems.host.storage_client import StorageClient
 
@@ -38,7 +38,7 @@ def mlflow_relay(project: str, client: StorageClient) -> Iterator[None]:
         before = {name: os.environ.get(name) for name in (ADDRESS, TOKEN)}
         port = listening.getsockname()[1]
         # The token opens this thread's door alone: without a sandbox, others share the loopback.
-        os.environ.update({ADDRESS: f"http://127.0.0.1:{port}/mlflow/{project}", TOKEN: token})
+        os.environ.update({ADDRESS: f"http://127.0.0.1:{port}{prefix_of(project)}", TOKEN: token})
         try:
             yield
         finally:

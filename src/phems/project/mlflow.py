@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from dagster import ConfigurableResource, MetadataValue
 
+from phems.contract.mlflow import ASSET_TAG, MODELS, RUN_TAG
 from phems.contract.runtime import current_runtime
 from phems.errors import InputError
 from phems.project.outputs import outputs
@@ -34,8 +35,6 @@ except ImportError as error:
         remedy="Add mlflow-skinny to the packages of the project, or install phems-node[mlflow].",
     ) from error
 
-RUN_TAG, ASSET_TAG = "phems.run_id", "phems.asset"
-MODELS = "models"
 INERT = (".safetensors", ".onnx", ".json")
 """What can be loaded without running anything."""
 

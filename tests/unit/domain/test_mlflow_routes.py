@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phems.domain.mlflow_routes import ROUTES, access_to, is_file, prefix_of
+from phems.contract.mlflow import prefix_of
+from phems.domain.mlflow_routes import ROUTES, access_to, is_file
 from phems.domain.permissions import PERMISSIONS, READING
 from phems.errors import InputError, PhemsError, RefusedError
 

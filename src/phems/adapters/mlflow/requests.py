@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from phems.adapters.mlflow.servers import MlflowServers
-from phems.domain.mlflow_routes import prefix_of
+from phems.contract.mlflow import prefix_of
 from phems.errors import UnavailableError
 
 HOST = "mlflow"

@@ -103,15 +103,18 @@ def load(database: Database, folder: Path) -> None:
             for table in connection.execute(left).scalars().all():
                 connection.execute(text(f"DROP TABLE dagster.{table} CASCADE"))
     for name, role, _ in SCHEMAS:
-        contents = folder / f".{name}.list"
-        try:
-            contents.write_text(contents_of(folder / name, major))
-            how = ["--single-transaction", "--exit-on-error", "--no-owner", f"--use-list={contents}"]
-            run_program(
-                "pg_restore", major, database.address(role), [*how, "--no-password", str(folder / name)]
-            )
-        finally:
-            contents.unlink(missing_ok=True)
+        load_one(folder / name, major, database.address(role))
+
+
+def load_one(dumped: Path, major: int, address: URL) -> None:
+    """Load one dump into a database with a server of version `major`, whole or not at all."""
+    contents = dumped.with_name(f".{dumped.name}.list")
+    how = ["--single-transaction", "--exit-on-error", "--no-owner", f"--use-list={contents}"]
+    try:
+        contents.write_text(_contents(dumped, major))
+        run_program("pg_restore", major, address, [*how, "--no-password", str(dumped)])
+    finally:
+        contents.unlink(missing_ok=True)
 
 
 def major_of(connection: Connection) -> int:
@@ -128,7 +131,7 @@ def _head(connection: Connection, migration: str) -> Head:
     return head
 
 
-def contents_of(dumped: Path, major: int) -> str:
+def _contents(dumped: Path, major: int) -> str:
     """What of a dump is restored: all but what provisioning brings about."""
     listed = _output([str(_program("pg_restore", major)), "--list", str(dumped)], {})
     return "".join(f"{line}\n" for line in listed.splitlines() if not _PROVISIONED.match(line))

@@ -15,11 +15,10 @@ from sqlalchemy import Engine, Row, text
 
 from phems.adapters.postgres.failures import database_failures
 from phems.adapters.postgres.tables import EVENT_LOGS, has_table
+from phems.engine.stored_names import ASSET_JOB
 from phems.engine.tags import MLFLOW_TAG, PROJECT_TAG, REQUESTER_TAG
 from phems.services.ports.engine_runs import EngineRun
 
-# What Dagster calls the job of a run that was launched for assets.
-ASSET_JOBS = "__ASSET_JOB"
 REFUSED = "Refused: "
 _RUNS = (
     "SELECT r.id, r.run_id, r.pipeline_name, r.status, r.partition, r.create_timestamp, r.start_time, "
@@ -92,7 +91,7 @@ def _run(row: Row[Any]) -> EngineRun:
         number=row.id,
         run_id=row.run_id,
         project=row.project,
-        job=None if row.pipeline_name.startswith(ASSET_JOBS) else row.pipeline_name,
+        job=None if row.pipeline_name.startswith(ASSET_JOB) else row.pipeline_name,
         status=row.status,
         partition=row.partition,
         requester=row.requester,

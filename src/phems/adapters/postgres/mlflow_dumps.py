@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from phems.adapters.postgres.database import Database
-from phems.adapters.postgres.dumps import contents_of, major_of, run_program
+from phems.adapters.postgres.dumps import load_one, major_of, run_program
 from phems.adapters.postgres.failures import database_failures
 from phems.adapters.postgres.mlflow_schemas import address_of, bring_about, schema_of
 from phems.adapters.postgres.tables import has_table
@@ -43,15 +43,7 @@ def load_mlflow(database: Database, project: str, key: Path, folder: Path) -> No
     bring_about(database, project, load_or_create_secret(key))
     with database_failures(), database.engine("owner").connect() as connection:
         major = major_of(connection)
-    contents = folder / f".{dumped.name}.list"
-    try:
-        contents.write_text(contents_of(dumped, major))
-        words = ["--single-transaction", "--exit-on-error", "--no-owner", f"--use-list={contents}"]
-        run_program(
-            "pg_restore", major, _address(database, project, key), [*words, "--no-password", str(dumped)]
-        )
-    finally:
-        contents.unlink(missing_ok=True)
+    load_one(dumped, major, _address(database, project, key))
 
 
 def _address(database: Database, project: str, key: Path) -> URL:

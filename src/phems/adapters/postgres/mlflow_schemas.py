@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Any, cast
 
 from psycopg2 import sql
-from sqlalchemy import URL, Connection, Engine, create_engine, text
+from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from phems.adapters.postgres.database import Database
 from phems.adapters.postgres.failures import database_failures
-from phems.adapters.postgres.provision import OWNER
+from phems.adapters.postgres.provision import OWNER, execute_composed
 from phems.errors import UnavailableError
 
 PREFIX = "mlflow_"
@@ -76,19 +75,12 @@ def _provision(admin: Engine, project: str, password: str) -> None:
         made = sql.SQL(
             f"{verb} ROLE {{role}} LOGIN NOINHERIT CONNECTION LIMIT {MOST_CONNECTIONS} PASSWORD {{password}}"
         ).format(role=sql.Identifier(role), password=sql.Literal(password))
-        _run(connection, made)
+        execute_composed(connection, made)
         database = connection.execute(text("SELECT current_database()")).scalar_one()
         for statement in _STATEMENTS:
             names = {"role": role, "schema": schema, "database": database}
-            _run(
-                connection,
-                sql.SQL(statement).format(**{key: sql.Identifier(value) for key, value in names.items()}),
-            )
-
-
-def _run(connection: Connection, composed: sql.Composed) -> None:
-    said = str(composed.as_string(cast("Any", connection.connection.driver_connection)))
-    connection.exec_driver_sql(said.replace("%", "%%"))
+            named = {key: sql.Identifier(value) for key, value in names.items()}
+            execute_composed(connection, sql.SQL(statement).format(**named))
 
 
 def _password(project: str, secret: bytes) -> str:

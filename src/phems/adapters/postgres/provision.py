@@ -83,7 +83,7 @@ def provision_database(admin: Engine, name: str, *, template: str = "template0")
             statement = sql.SQL("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'").format(
                 name=sql.Identifier(name), template=sql.Identifier(template)
             )
-            connection.exec_driver_sql(_text(connection, statement))
+            execute_composed(connection, statement)
 
 
 def provision_schemas(admin: Engine) -> None:
@@ -100,14 +100,15 @@ def provision_schemas(admin: Engine) -> None:
         name = connection.execute(text("SELECT current_database()")).scalar_one()
         for statement in STATEMENTS:
             composed = sql.SQL(statement).format(database=sql.Identifier(name))
-            connection.exec_driver_sql(_text(connection, composed))
+            execute_composed(connection, composed)
 
 
 def _run(connection: Connection, statement: str, role: str, passwords: Mapping[str, str]) -> None:
     composed = sql.SQL(statement).format(role=sql.Identifier(role), password=sql.Literal(passwords[role]))
-    connection.exec_driver_sql(_text(connection, composed))
+    execute_composed(connection, composed)
 
 
-def _text(connection: Connection, composed: sql.Composed) -> str:
-    # DDL takes no parameters: psycopg2 quotes names and literals itself.
-    return str(composed.as_string(cast("Any", connection.connection.driver_connection))).replace("%", "%%")
+def execute_composed(connection: Connection, composed: sql.Composed) -> None:
+    """Execute DDL, which takes no parameters: psycopg2 quotes names and literals itself."""
+    said = str(composed.as_string(cast("Any", connection.connection.driver_connection)))
+    connection.exec_driver_sql(said.replace("%", "%%"))
