@@ -138,11 +138,11 @@ class Worker:
     ) -> None:
         self._parts.attempts.end(task.run_id, task.step_key, task.attempt)
         self._forget(task)
-        if changed := self._parts.data.changed_since(task.project, shown):
-            try:
+        try:
+            if changed := self._parts.data.changed_since(task.project, shown):
                 self._parts.tell(task, _CHANGED.format(sources=", ".join(changed)))
-            except Exception:  # noqa: BLE001 - the step has ended, whether that can be told or not
-                _LOG.warning("it could not be told that data of run %s was changed in place", task.run_id)
+        except Exception:  # noqa: BLE001 - the step has ended, whether this can be found and told or not
+            _LOG.warning("it could not be told whether data of run %s was changed in place", task.run_id)
         try:
             marker.touch()
         except OSError as error:  # what the step said is less than how it ended
