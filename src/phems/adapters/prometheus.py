@@ -107,5 +107,10 @@ def _may_read(header: Callable[[str, str], str], token: str | None) -> bool:
         # A page that had its own name lead to this machine shows that name.
         name = header("Host", "").rpartition(":")[0] or header("Host", "")
         return is_loopback(name)
-    scheme, _, given = header("Authorization", "").partition(" ")
+    return shows(token, header("Authorization", ""))
+
+
+def shows(token: str, authorization: str) -> bool:
+    """Whether the header `Authorization` has this token as its bearer's."""
+    scheme, _, given = authorization.partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())

@@ -117,12 +117,13 @@ def other_data(admitted: Mapping[str, GrantedData], shown: Mapping[str, GrantedD
         if said.version != found.version:
             return (
                 f"the data source {name} was replaced or changed "
-                f"(admitted: {_short(said.version)}, now: {_short(found.version)})"
+                f"(admitted: {shown_version(said.version)}, now: {shown_version(found.version)})"
             )
     return ""
 
 
-def _short(version: str) -> str:
+def shown_version(version: str) -> str:
+    """A version of data as people read it: of a digest, its beginning."""
     kind, _, rest = version.partition(":")
     return f"sha256:{rest[:SHOWN_DIGITS]}" if kind == "sha256" else version
 

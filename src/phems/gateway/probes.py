@@ -6,7 +6,6 @@ who has the token that node.yaml names, and, when it names none, for programs on
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -15,6 +14,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from phems.adapters.prometheus import shows
 from phems.domain.permissions import Verb
 from phems.errors import RefusedError
 from phems.gateway.callers import current_caller
@@ -92,10 +92,7 @@ class Probes:
 
     def _has_token(self, request: HTTPConnection) -> bool:
         wanted = self._settings.metrics_token
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if not wanted or scheme.lower() != "bearer":
-            return False
-        return hmac.compare_digest(given.strip().encode(), wanted.encode())
+        return shows(wanted, request.headers.get("authorization", "")) if wanted else False
 
     def _is_local(self, request: HTTPConnection) -> bool:
         # Not by way of a proxy, known or not; nor by a page that had its own name lead here.

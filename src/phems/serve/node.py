@@ -52,6 +52,7 @@ from phems.nodespec import load_node, node_paths
 from phems.nodespec.governed import granted_anew
 from phems.serve.leading import AlwaysLeading, Leading
 from phems.serve.lineage import LineageLooking
+from phems.serve.looking import Looking
 from phems.serve.notifying import Notifying
 from phems.serve.wakeup import woken_by_signals
 
@@ -90,6 +91,7 @@ class ServingNode:
         self._notifying: Notifying | None = None
         self._traces: Traces | None = None
         self._lineage: LineageLooking | None = None
+        self._looking: list[Looking] = []
         self._projects_of_runs: dict[str, str] = {}
         self._stack = ExitStack()
         self._stopping = threading.Event()
@@ -219,25 +221,25 @@ class ServingNode:
     def _start_notifying(self) -> None:
         notifier = notifier_of(self.node, self.url)
         if notifier is not None:
-            self._notifying = notifying = Notifying(notifier, lambda: self.control.is_leading, self._stopping)
-            self._start_thread(notifying.run, "phems-notifier")
-            self._stack.callback(notifying.wake)
-            self._stack.callback(self._stopping.set)
+            self._notifying = Notifying(notifier, lambda: self.control.is_leading, self._stopping)
+            self._start_looking(self._notifying, "phems-notifier")
 
     def _start_lineage(self) -> None:
         keeper = lineage_keeper_of(self.node)
-        self._lineage = looking = LineageLooking(keeper, lambda: self.control.is_leading, self._stopping)
-        self._start_thread(looking.run, "phems-lineage")
+        self._lineage = LineageLooking(keeper, lambda: self.control.is_leading, self._stopping)
+        self._start_looking(self._lineage, "phems-lineage")
+
+    def _start_looking(self, looking: Looking, name: str) -> None:
+        self._looking.append(looking)
+        self._start_thread(looking.run, name)
         self._stack.callback(looking.wake)
         self._stack.callback(self._stopping.set)
 
     def _begin_to_lead(self, told: Callable[[str], None]) -> None:
         if self.spec.profile != "embedded":
             told("This process drives the runs")
-        if self._notifying is not None:
-            self._notifying.wake()
-        if self._lineage is not None:
-            self._lineage.wake()
+        for looking in self._looking:
+            looking.wake()
         self._publish.set()
 
     def _own_runtime_dir(self) -> None:

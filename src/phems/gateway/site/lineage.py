@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from phems.domain.outputs import name_of
 from phems.gateway.site.ask import Ask, address
-from phems.gateway.site.lineage_drawing import HIGH, WIDE, drawn, name_of
+from phems.gateway.site.lineage_drawing import HIGH, WIDE, drawn
 from phems.gateway.site.page import Page
 from phems.gateway.site.projects import trail_of
 from phems.gateway.site.run_words import requester_words
@@ -32,7 +33,7 @@ def _show(ask: Ask) -> Response:
             "drawing": drawn(found),
             "wide": WIDE,
             "high": HIGH,
-            "files": [(name_of(file), file) for file in found.files[:MOST_FILES]],
+            "files": [(name_of(file.path), file) for file in found.files[:MOST_FILES]],
             "files_in_all": len(found.files),
             "runs": found.runs,
             "requester_words": requester_words,

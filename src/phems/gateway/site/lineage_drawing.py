@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from phems.domain.capsules import shown_version
+from phems.domain.outputs import name_of
 from phems.gateway.spelling import short
 from phems.services.lineage import FileLineage, Lineage
 
@@ -101,29 +103,18 @@ def _placed(found: Lineage, columns: Sequence[_Column]) -> Iterable[_Link]:
         runs.put(run.run_id, "run", f"Run {short(run.run_id)}", _asked(run.requested_by))
         for name, version in run.data.items():
             key = f"data {name} {version}"
-            roots.put(key, "data", name, short_version(version))
+            roots.put(key, "data", name, shown_version(version))
             yield (0, key), (1, run.run_id)
         if run.commit is not None:
             key = f"code {run.commit}"
             roots.put(key, "code", f"Code {short(run.commit)}", _approved(run.approved_by))
             yield (0, key), (1, run.run_id)
     for file in found.files:
-        files.put(_key(file), "file", name_of(file), short_version(_DIGEST + file.sha256))
+        files.put(_key(file), "file", name_of(file.path), shown_version(_DIGEST + file.sha256))
         yield (1, file.run_id), (2, _key(file))
         for release in file.releases:
             releases.put(release.request, "release", release.request, release.state.lower())
             yield (2, _key(file)), (3, release.request)
-
-
-def name_of(file: FileLineage) -> str:
-    """The file as its author calls it."""
-    return file.path.removeprefix(f"outputs/{file.run_id}/")
-
-
-def short_version(version: str) -> str:
-    """A version with the beginning of its digest alone, when it is one."""
-    kind, colon, digest = version.partition(":")
-    return f"{kind}{colon}{short(digest)}" if kind == "sha256" else version
 
 
 def _key(file: FileLineage) -> str:
