@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.nodes import NodeSite, RunningNode, running_node, succeeded, temporary_site
+from tests.nodes import NodeSite, RunningNode, succeeded
+from tests.wards_site import serving_reader, wards_site
 
 from phems.bootstrap import open_node
 from phems.domain.actors import LOCAL_OPERATOR, Actor
@@ -56,24 +57,13 @@ defs = Definitions(jobs=[reading, looking, waiting])
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[NodeSite]:
-    with temporary_site() as found:
-        found.settings["data_sources"] = {
-            "wards": {"path": "wards.csv", "format": "csv"},
-            "beds": {"path": "beds.csv", "format": "csv"},
-        }
-        found.node_folder.mkdir(parents=True)
-        (found.node_folder / "wards.csv").write_text("ward\nold\n")
-        (found.node_folder / "beds.csv").write_text("bed\n1\n")
-        files = {"src/reader/__init__.py": "", "src/reader/definitions.py": READER}
-        found.add_project("reader", files, data_grants=[{"source": "beds"}, {"source": "wards"}])
+    with wards_site(READER, wards="ward\nold\n", granted=("beds", "wards")) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def node(site: NodeSite) -> Iterator[RunningNode]:
-    with running_node(site) as found:
-        found.approve("reader")
-        found.ready("reader")
+    with serving_reader(site) as found:
         yield found
 
 
