@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import psutil
 import pytest
-from tests.rabbitmq import RabbitMq
+from tests.rabbitmq import START_SECONDS, RabbitMq
 
 from phems.adapters.rabbitmq.management import ManagementApi, parse_admin_url
 from phems.services.ports.broker import BrokerLogin
@@ -45,7 +46,11 @@ def test_it_comes_back_with_what_it_kept(rabbitmq: RabbitMq, api: ManagementApi)
         assert before is not None
         assert not psutil.pid_exists(before)
     message = {"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"}
-    said = rabbitmq.api("POST", f"queues/{KEPT.vhost}/steps/get", json=message)
+    # A queue opens a moment after its vhost.
+    deadline = time.monotonic() + START_SECONDS
+    while not (said := rabbitmq.api("POST", f"queues/{KEPT.vhost}/steps/get", json=message)).is_success:
+        assert time.monotonic() < deadline, said.text
+        time.sleep(0.05)
     assert [found["payload"] for found in said.json()] == ["a step"]
 
 
