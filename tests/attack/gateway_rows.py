@@ -5,13 +5,17 @@ from __future__ import annotations
 from gateway_node import GatewayNode
 from sqlalchemy import text
 
-# What moves while nobody does anything, and the times at which a token or session was last used.
+# What moves while nobody does anything, and the times at which a token or session was last used. Lineage is
+# derived from what is committed, a while after it: the runs that a node begins with may still be told.
 _MOVING = frozenset(
     {
         "dagster.daemon_heartbeats",
         "dagster.instigators",
         "dagster.job_ticks",
         "governance.api_tokens",
+        "governance.lineage_events",
+        "governance.lineage_targets",
+        "governance.lineage_untold",
         "governance.user_sessions",
     }
 )

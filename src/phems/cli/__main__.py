@@ -15,20 +15,15 @@ Remedy: pip install 'phems-node[node]'"""
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    try:
-        with ending_at_once():
+    with ending_at_once():
+        try:
             import typer  # noqa: F401 (absent when only the project side is installed)
-    except ModuleNotFoundError:
-        print(_NO_NODE_EXTRA, file=sys.stderr)
-        return 2
-    try:
-        with ending_at_once():
-            from phems.cli.app import run
+        except ModuleNotFoundError:
+            print(_NO_NODE_EXTRA, file=sys.stderr)
+            return 2
+        from phems.cli.app import run
+
         return run(sys.argv[1:] if args is None else list(args))
-    except KeyboardInterrupt:
-        # Ctrl-C while modules load, or while another one is being told.
-        print("Interrupted.", file=sys.stderr)
-        return 130
 
 
 if __name__ == "__main__":

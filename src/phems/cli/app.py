@@ -30,6 +30,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from phems import __version__
 from phems.cli import failures, session
+from phems.cli.interrupts import raising
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,8 @@ def load(name: str, row: Row) -> Any:
 def _furnish(command: Any) -> None:
     command.params += session.shared_options()
     command.rich_markup_mode = None
+    if command.callback is not None:
+        command.callback = raising()(command.callback)  # from here on, it acts
     for verb in getattr(command, "commands", {}).values():
         _furnish(verb)
 

@@ -46,7 +46,7 @@ def report(error: BaseException, *, as_json: bool) -> int:
         return error.exit_code
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
+    if isinstance(error, KeyboardInterrupt | typer.Abort) or _is_made_of_ctrl_c(error):
         _print(
             "Interrupted.", as_json, {"kind": "interrupted", "what": "Interrupted.", "exit_code": INTERRUPTED}
         )
@@ -59,6 +59,16 @@ def report(error: BaseException, *, as_json: bool) -> int:
         traceback.print_exception(error)
     _print(_lines(known), as_json, fields(known))
     return known.exit_code
+
+
+def _is_made_of_ctrl_c(error: BaseException) -> bool:
+    """Whether Ctrl-C was made an error of something else, as Python does where a class is made."""
+    if isinstance(error, PhemsError):
+        return False
+    below: BaseException | None = error
+    while below is not None and not isinstance(below, KeyboardInterrupt):
+        below = below.__cause__ or below.__context__
+    return below is not None
 
 
 def explain(error: BaseException) -> PhemsError:

@@ -13,6 +13,8 @@ from phems.errors import InputError
 
 if TYPE_CHECKING:
     from phems.nodespec import NodePaths, NodeSpec
+    from phems.serve import ServingNode
+    from phems.serve.pool import WorkerPool
 
 app = typer.Typer()
 
@@ -62,23 +64,29 @@ def serve(
     runs while the others wait to take over, and workers see to the steps: phems serve --role worker. A worker
     told to stop takes no more steps, and ends when those that it has have ended; told twice, it ends them.
     """
+    if role is ServedRole.WORKER and port is not None:
+        raise InputError("A worker has no port.", remedy="Leave --port out.")
+    if role is ServedRole.CONTROL and (pool is not None or concurrency is not None):
+        raise InputError(
+            "--pool and --concurrency are a worker's.", remedy="phems serve --role worker, or leave them out."
+        )
+    # All that is read and imported before anything is done: what is made here sees to signals itself.
+    with ending_at_once():
+        served = _prepared(role, port, pool or "default", concurrency)
+    served.run(output.say)
+
+
+def _prepared(
+    role: ServedRole, port: int | None, pool: str, concurrency: int | None
+) -> ServingNode | WorkerPool:
     folder = session.node_folder()
     # Before what takes seconds to import: a slip in node.yaml is told at once.
     spec, paths = session.load_node()
     _set_up_log(spec, paths, role)
     if role is ServedRole.WORKER:
-        if port is not None:
-            raise InputError("A worker has no port.", remedy="Leave --port out.")
-        with ending_at_once():
-            from phems.serve.pool import WorkerPool
+        from phems.serve.pool import WorkerPool
 
-        WorkerPool(folder, pool or "default", concurrency).run(output.say)
-        return
-    if pool is not None or concurrency is not None:
-        raise InputError(
-            "--pool and --concurrency are a worker's.", remedy="phems serve --role worker, or leave them out."
-        )
-    with ending_at_once():
-        from phems.serve import ServingNode
+        return WorkerPool(folder, pool, concurrency)
+    from phems.serve import ServingNode
 
-    ServingNode(folder, port=port).run(output.say)
+    return ServingNode(folder, port=port)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from phems.cli.interrupts import ending_at_once
 from phems.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -112,11 +113,12 @@ def node_folder() -> Path:
 
 def load_node() -> tuple[NodeSpec, NodePaths]:
     """The node spec and the paths of the node that the command works on."""
-    from phems import nodespec
+    with ending_at_once():
+        from phems import nodespec
 
-    folder = node_folder()
-    spec = nodespec.load_node(folder)
-    return spec, nodespec.node_paths(spec, folder)
+        folder = node_folder()
+        spec = nodespec.load_node(folder)
+        return spec, nodespec.node_paths(spec, folder)
 
 
 def has_token() -> bool:

@@ -131,6 +131,17 @@ def test_ctrl_c_is_130_and_one_word(phems: Phems, failing: Callable[..., None], 
     assert (said.code, said.error["kind"]) == (130, "interrupted")
 
 
+def test_ctrl_c_told_as_an_error_of_a_class_is_an_interruption(
+    phems: Phems, failing: Callable[..., None]
+) -> None:
+    """Otherwise an unlucky Ctrl-C among imports is a fault to report."""
+    error = RuntimeError("Error calling __set_name__ on 'Field' instance 'declared' in 'NodeGrounds'")
+    error.__cause__ = KeyboardInterrupt()
+    failing(error)
+    said = phems("check")
+    assert (said.code, said.err.strip()) == (130, "Interrupted.")
+
+
 @pytest.mark.parametrize(("raised", "code"), [(typer.Exit(7), 7), (SystemExit(4), 4), (SystemExit(None), 0)])
 def test_a_command_that_chooses_its_exit_code_gets_it(
     phems: Phems, failing: Callable[..., None], raised: BaseException, code: int

@@ -6,6 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
+
+import pytest
 
 from phems.cli.interrupts import ending_at_once
 
@@ -17,6 +20,35 @@ with ending_at_once():
     signal.raise_signal(signal.SIGINT)
 print("went on")
 """
+
+SWALLOWED_WHILE_LOADING = """
+import contextlib, signal, sys
+from phems import nodespec
+from phems.cli.app import run
+
+def load_node(folder):
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    sys.exit("went on")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+nodespec.load_node = load_node
+run(["--node", sys.argv[1], *sys.argv[2:]])
+"""
+
+
+@pytest.mark.parametrize("words", [["serve"], ["serve", "--role", "worker"], ["render", "manifests"]])
+def test_while_a_node_is_loaded_too(tmp_path: Path, words: list[str]) -> None:
+    """Otherwise a Ctrl-C that pydantic's modules swallowed leaves a node that serves (seen under load)."""
+    (tmp_path / "node.yaml").touch()
+    said = subprocess.run(
+        [sys.executable, "-c", SWALLOWED_WHILE_LOADING, tmp_path, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (said.returncode, said.stderr) == (-signal.SIGINT, "")
 
 
 def test_the_process_ends_at_once_and_says_nothing() -> None:
