@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from phems.errors import InputError, UnavailableError
+from phems.nodespec.variables import value_of, variable_in
 
 _OTHERS = 0o007
 
@@ -17,16 +18,9 @@ def secret_at(place: str | None, folder: Path, environ: Mapping[str, str], *, ke
     """
     if place is None:
         return None
-    kind, _, where = place.partition(":")
-    if kind == "env":
-        if not environ.get(where):
-            raise InputError(
-                f"The environment variable {where} is not set.",
-                why=f"{key} in node.yaml reads the secret from it ({place}).",
-                remedy=f"export {where}=..., then: phems serve",
-            )
-        return environ[where]
-    path = folder / where
+    if variable_in(place) is not None:
+        return value_of(place, environ, key=key)
+    path = folder / place.removeprefix("file:")
     try:
         found = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import partial
 
 from phems.adapters.checkpoint_file import CheckpointFile
-from phems.errors import UnavailableError
 from phems.nodespec import NodePaths, NodeSpec
 from phems.nodespec.audit import Anchor as Described
+from phems.nodespec.variables import value_of
 from phems.services.audit_anchors import AnchorRule, Anchors
 from phems.services.ports.audit import Anchor
 from phems.services.ports.clock import Clock
@@ -40,8 +41,8 @@ def _place(described: Described, paths: NodePaths, clock: Clock) -> Anchor:
     if described.webhook is not None:
         from phems.adapters.anchors.webhook import WebhookAnchor
 
-        token = described.webhook.token
-        return WebhookAnchor(described.webhook.url, lambda: _from_environment(token))
+        read = partial(value_of, described.webhook.token, os.environ, key="audit.anchors[].webhook.token")
+        return WebhookAnchor(described.webhook.url, read)
     from phems.adapters.anchors.s3 import S3Anchor
 
     bucket = described.s3
@@ -55,17 +56,3 @@ def _place(described: Described, paths: NodePaths, clock: Clock) -> Anchor:
         retain=timedelta(days=bucket.retain_days),
         now=clock.now,
     )
-
-
-def _from_environment(token: str | None) -> str | None:
-    if token is None:
-        return None
-    name = token.removeprefix("env:")
-    value = os.environ.get(name)
-    if not value:
-        raise UnavailableError(
-            f"The environment variable {name} is not set.",
-            why="a webhook under audit.anchors in node.yaml reads its token from it.",
-            remedy=f"export {name}=... where the node runs, then: phems audit anchor",
-        )
-    return value

@@ -7,10 +7,8 @@ from collections.abc import Callable
 
 from phems.adapters.environments.built import BuiltEnvironments
 from phems.adapters.environments.wheels import WheelSources
-from phems.errors import UnavailableError
 from phems.nodespec import NodePaths, NodeSpec
-
-_FROM = "env:"
+from phems.nodespec.variables import value_of
 
 
 def environments_of(spec: Callable[[], NodeSpec], paths: NodePaths) -> BuiltEnvironments:
@@ -19,19 +17,6 @@ def environments_of(spec: Callable[[], NodeSpec], paths: NodePaths) -> BuiltEnvi
     def sources() -> WheelSources:
         found = spec().environments
         folder = paths.resolve(found.wheelhouse) if found.wheelhouse is not None else None
-        return WheelSources(folder, _index(found.index))
+        return WheelSources(folder, value_of(found.index, os.environ, key="environments.index"))
 
     return BuiltEnvironments(paths.environments, sources)
-
-
-def _index(written: str | None) -> str | None:
-    if written is None or not written.startswith(_FROM):
-        return written
-    name = written.removeprefix(_FROM)
-    if not os.environ.get(name):
-        raise UnavailableError(
-            f"The environment variable {name} is not set.",
-            why="node.yaml names it as environments.index.",
-            remedy=f"Set {name} where the node runs.",
-        )
-    return os.environ[name]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from phems.adapters.cpu_meter import CpuMeter
 from phems.adapters.files.project_sizes import NodeSizes
+from phems.adapters.postgres.mlflow_schemas import size_of
 from phems.adapters.postgres.project_usage import PostgresProjectUsage
 from phems.bootstrap.node import Node
 from phems.domain.backups import BucketObject
@@ -16,13 +18,15 @@ from phems.services.usage import UsageReport
 
 def usage_of(node: Node) -> UsageReport:
     """The use case."""
-    facts = PostgresProjectUsage(node.database.engine("dagster"))
+    engine = node.database.engine("dagster")
+    facts = PostgresProjectUsage(engine)
 
     def objects() -> Sequence[BucketObject]:
         s3 = node.written.storage.s3
         return [] if s3 is None else node.files.buckets().get(s3.bucket, [])
 
-    return UsageReport(facts, NodeSizes(node.paths.data_dir, facts.run_ids, objects))
+    sizes = NodeSizes(node.paths.data_dir, facts.run_ids, objects, partial(size_of, engine))
+    return UsageReport(facts, sizes)
 
 
 def meter_of(

@@ -16,7 +16,7 @@ app = typer.Typer()
 
 COLUMNS = ["project", "since", "until", "runs", "steps", "cpu_seconds", "cpu_seconds_told", "storage_bytes"]
 RUN_COLUMNS = ["run", "project", "day", "cpu_seconds_told"]
-AREAS = ["artifacts", "code", "compute_logs", "event_logs"]
+AREAS = ["artifacts", "code", "compute_logs", "event_logs", "mlflow"]
 
 
 @app.command()

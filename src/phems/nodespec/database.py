@@ -7,9 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from phems.errors import InputError
 from phems.nodespec.base import Section
 from phems.nodespec.names import PathText, StrictInt, refuse
+from phems.nodespec.variables import value_of
 
 TlsMode = Literal["disable", "require", "verify-ca", "verify-full"]
 
@@ -106,13 +106,4 @@ class Database(Section):
 
     def address(self, environ: Mapping[str, str]) -> str | None:
         """The address of the external Postgres, `None` for the embedded one."""
-        if self.url is None or not self.url.startswith("env:"):
-            return self.url
-        name = self.url.removeprefix("env:")
-        if not environ.get(name):
-            raise InputError(
-                f"The environment variable {name} is not set.",
-                why=f"database.url in node.yaml reads the address of Postgres from it ({self.url}).",
-                remedy=f"export {name}=postgresql://host/database",
-            )
-        return environ[name]
+        return value_of(self.url, environ, key="database.url", example="postgresql://host/database")

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from phems.errors import InputError
 from phems.nodespec.base import Section
 from phems.nodespec.names import FromEnvironment, PathText, StrictBool, StrictInt, matching, refuse
+from phems.nodespec.variables import value_of
 
 _PUBLIC_URL = r"https?://([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?"
 _RATE = r"[1-9][0-9]{0,6}/(second|minute|hour)"
@@ -108,16 +108,7 @@ class Metrics(Section):
 
     def secret(self, environ: Mapping[str, str]) -> str | None:
         """The token itself; InputError when the variable that node.yaml names is not set."""
-        if self.token is None:
-            return None
-        name = self.token.removeprefix("env:")
-        if not environ.get(name):
-            raise InputError(
-                f"The environment variable {name} is not set.",
-                why=f"gateway.metrics.token in node.yaml reads the token from it ({self.token}).",
-                remedy=f"export {name}=$(openssl rand -hex 32)",
-            )
-        return environ[name]
+        return value_of(self.token, environ, key="gateway.metrics.token", example="$(openssl rand -hex 32)")
 
 
 class Gateway(Section):

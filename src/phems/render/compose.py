@@ -20,6 +20,7 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 
 from phems.errors import InputError
 from phems.nodespec import NodePaths, NodeSpec, node_paths
+from phems.nodespec.variables import variable_in
 from phems.render.environment import certificates_of, variables_of
 from phems.render.systemd import SOCKETS, pools_of
 from phems.render.yaml_text import yaml_text
@@ -173,8 +174,7 @@ def _bind(path: str, paths: NodePaths) -> Service:
 
 def _environment(spec: NodeSpec) -> dict[str, str]:
     environment = {name: _secret(name) for name in variables_of(spec)}
-    if (spec.database.url or "").startswith("env:"):
-        name = str(spec.database.url).removeprefix("env:")
+    if (name := variable_in(spec.database.url)) is not None:
         environment[name] = f"${{{name}:-postgresql://postgres/phems}}"
     s3 = spec.storage.s3
     if s3 is not None and s3.credentials == "env":
@@ -200,7 +200,9 @@ def _dockerfile(paths: NodePaths, version: str) -> str:
 
 def _postgres(spec: NodeSpec) -> Service:
     url = spec.database.url or ""
-    alias = None if url.startswith("env:") else _host(url, "database.url", "postgresql://postgres/phems")
+    alias = (
+        None if variable_in(url) is not None else _host(url, "database.url", "postgresql://postgres/phems")
+    )
     return {
         "image": POSTGRES_IMAGE,
         "environment": {"POSTGRES_PASSWORD": _secret("PHEMS_POSTGRES_PASSWORD")},

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from phems.nodespec import NodeSpec
-
-_FROM = "env:"
+from phems.nodespec.variables import variable_in
 
 
 def variables_of(spec: NodeSpec) -> list[str]:
@@ -38,5 +37,5 @@ def _named(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _named(inner)
-    elif isinstance(value, str) and value.startswith(_FROM):
-        yield value.removeprefix(_FROM)
+    elif isinstance(value, str) and (name := variable_in(value)) is not None:
+        yield name

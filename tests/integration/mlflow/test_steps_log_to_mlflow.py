@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from phems.bootstrap import Node, open_node
 from phems.bootstrap.backup import backup_to, backups_of
 from phems.bootstrap.mlflow import MlflowOfSteps
 from phems.bootstrap.restore import restore
+from phems.bootstrap.usage import usage_of
 from phems.domain.actors import LOCAL_OPERATOR
 from phems.domain.release_states import ReleaseState
 from phems.engine.tags import CAPSULE_TAG, CODE_TAG, MLFLOW_TAG
@@ -260,6 +262,16 @@ def test_a_server_that_nobody_asks_ends_and_the_next_question_starts_it(node: Ru
     node.wait_for(lambda: servers.running() == [], "the end of the idle server")
     found = _asked(node, "experiments/get-by-name", {"experiment_name": "Default"})
     assert found["experiment"]["name"] == "Default"
+
+
+def test_what_was_logged_counts_as_storage_of_its_project(node: RunningNode) -> None:
+    """Otherwise a project with a gigabyte of models would be accounted as one with none."""
+    assert succeeded(node.run("several", project=LAB, seconds=120))
+    today = datetime.now(UTC).date()
+    lab, other = usage_of(node.serving.node).of([LAB, OTHER], today, today)
+    assert lab.storage["mlflow"] > 3 * 2**20  # the large file alone has that
+    assert lab.storage_bytes >= lab.storage["mlflow"] + lab.storage["artifacts"]
+    assert other.storage["mlflow"] == 0
 
 
 def test_a_restored_node_has_what_was_logged(node: RunningNode) -> None:

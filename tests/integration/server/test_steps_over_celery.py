@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from urllib.request import urlopen
+from pathlib import Path
 
 import psutil
 import pytest
@@ -13,6 +13,7 @@ from dagster import DagsterRunStatus
 from tests.collector import Collector
 from tests.integration.engine.processes import pids_with
 from tests.nodes import RunningNode, succeeded
+from tests.prometheus import prometheus_of
 from tests.server_nodes import ServerSite
 from tests.server_stories import (
     ends_well,
@@ -59,16 +60,15 @@ def test_a_trace_goes_on_in_the_worker(server_node: RunningNode, collector: Coll
     }
 
 
-def test_a_worker_tells_prometheus_what_it_did(server_node: RunningNode) -> None:
+def test_a_worker_tells_prometheus_what_it_did(server_node: RunningNode, tmp_path: Path) -> None:
     """A control process does not know: what is slow in a worker would be nobody's to see."""
-    told = server_node.serving.spec.workers.metrics
-    assert told is not None
     assert succeeded(server_node.run("diamond"))
-    with urlopen(f"http://{told.host}:{told.port}/metrics", timeout=30) as answer:
-        numbers = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
-    assert float(numbers['phems_worker_steps_ended_total{project="shapes",result="ended"}']) >= 4
-    assert float(numbers['phems_hosts{state="READY"}']) == 1
-    assert [name for name in numbers if name.startswith("phems_storage_calls_total")]
+    with prometheus_of(server_node.serving.spec, tmp_path) as prometheus:
+        steps = 'phems_worker_steps_ended_total{job="phems-workers", project="shapes", result="ended"}'
+        server_node.wait_for(lambda: (prometheus.value_of(steps) or 0) >= 4, "the steps, at Prometheus")
+        assert prometheus.value_of('up{job="phems-workers"}') == 1
+        assert prometheus.value_of('phems_hosts{job="phems-workers", state="READY"}') == 1
+        assert prometheus.value_of('count(phems_storage_calls_total{job="phems-workers"})')
 
 
 def test_a_cancelled_run_s_processes_are_gone(server_node: RunningNode) -> None:

@@ -1,4 +1,4 @@
-"""How much of projects lies on the disk and in buckets: port `StorageSizes`."""
+"""How much of projects lies on the disk, in buckets and in MLflow: port `StorageSizes`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from phems.domain.backups import BucketObject
 
 
 class NodeSizes:
-    """Below `data_dir`; `run_ids` gives each run's project, `objects` what is in the bucket of artifacts."""
+    """Below `data_dir`; `run_ids` gives each run's project, `objects` what is in the bucket of artifacts.
+
+    `mlflow_tables` gives the bytes that a project's MLflow has in the database.
+    """
 
     def __init__(
         self,
         data_dir: Path,
         run_ids: Callable[[], Mapping[str, str]],
         objects: Callable[[], Sequence[BucketObject]],
+        mlflow_tables: Callable[[str], int],
     ) -> None:
         self._data_dir = data_dir
         self._run_ids = run_ids
         self._objects = objects
+        self._mlflow_tables = mlflow_tables
 
     def of(self, project: str) -> Mapping[str, int]:
         """See the port."""
@@ -31,6 +36,7 @@ class NodeSizes:
             "artifacts": size_below(self._data_dir / "artifacts" / project) + self._in_bucket[project],
             "code": size_below(self._data_dir / "code" / project),
             "compute_logs": self._logs[project],
+            "mlflow": size_below(self._data_dir / "mlflow" / project) + self._mlflow_tables(project),
         }
 
     @cached_property

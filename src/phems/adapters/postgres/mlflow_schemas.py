@@ -28,6 +28,11 @@ _STATEMENTS = (
     "ALTER ROLE {role} IN DATABASE {database} SET statement_timeout = '5min'",
 )
 
+_SIZE = text(
+    "SELECT COALESCE(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :schema AND c.relkind = 'r'"
+)
+
 
 def schema_of(project: str) -> str:
     """The schema of a project; a name that Postgres would cut has a hash in place of its end."""
@@ -46,6 +51,12 @@ def role_of(project: str) -> str:
 def address_of(database: Database, project: str, secret: bytes) -> URL:
     """The address of a project's schema, by its own role."""
     return database.base.set(username=role_of(project), password=_password(project, secret))
+
+
+def size_of(engine: Engine, project: str) -> int:
+    """The bytes of a project's tables and their indexes; 0 where there are none. By any role."""
+    with database_failures(), engine.connect() as connection:
+        return int(connection.execute(_SIZE, {"schema": schema_of(project)}).scalar_one())
 
 
 def bring_about(database: Database, project: str, secret: bytes) -> None:

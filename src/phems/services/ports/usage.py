@@ -48,5 +48,5 @@ class StorageSizes(Protocol):
     """What lies on disks and in buckets now."""
 
     def of(self, project: str) -> Mapping[str, int]:
-        """Bytes by area: `artifacts`, `code`, `compute_logs`."""
+        """Bytes by area: `artifacts`, `code`, `compute_logs`, `mlflow`."""
         ...

@@ -1,0 +1,101 @@
+"""Profile server: steps in worker processes, each with a server of MLflow, on the same tables and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from tests.folders import open_folder
+from tests.nodes import RunningNode, running_node, succeeded
+from tests.rabbitmq import RabbitMq
+from tests.server_nodes import ServerSite, server_site
+
+from phems.adapters.postgres.database import Database
+from phems.bootstrap.mlflow import MlflowOfSteps
+from phems.engine.tags import MLFLOW_TAG
+
+LAB = "lab"
+WORKERS, BRANCHES = 2, 4
+CODE = """
+import dagster as dg
+import mlflow
+
+from phems.project.mlflow import MlflowRun
+
+BRANCHES = 4
+
+
+@dg.op(out=dg.DynamicOut())
+def branches():
+    for number in range(BRANCHES):
+        yield dg.DynamicOutput(number, mapping_key=str(number))
+
+
+@dg.op
+def logs(context: dg.OpExecutionContext, number: int, mlflow_run: MlflowRun) -> int:
+    with mlflow_run.of(context) as run:
+        mlflow.log_param(f"branch_{number}", run.info.run_id)
+        mlflow.log_text("x" * number, f"{number}.txt")
+    return number
+
+
+@dg.op
+def reads(context: dg.OpExecutionContext, numbers: list[int], mlflow_run: MlflowRun) -> None:
+    with mlflow_run.of(context) as run:
+        for number in numbers:
+            text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{number}.txt")
+            assert text == "x" * number
+        mlflow.log_metric("read", len(numbers))
+
+
+@dg.job
+def spread():
+    reads(branches().map(logs).collect())
+
+
+defs = dg.Definitions(jobs=[spread], resources={"mlflow_run": MlflowRun()})
+"""
+
+
+@pytest.fixture(scope="module")
+def site(server_database: Database, rabbitmq: RabbitMq) -> Iterator[ServerSite]:
+    with open_folder() as folder, server_site(folder, server_database, rabbitmq) as made:
+        # Each worker takes fewer steps than there are branches.
+        queue = {"concurrency": WORKERS, "runs": 5}
+        files = {"lab/definitions.py": CODE, "lab/__init__.py": ""}
+        made.add_project(LAB, files, mlflow=True, queue=queue)
+        admin = server_database.address("admin").render_as_string(hide_password=False)
+        made.phems("db", "init", PHEMS_DB_ADMIN=admin)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def node(site: ServerSite, rabbitmq: RabbitMq) -> Iterator[RunningNode]:
+    with running_node(site) as running:
+        running.ready(LAB, running.approve(LAB))
+        site.phems("broker", "init", PHEMS_BROKER_ADMIN=rabbitmq.admin_url)
+        for _ in range(WORKERS):
+            site.start_worker()
+        yield running
+        site.stop_workers()
+
+
+def test_steps_in_several_processes_share_a_run_and_its_files(node: RunningNode, site: ServerSite) -> None:
+    """Otherwise each worker had experiments of its own, or a run would lie in MLflow as several."""
+    run = node.run("spread", project=LAB, seconds=240)
+    assert succeeded(run), node.story(run.run_id) + site.worker_log()
+    serving = node.serving.node
+    ask = partial(MlflowOfSteps(serving.mlflow, lambda: serving.spec).ask, LAB)
+    experiment, found = (run.tags[MLFLOW_TAG].split("/")[each] for each in (-3, -1))
+    told = ask("GET", "runs/get", {"run_id": found})
+    assert told is not None
+    data = told["run"]["data"]
+    logged = {each["key"]: each["value"] for each in data["params"]}
+    assert logged == {f"branch_{number}": found for number in range(BRANCHES)}
+    assert [(each["key"], each["value"]) for each in data["metrics"]] == [("read", BRANCHES)]
+    runs = ask("POST", "runs/search", {"experiment_ids": [experiment]})
+    assert runs is not None
+    assert len(runs["runs"]) == 1
+    kept = {path.name for path in (site.node_folder / "data" / "mlflow" / LAB).rglob("*.txt")}
+    assert kept == {f"{number}.txt" for number in range(BRANCHES)}
