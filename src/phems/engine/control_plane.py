@@ -24,6 +24,7 @@ from phems.engine.daemons import Daemons
 from phems.engine.data_needs import needed_sources
 from phems.engine.host_connection import StepEnd
 from phems.engine.hosts import HostState, HostStatus
+from phems.engine.in_turn import InTurn
 from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
 from phems.engine.run_data import Data, RunData
@@ -87,6 +88,7 @@ class ControlPlane:
         self._ending = threading.Lock()
         self._ended_code: dict[tuple[str, str], tuple[str, Callable[[str], None]]] = {}
         self._refreshing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="phems-workspace")
+        self._changed_hosts = InTurn(self._refreshing.submit, self._refresh)
         prefixes = {name: settings.asset_prefix for name, settings in parts.projects.items()}
         self.attempts = Attempts()
         self.counts = EngineCounts(parts.projects)
@@ -276,7 +278,7 @@ class ControlPlane:
     def _host_changed(self, project: str) -> None:
         if self._closed.is_set():
             return
-        self._refreshing.submit(self._refresh, project)
+        self._changed_hosts.changed(project)
 
     def _refresh(self, project: str) -> None:
         self.workspace.take_in(project)

@@ -44,6 +44,10 @@ class ProjectLocations(WorkspaceLoadTarget):
             for project in self._hosts.projects()
         ]
 
+    def origin_of(self, project: str) -> CodeLocationOrigin | None:
+        """The project's; None when it has no approved revision."""
+        return next((each for each in self.create_origins() if each.location_name == project), None)
+
 
 class NodeWorkspace(WorkspaceProcessContext):
     """The workspace that the web server and the daemon share."""
@@ -62,7 +66,8 @@ class NodeWorkspace(WorkspaceProcessContext):
         self._loaded_code: dict[str, str] = {}
         self._looked_at: dict[str, str] = {}
         self._taken_in: dict[str, str] = {}
-        super().__init__(instance, ProjectLocations(hosts))
+        self._locations = ProjectLocations(hosts)
+        super().__init__(instance, self._locations)
 
     def _load_location(self, origin: CodeLocationOrigin, reload: bool) -> CodeLocationEntry:  # noqa: FBT001, ARG002
         project = origin.location_name
@@ -84,15 +89,20 @@ class NodeWorkspace(WorkspaceProcessContext):
         return _entry(origin, location, None, version_key=location.server_id)
 
     def take_in(self, project: str) -> None:
-        """Have people see what the project's host serves now. Asks its code server, which may be slow."""
-        if project in self.code_location_names and project in self._hosts.projects():
-            self.refresh_code_location(project)
-            shown = [project]
-        else:
-            self.refresh_workspace()
-            shown = list(self.code_location_names)
-        for name in shown:
-            self._taken_in[name] = self._looked_at.get(name, "")
+        """Have people see what the project's host serves now. Asks its code server, which may be slow.
+
+        In one thread at a time for a project: an older look must not be shown after a newer one. No other
+        project is asked, and what is shown of it stays.
+        """
+        origin = self._locations.origin_of(project)
+        self._looked_at.pop(project, None)
+        entry = None if origin is None else self._load_location(origin, reload=False)
+        with self._lock:
+            shown = {**self._current_workspace.code_location_entries, project: entry}
+            self._current_workspace = CurrentWorkspace(
+                {name: each for name, each in sorted(shown.items()) if each is not None}
+            )
+        self._taken_in[project] = self._looked_at.get(project, "")
 
     def has_taken_in(self, project: str, code_digest: str) -> bool:
         """Whether people see what the host of this code revision serves, or why it was rejected."""
