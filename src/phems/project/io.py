@@ -38,7 +38,8 @@ class ProjectIOManager(ConfigurableIOManager):
 
     Without a hint a table comes back as what it was. Several partitions come back as a `dict` by partition
     key. Loading a value that was never stored raises `NotFoundError`, save for partitions when the input's
-    metadata says `allow_missing_partitions`.
+    metadata says `allow_missing_partitions`. In a node it is also what definitions get that name no
+    `io_manager`.
     """
 
     base_dir: str | None = Field(
@@ -90,6 +91,10 @@ class ProjectIOManager(ConfigurableIOManager):
         if context.has_asset_key:
             return self._asset_folder(context.asset_key.path) / "@value"
         return self._root().joinpath("runs", *map(_safe, context.get_identifier()))
+
+
+default_io_manager = ProjectIOManager().get_resource_definition()
+"""What a node gives to definitions that name no `io_manager`: see `contract.process_environment`."""
 
 
 def _safe(part: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from phems.contract.process_environment import PROCESS_ENVIRONMENT
 from phems.errors import InputError
 from phems.nodespec import NodeSpec
 from phems.nodespec.kubernetes import JobSize, Kubernetes
@@ -32,15 +33,6 @@ NODE_LABEL, PROJECT_LABEL = "phems/node", "phems/project"
 NO_NAMES: Mapping[str, Any] = {
     "dnsPolicy": "None",
     "dnsConfig": {"nameservers": ["127.0.0.1"], "options": [{"name": "attempts", "value": "1"}]},
-}
-ENVIRONMENT: Mapping[str, str] = {
-    "HOME": TMP,
-    "LANG": "C.UTF-8",
-    "MPLBACKEND": "Agg",
-    "MPLCONFIGDIR": f"{TMP}/matplotlib",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONUNBUFFERED": "1",
-    "DAGSTER_DISABLE_TELEMETRY": "1",
 }
 _DIGEST = 26
 
@@ -70,7 +62,7 @@ def project_pod(spec: NodeSpec, facts: PodFacts) -> dict[str, Any]:
     """The specification of the pod."""
     cluster, project, size = cluster_of(spec), spec.project(facts.project), facts.size
     volumes, mounts = _volumes(cluster, facts)
-    variables = {**project.environment.variables, **ENVIRONMENT}
+    variables = {**project.environment.variables, **PROCESS_ENVIRONMENT}
     container = {
         "name": facts.container,
         "image": project.kubernetes.image or cluster.image,

@@ -97,5 +97,8 @@ def test_steps_in_several_processes_share_a_run_and_its_files(node: RunningNode,
     runs = ask("POST", "runs/search", {"experiment_ids": [experiment]})
     assert runs is not None
     assert len(runs["runs"]) == 1
+    # Dagster's default IO manager: a value that lay in one worker's /tmp would be found by no other.
+    area = node.artifact(f"io/runs/{run.run_id}", LAB)
+    assert {path.name for path in area.joinpath("branches", "result").iterdir()} == set("0123")
     kept = {path.name for path in (site.node_folder / "data" / "mlflow" / LAB).rglob("*.txt")}
     assert kept == {f"{number}.txt" for number in range(BRANCHES)}

@@ -14,7 +14,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dagster._core.definitions.job_definition import default_job_io_manager
 
+from phems.contract.process_environment import PROCESS_ENVIRONMENT
 from phems.contract.runtime import current_runtime, set_runtime
 from phems.errors import InputError, NotFoundError, UnavailableError
 from phems.project import ProjectIOManager
@@ -363,3 +365,16 @@ def test_a_value_that_could_not_be_kept_fails_its_step(instance: dg.DagsterInsta
     set_runtime(replace(runtime, values=Away(runtime.artifact_dir, runtime.artifact_dir)))
     with pytest.raises(UnavailableError):
         _run(instance, _kept(1))
+
+
+def test_definitions_without_an_io_manager_get_one_that_every_worker_reaches(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise plain Dagster code, right on a laptop, loses its values between two workers of a node."""
+    for name, value in PROCESS_ENVIRONMENT.items():
+        if name.startswith("DAGSTER_DEFAULT_IO_MANAGER"):
+            monkeypatch.setenv(name, value)
+    init = dg.build_init_resource_context(instance=instance)
+    manager = default_job_io_manager(init)
+    assert isinstance(manager, ProjectIOManager)
+    assert manager.base_dir is None

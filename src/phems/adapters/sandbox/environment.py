@@ -6,20 +6,15 @@ import sys
 from pathlib import Path
 
 import phems
+from phems.contract.process_environment import PROCESS_ENVIRONMENT
 from phems.errors import InputError
 
 # One thread per numeric library and step: steps run side by side, and a fork must not meet busy pools.
 BASE_ENVIRONMENT: dict[str, str] = {
-    "HOME": "/tmp",  # noqa: S108 - the sandbox's own
-    "LANG": "C.UTF-8",
+    **PROCESS_ENVIRONMENT,
     "PATH": "/usr/bin:/bin",
-    "MPLBACKEND": "Agg",
-    "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONUNBUFFERED": "1",
-    "DAGSTER_DISABLE_TELEMETRY": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GRPC_ENABLE_FORK_SUPPORT": "0",
     "GRPC_VERBOSITY": "ERROR",
