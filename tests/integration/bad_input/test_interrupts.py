@@ -52,6 +52,9 @@ def interrupt(line: Sequence[str], folder: Path, seconds: float, cwd: Path) -> t
         timer.start()
         try:
             words, _ = child.communicate(timeout=seconds + 60)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            pytest.fail(f"It goes on after Ctrl-C, and said:\n{child.communicate()[0]}")
         finally:
             timer.cancel()
         return child.returncode, words
