@@ -13,7 +13,7 @@ PROCESS_ENVIRONMENT: Mapping[str, str] = {
     "PYTHONUNBUFFERED": "1",
     "DAGSTER_DISABLE_TELEMETRY": "1",
     # Of definitions that name no `io_manager`. Dagster's own default keeps values in /tmp, which ends with
-    # the process, and which no other worker or pod shares (ADR 54).
+    # the process, and which no other worker or pod shares: see docs/adr/0054.
     "DAGSTER_DEFAULT_IO_MANAGER_MODULE": "phems.project.io",
     "DAGSTER_DEFAULT_IO_MANAGER_ATTRIBUTE": "default_io_manager",
 }
