@@ -27,6 +27,7 @@ from phems.host._dagster import (
 )
 from phems.host.instance import WallInstance
 from phems.host.storages import discard_events
+from phems.project.io import ProjectIOManager, default_io_manager
 
 
 @dg.op(out=dg.DynamicOut(int), retry_policy=dg.RetryPolicy(max_retries=1))
@@ -45,8 +46,10 @@ def _all(numbers: list[int]) -> int:
 
 
 # Every way that a step's input can come about: Dagster compiles a class for each at its first use.
-# Its default IO manager, for what it imports when it is made and when it writes: 0.1 s in each step.
-@dg.job(resource_defs={"io_manager": dg.fs_io_manager}, executor_def=dg.in_process_executor)
+# The IO manager that a node gives by default, for what it imports when it is made and when it writes.
+@dg.job(
+    resource_defs={"io_manager": ProjectIOManager.configure_at_launch()}, executor_def=dg.in_process_executor
+)
 def _job() -> None:
     several = _several()
     _all.alias("of_dynamic")(several.map(_one).collect())
@@ -71,7 +74,11 @@ def _run_own_steps(run_config: dict[str, Any]) -> None:
     run = deserialize_value(serialize_value(_own_run(run_config)), DagsterRun)
     job = InMemoryJob(_job)
     plan = create_execution_plan(job, run_config=run_config, step_keys_to_execute=_OWN_STEPS, tags={})
-    with discard_events(), WallInstance() as instance:
+    with (
+        discard_events(),
+        WallInstance() as instance,
+        dg.build_resources({"io_manager": default_io_manager}, instance=instance),  # as Dagster makes it
+    ):
         events = execute_plan_iterator(
             plan, job, run, instance, retry_mode=RetryMode.DEFERRED, run_config=run_config
         )

@@ -132,18 +132,18 @@ def test_a_host_is_told_to_be_ready_when_its_jobs_can_be_launched(
     """Otherwise who waited for it (`phems status --wait`) is told that there is no such job."""
     control = node.serving.control
     asked, answers = threading.Event(), threading.Event()
-    refresh = control.workspace.refresh_code_location
+    take_in = control.workspace.take_in
 
     def slowly(project: str) -> None:
         asked.set()
         assert answers.wait(60)
-        refresh(project)
+        take_in(project)
 
     def state_of(digest: str, hosts: list[HostStatus]) -> HostState | None:
         return next((host.state for host in hosts if host.code_digest == digest), None)
 
     node.ready("sound")
-    monkeypatch.setattr(control.workspace, "refresh_code_location", slowly)
+    monkeypatch.setattr(control.workspace, "take_in", slowly)
     node.site.commit("sound", code("sound", DEFINITIONS.format(version="third")))
     digest = node.approve("sound")
     node.wait_for(lambda: state_of(digest, control.hosts.status()) is HostState.READY, "the host itself")
