@@ -116,8 +116,6 @@ class ServingNode:
             nonlocal is_ended
             is_ended = True
             self._stopping.set()
-            if not is_serving:
-                raise KeyboardInterrupt  # a start is broken off where it is, and taken back
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, end)
@@ -132,11 +130,10 @@ class ServingNode:
                 woken.recv(1)
             told("Stopping ...")
         except Exception:
-            if is_ended and not is_serving:  # what was raised among imports comes out as an error of theirs
+            if is_ended and not is_serving:  # a terminal tells what was just started to end, too
                 raise KeyboardInterrupt from None
             raise
         finally:
-            is_serving = True  # stopping is not broken off
             self.stop()
 
     @property
@@ -145,6 +142,19 @@ class ServingNode:
         gateway = self.spec.gateway
         host = f"[{gateway.host}]" if ":" in gateway.host.strip("[]") else gateway.host
         return gateway.public_url or f"{'https' if gateway.tls else 'http'}://{host}:{self.port}"
+
+    def _go_on(self) -> None:
+        """Between two parts of a start, which is broken off when a signal has come meanwhile.
+
+        The signal itself raises nothing: among imports that would leave Python's import lock taken, and each
+        thread that imports would wait for it for ever (seen, in one start of some thousands).
+        """
+        if self._stopping.is_set():
+            raise KeyboardInterrupt
+
+    def _go_on_to(self, part: str, told: Callable[[str], None]) -> None:
+        self._go_on()
+        told(f"Starting {part} ...")
 
     def stop(self) -> None:
         """Stop what runs, in the reverse order. Idempotent."""
@@ -163,10 +173,10 @@ class ServingNode:
         self._own_runtime_dir()
         launcher = choose_launcher(self.spec, self.paths)
         check_mlflow(self.spec)
-        told("Starting Postgres ...")
+        self._go_on_to("Postgres", told)
         self.node = stack.enter_context(started_node(self.spec, paths))
         stack.callback(self.node.mlflow.close)
-        told("Starting the control plane ...")
+        self._go_on_to("the control plane", told)
         self._traces = traces_of(self.spec, "control")
         if self._traces is not None:
             stack.callback(self._traces.close)
@@ -180,6 +190,7 @@ class ServingNode:
             )
         else:
             self.control = build_control_plane(self.node, launcher, stack, traces=self._traces)
+        self._go_on()
         record = Record(self.node)
         self._code = ServedCode(self.node, self.control, record)
         stack.callback(record.lifecycle, "node.stop")
@@ -199,6 +210,7 @@ class ServingNode:
         stack.callback(listener.close)
         self._parts["notifications"] = listener
         self.control.start(self._code.runnable())
+        self._go_on()
         leading.begin(self.control, stack, lambda: self._begin_to_lead(told))
         self._warnings = [waiting.as_text() for waiting in self.node.waiting]
         for warning in self._warnings:
@@ -207,7 +219,7 @@ class ServingNode:
         self._start_lineage()
         self._parts["publisher"] = self._start_thread(self._publish_approved, "phems-publisher")
         if gateway is not None:
-            told("Starting the gateway ...")
+            self._go_on_to("the gateway", told)
             self._start_gateway(gateway)
         # Not waited for at the end: a large file takes longer than anyone waits for a stop.
         threading.Thread(target=self._hash_data, name="phems-data-versions", daemon=True).start()
