@@ -23,8 +23,6 @@ import mlflow
 
 from phems.project.mlflow import MlflowRun
 
-BRANCHES = 4
-
 
 @dg.op(out=dg.DynamicOut())
 def branches():
@@ -63,7 +61,7 @@ def site(server_database: Database, rabbitmq: RabbitMq) -> Iterator[ServerSite]:
     with open_folder() as folder, server_site(folder, server_database, rabbitmq) as made:
         # Each worker takes fewer steps than there are branches.
         queue = {"concurrency": WORKERS, "runs": 5}
-        files = {"lab/definitions.py": CODE, "lab/__init__.py": ""}
+        files = {"lab/definitions.py": CODE.replace("BRANCHES", str(BRANCHES)), "lab/__init__.py": ""}
         made.add_project(LAB, files, mlflow=True, queue=queue)
         admin = server_database.address("admin").render_as_string(hide_password=False)
         made.phems("db", "init", PHEMS_DB_ADMIN=admin)
@@ -99,6 +97,8 @@ def test_steps_in_several_processes_share_a_run_and_its_files(node: RunningNode,
     assert len(runs["runs"]) == 1
     # Dagster's default IO manager: a value that lay in one worker's /tmp would be found by no other.
     area = node.artifact(f"io/runs/{run.run_id}", LAB)
-    assert {path.name for path in area.joinpath("branches", "result").iterdir()} == set("0123")
+    assert {path.name for path in area.joinpath("branches", "result").iterdir()} == {
+        str(number) for number in range(BRANCHES)
+    }
     kept = {path.name for path in (site.node_folder / "data" / "mlflow" / LAB).rglob("*.txt")}
     assert kept == {f"{number}.txt" for number in range(BRANCHES)}
