@@ -76,3 +76,8 @@ class HostOrder:
         """Read the document that the control plane wrote."""
         fields: dict[str, Any] = json.loads(text)
         return cls(**{**fields, "limits": ResourceLimits(**fields["limits"])})
+
+
+def code_server_id(project: str, code_digest: str) -> str:
+    """What the id of a code server begins with: whose definitions, of which revision, it serves."""
+    return f"{project}-{code_digest}-"

@@ -5,7 +5,11 @@ daemons in a process of one's own; these names are how its own web server and da
 """
 
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateRecord
-from dagster._core.errors import DagsterInvariantViolationError, DagsterRunNotFoundError
+from dagster._core.errors import (
+    DagsterInvariantViolationError,
+    DagsterRunNotFoundError,
+    DagsterUserCodeUnreachableError,
+)
 from dagster._core.event_api import (
     AssetRecordsFilter,
     EventRecordsFilter,
@@ -98,6 +102,8 @@ from dagster._core.workspace.permissions import LOCATION_SCOPED_PERMISSIONS, Per
 from dagster._core.workspace.workspace import CodeLocationLoadStatus, CurrentWorkspace, DefinitionsSource
 from dagster._daemon.controller import DagsterDaemonController, create_daemons_from_instance
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.utils import max_rx_bytes
 from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from dagster._utils.concurrency import ConcurrencyKeyInfo
 from dagster._utils.error import SerializableErrorInfo, serializable_error_info_from_exc_info
@@ -135,10 +141,12 @@ __all__ = [
     "DagsterDaemonScheduler",
     "DagsterEvent",
     "DagsterEventType",
+    "DagsterGrpcClient",
     "DagsterInvariantViolationError",
     "DagsterRun",
     "DagsterRunNotFoundError",
     "DagsterRunStatus",
+    "DagsterUserCodeUnreachableError",
     "DefinitionsSource",
     "ErrorSource",
     "EventLogConnection",
@@ -200,6 +208,7 @@ __all__ = [
     "deserialize_value",
     "is_record",
     "is_whitelisted_for_serdes_object",
+    "max_rx_bytes",
     "serializable_error_info_from_exc_info",
     "serialize_value",
 ]

@@ -7,7 +7,13 @@ from typing import Any
 
 from dagster import DagsterInstance
 
-from phems.engine._dagster import CodeLocationOrigin, GrpcServerCodeLocation, RunsFilter
+from phems.engine._dagster import (
+    CodeLocationOrigin,
+    DagsterGrpcClient,
+    GrpcServerCodeLocation,
+    RunsFilter,
+)
+from phems.engine.code_server_client import CodeServerClient
 from phems.engine.instigator_rules import TickScope, check_answer
 from phems.engine.tags import PROJECT_TAG
 from phems.errors import RefusedError
@@ -22,13 +28,24 @@ class ProjectLocation(GrpcServerCodeLocation):
     def __init__(
         self,
         origin: CodeLocationOrigin,
+        client: CodeServerClient,
         instance: DagsterInstance,
         asset_prefix: str,
         on_refusal: RefusedAnswer,
     ) -> None:
         self._asset_prefix = asset_prefix
         self._on_refusal = on_refusal
+        self._client = client
         super().__init__(origin, instance, watch_server=False)
+
+    @property
+    def client(self) -> DagsterGrpcClient:
+        """Who asks the code server."""
+        return self._client
+
+    @client.setter
+    def client(self, _client: DagsterGrpcClient) -> None:
+        """Dagster's own is not used, not even for its first questions, which it asks as it is made."""
 
     def get_sensor_execution_data(
         self,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from weakref import WeakKeyDictionary
 
+from phems.contract.step_order import code_server_id
 from phems.engine._dagster import (
     CodeLocationEntry,
     CodeLocationLoadStatus,
@@ -23,6 +24,7 @@ from phems.engine._dagster import (
     WorkspaceProcessContext,
     serializable_error_info_from_exc_info,
 )
+from phems.engine.code_server_client import CodeServerClient
 from phems.engine.hosts import HostPool, HostState
 from phems.engine.instance import NodeInstance
 from phems.engine.project_location import ProjectLocation, RefusedAnswer
@@ -76,16 +78,22 @@ class NodeWorkspace(WorkspaceProcessContext):
         if host is None or host.state is not HostState.READY:
             reason = host.error if host else ""
             return _rejected(origin, _said(reason or f"The host of project {project} is starting."))
-        self._looked_at[project] = host.plan.code_digest
+        digest = host.plan.code_digest
+        self._looked_at[project] = digest
         prefix = self.prefix_of(project)
+        client = CodeServerClient(project, self._hosts.location_socket(project))
         try:
-            location = ProjectLocation(origin, self.instance, prefix, self._on_refusal)
+            location = ProjectLocation(origin, client, self.instance, prefix, self._on_refusal)
         except Exception:  # noqa: BLE001 - whatever a code server answers, it is shown and harms no other
             return _rejected(origin, serializable_error_info_from_exc_info(sys.exc_info()))
+        if not location.server_id.startswith(code_server_id(project, digest)):
+            location.cleanup()
+            del self._looked_at[project]  # who takes over tells, and is looked at then
+            return _rejected(origin, _said(f"The host of project {project} is being replaced."))
         if foreign := sorted(set(_foreign_keys(location, prefix))):
             location.cleanup()
             return _rejected(origin, _said(_claim(project, prefix, foreign)))
-        self._loaded_code[project] = host.plan.code_digest
+        self._loaded_code[project] = digest
         return _entry(origin, location, None, version_key=location.server_id)
 
     def take_in(self, project: str) -> None:

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from phems.contract.runtime import set_runtime
-from phems.contract.step_order import HostOrder
+from phems.contract.step_order import HostOrder, code_server_id
 from phems.host._dagster import DagsterApiServer, DagsterGrpcServer, FuturesAwareThreadPoolExecutor
 from phems.host.connections import unix_connection
 from phems.host.definitions import LoadedDefinitions
@@ -34,7 +34,7 @@ def serve(order: HostOrder, loaded: LoadedDefinitions, ready_fd: int) -> None:
             server_threadpool_executor=executor,
             loadable_target_origin=loaded.origin,
             location_name=order.location_name,
-            fixed_server_id=f"{order.project}-{order.code_digest}-{os.getpid()}",
+            fixed_server_id=f"{code_server_id(order.project, order.code_digest)}{os.getpid()}",
         )
         server = DagsterGrpcServer(
             server_termination_event=ended,

@@ -108,6 +108,15 @@ def granted_anew(before: NodeSpec, after: NodeSpec) -> list[str]:
     ]
 
 
+def granted_less(before: NodeSpec, after: NodeSpec) -> list[str]:
+    """Those of them that may no more read something that they could, as it was."""
+    return [
+        name
+        for name in granted_anew(before, after)
+        if any(read not in _readable(after, name) for read in _readable(before, name))
+    ]
+
+
 def _readable(spec: NodeSpec, project: str) -> list[tuple[DataGrant, DataSource]]:
     return [(grant, spec.data_sources[grant.source]) for grant in spec.projects[project].data_grants]
 

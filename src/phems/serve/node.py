@@ -49,7 +49,7 @@ from phems.engine.tags import PROJECT_TAG
 from phems.engine.traces import Traces
 from phems.errors import PhemsError
 from phems.nodespec import load_node, node_paths
-from phems.nodespec.governed import granted_anew
+from phems.nodespec.governed import granted_anew, granted_less
 from phems.serve.leading import AlwaysLeading, Leading
 from phems.serve.lineage import LineageLooking
 from phems.serve.looking import Looking
@@ -346,8 +346,10 @@ class ServingNode:
         before = self.node.spec
         self.node.follow_policies()
         self._warnings = [waiting.as_text() for waiting in self.node.policies.waiting()]
+        lessened = granted_less(before, self.node.spec)
         for project in granted_anew(before, self.node.spec):
-            self.control.hosts.deactivate(project)
+            if project in lessened:  # not even a sensor reads on until the next host is there
+                self.control.hosts.deactivate(project)
             self._follow_code(project)
 
     def _hash_data(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from phems.nodespec import NodeSpec, Policy, Project
-from phems.nodespec.governed import complete, contents_of, granted_anew, in_force
+from phems.nodespec.governed import complete, contents_of, granted_anew, granted_less, in_force
 
 SPEC: dict[str, Any] = {
     "version": 1,
@@ -128,3 +128,14 @@ def test_hosts_are_told_when_their_data_changes() -> None:
     assert granted_anew(spec(), spec(data_sources=moved)) == ["breast"]
     assert granted_anew(spec(), spec()) == []
     assert granted_anew(spec(projects={}), spec()) == []
+
+
+def test_what_is_taken_away_is_told_from_what_is_added() -> None:
+    """Otherwise a sensor reads on what is no more granted, or nobody can launch because more is."""
+    heart, breast = SPEC["projects"]["heart"], SPEC["projects"]["breast"]
+    both = {**breast, "data_grants": [*breast["data_grants"], {"source": "patients"}]}
+    fewer, more = spec(), spec(projects={"heart": heart, "breast": both})
+    assert granted_less(fewer, more) == []
+    assert granted_less(more, fewer) == ["breast"]
+    moved = {**SPEC["data_sources"], "weather": {"path": "v.csv", "format": "csv"}}
+    assert granted_less(fewer, spec(data_sources=moved)) == ["breast"]
