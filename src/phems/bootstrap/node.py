@@ -15,7 +15,7 @@ from phems.domain.actors import Actor
 from phems.domain.permissions import Role
 from phems.errors import PhemsError
 from phems.nodespec import NodeSpec, load_node
-from phems.services.membership import RolesInForce, current_authority
+from phems.services.membership import RolesIn, RolesInForce, current_authority
 
 if TYPE_CHECKING:
     from phems.adapters.approver_keys import FolderApproverKeys
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from phems.services.file_views import FileViews
     from phems.services.idempotency import IdempotencyKeys
     from phems.services.lineage import Lineages
-    from phems.services.my_work import RolesIn, WaitingWork
+    from phems.services.my_work import WaitingWork
     from phems.services.node_health import NodeHealth
     from phems.services.outbox import Outbox
     from phems.services.output_checks import OutputChecks

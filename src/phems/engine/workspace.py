@@ -7,6 +7,7 @@ project's prefix is rejected here, whatever the host let pass; a host that faile
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from weakref import WeakKeyDictionary
@@ -68,6 +69,7 @@ class NodeWorkspace(WorkspaceProcessContext):
         self._loaded_code: dict[str, str] = {}
         self._looked_at: dict[str, str] = {}
         self._taken_in: dict[str, str] = {}
+        self._turns: dict[str, threading.Lock] = {}
         self._locations = ProjectLocations(hosts)
         super().__init__(instance, self._locations)
 
@@ -99,18 +101,28 @@ class NodeWorkspace(WorkspaceProcessContext):
     def take_in(self, project: str) -> None:
         """Have people see what the project's host serves now. Asks its code server, which may be slow.
 
-        In one thread at a time for a project: an older look must not be shown after a newer one. No other
+        One look at a project follows the other: an older one is not shown after a newer one. No other
         project is asked, and what is shown of it stays.
         """
-        origin = self._locations.origin_of(project)
-        self._looked_at.pop(project, None)
-        entry = None if origin is None else self._load_location(origin, reload=False)
-        with self._lock:
-            shown = {**self._current_workspace.code_location_entries, project: entry}
-            self._current_workspace = CurrentWorkspace(
-                {name: each for name, each in sorted(shown.items()) if each is not None}
-            )
-        self._taken_in[project] = self._looked_at.get(project, "")
+        with self._turns.setdefault(project, threading.Lock()):
+            origin = self._locations.origin_of(project)
+            self._looked_at.pop(project, None)
+            entry = None if origin is None else self._load_location(origin, reload=False)
+            with self._lock:
+                shown = {**self._current_workspace.code_location_entries, project: entry}
+                self._current_workspace = CurrentWorkspace(
+                    {name: each for name, each in sorted(shown.items()) if each is not None}
+                )
+            self._taken_in[project] = self._looked_at.get(project, "")
+
+    def reload_code_location(self, name: str) -> None:
+        """Look again, for who presses Reload: a host loads its code once, and new code has a new host."""
+        self.take_in(name)
+
+    def reload_workspace(self) -> None:
+        """The same of all projects."""
+        for project in {*self._hosts.projects(), *self._current_workspace.code_location_entries}:
+            self.take_in(project)
 
     def has_taken_in(self, project: str, code_digest: str) -> bool:
         """Whether people see what the host of this code revision serves, or why it was rejected."""

@@ -17,6 +17,8 @@ from phems.domain.permissions import NODE_ROLES, PROJECT_ROLES, HeldRole, Role
 from phems.nodespec import NodeSpec
 
 current_authority: ContextVar[Authority | None] = ContextVar("phems_authority", default=None)
+RolesIn = Callable[[str, str], frozenset[Role]]
+"""The roles of a person in a project, node-wide ones included; for the empty name: those anywhere."""
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from phems.domain.waiting import (
     task_of_request,
     task_of_revision,
 )
+from phems.services.membership import RolesIn
 from phems.services.ports import Governance
 from phems.services.ports.clock import Clock
 from phems.services.ports.engine_runs import EngineRun, EngineRunHistory
@@ -35,8 +36,6 @@ LATELY = timedelta(days=7)
 MOST_RUNS = 10
 CAME_TO_NOTHING = ("FAILURE",)
 
-RolesIn = Callable[[str, str], frozenset[Role]]
-"""The roles of a person in a project, node-wide ones included; for the empty name: those anywhere."""
 _Roles = Mapping[str, frozenset[Role]]
 T = TypeVar("T")
 

@@ -27,7 +27,7 @@ from phems.domain.notifications import (
 from phems.domain.permissions import Role
 from phems.domain.waiting import Task
 from phems.errors import PhemsError
-from phems.services.my_work import RolesIn
+from phems.services.membership import RolesIn
 from phems.services.ports import Governance
 from phems.services.ports.clock import Clock
 from phems.services.ports.notifications import NotificationChannel

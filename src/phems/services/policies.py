@@ -6,7 +6,7 @@ the whole waits behind it. So nobody keeps a right that was taken away because a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from phems.domain.actors import Actor
 from phems.domain.approvals import Statement
 from phems.domain.canonical import digest
-from phems.domain.permissions import Role, Verb, check_may
+from phems.domain.permissions import Verb, check_may
 from phems.domain.policy_changes import Change, changes, without_loosening
 from phems.domain.policy_versions import (
     NODE_SCOPE,
@@ -30,6 +30,7 @@ from phems.domain.policy_versions import (
 from phems.errors import InputError, NotFoundError
 from phems.nodespec.governed import complete
 from phems.services.approval_signatures import ApprovalSignatures
+from phems.services.membership import RolesIn
 from phems.services.ports import Governance, Transaction
 from phems.services.ports.clock import Clock
 from phems.services.ports.policies import Contents
@@ -37,8 +38,6 @@ from phems.services.project_access import no_project
 from phems.services.refusals import recorded_refusals
 
 Found = list["Waiting"]
-RolesIn = Callable[[str, str], frozenset[Role]]
-"""The roles of a person in a project, node-wide ones included; in the scope of the node: those anywhere."""
 
 
 @dataclass(frozen=True)
