@@ -20,6 +20,7 @@ LOCKED: Mapping[str, str] = {"length-of-stay": "1.0.0", "tumour-grade": "2.0.0"}
 
 def build_wheels(libraries: Path, wheels: Path) -> Callable[[], dict[str, str]]:
     """Begin to build a wheel of each version; what is returned waits for them, and gives their lines."""
+    wheels.mkdir(parents=True, exist_ok=True)  # of two builders that both make it, one fails
     builds = [
         subprocess.Popen(
             [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(wheels)],
