@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from phems.adapters.mlflow.database_relay import SOCKET, DatabaseRelay, way_to
+from phems.adapters.mlflow.file_door import FileDoor, Files
 from phems.adapters.mlflow.process import ServerPlan, check_installed
 from phems.adapters.mlflow.requests import Exchange, ask
 from phems.adapters.mlflow.servers import MlflowServers
@@ -32,8 +33,13 @@ def provision_mlflow(database: Database, spec: NodeSpec, paths: NodePaths) -> No
         bring_about(database, project, load_or_create_secret(paths.mlflow_key))
 
 
-def mlflow_servers_of(spec: Callable[[], NodeSpec], paths: NodePaths, database: Database) -> MlflowServers:
-    """The servers of a process; none is started yet."""
+def mlflow_servers_of(
+    spec: Callable[[], NodeSpec],
+    paths: NodePaths,
+    database: Database,
+    shared_files: Callable[[str], Files | None],
+) -> MlflowServers:
+    """The servers of a process; none is started yet. `shared_files` is for those that lie in no folder."""
 
     def is_on(project: str) -> bool:
         found = spec().projects.get(project)
@@ -45,13 +51,18 @@ def mlflow_servers_of(spec: Callable[[], NodeSpec], paths: NodePaths, database: 
         bring_about(database, project, secret)
         # A project's name may be longer than the path of a socket has room for.
         run_dir = paths.runtime_dir / "mlflow" / hashlib.sha256(project.encode()).hexdigest()[:12]
-        artifacts, ways = paths.mlflow(project), run_dir / "database"
+        files = shared_files(project)
+        artifacts = paths.mlflow(project) if files is None else run_dir / "files"
+        ways = run_dir / "database"
         for folder in (ways, run_dir / "http", artifacts):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         address = address_of(database, project, secret)
         inside = address.set(drivername="postgresql+psycopg2", host=None, port=None, query={})
         inside = inside.update_query_dict({"port": SOCKET_PORT, "sslmode": "disable"})
-        with DatabaseRelay(ways, way_to(database.base, database.settings.tls)):
+        with (
+            DatabaseRelay(ways, way_to(database.base, database.settings.tls)),
+            nullcontext() if files is None else FileDoor(artifacts, files),
+        ):
             yield ServerPlan(
                 project=project,
                 prefix=prefix_of(project),
@@ -59,6 +70,7 @@ def mlflow_servers_of(spec: Callable[[], NodeSpec], paths: NodePaths, database: 
                 artifacts=artifacts,
                 database_dir=ways,
                 database=inside,
+                has_file_door=files is not None,
                 log_file=paths.logs / "mlflow" / f"{project}.log",
             )
 

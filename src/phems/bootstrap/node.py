@@ -344,7 +344,7 @@ class Node(NodeGrounds):
         """The MLflow servers of projects; who starts them closes them."""
         from phems.bootstrap.mlflow import mlflow_servers_of
 
-        return mlflow_servers_of(lambda: self.spec, self.paths, self.database)
+        return mlflow_servers_of(lambda: self.spec, self.paths, self.database, self.files.mlflow)
 
     @cached_property
     def release_key(self) -> SigningKey:

@@ -17,6 +17,7 @@ from phems.services.ports.clock import Clock
 if TYPE_CHECKING:
     from phems.adapters.s3.artifact_areas import S3ArtifactAreas
     from phems.adapters.s3.bucket import Bucket
+    from phems.adapters.s3.mlflow_files import S3MlflowFiles
     from phems.adapters.s3.run_objects import RunObjects
 
 
@@ -47,6 +48,15 @@ class NodeFiles:
             self._paths.fetched,
             lambda project: int(self._spec.project(project).resources.file_size),
         )
+
+    def mlflow(self, project: str) -> S3MlflowFiles | None:
+        """The files of its MLflow, where machines share them by a bucket; None where they lie in a folder."""
+        s3 = self._spec.storage.s3
+        if s3 is None:
+            return None
+        from phems.adapters.s3.mlflow_files import S3MlflowFiles
+
+        return S3MlflowFiles(self._bucket(s3.bucket), project)
 
     @cached_property
     def frozen(self) -> FrozenFiles:

@@ -8,6 +8,8 @@ RUN_TAG = "phems.run_id"
 ASSET_TAG = "phems.asset"
 MODELS = "models"
 """The folder, among a run's outputs, of the models that it registers: `models/NAME/VERSION/FILE`."""
+FILE_SCHEME, FILE_SOCKET, FILE_DIGEST = "phems-node", "files.sock", "x-sha256"
+"""How its server reaches its files where the node keeps them: by this socket, each with its SHA-256."""
 CHUNK_BYTES = 1 << 20
 """A body crosses in parts of at most so many bytes."""
 REQUEST_HEADERS = frozenset({"accept", "content-type", "range"})

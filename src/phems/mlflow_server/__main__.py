@@ -13,6 +13,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from phems.contract.mlflow import FILE_SCHEME
+
 SETTINGS: Mapping[str, str] = {
     "database": "_MLFLOW_SERVER_FILE_STORE",
     "artifacts": "_MLFLOW_SERVER_ARTIFACT_DESTINATION",
@@ -39,6 +41,10 @@ def main(order: Mapping[str, Any]) -> None:
     os.environ.update({variable: str(order[name]) for name, variable in SETTINGS.items()})
     import uvicorn
 
+    if str(order["artifacts"]).startswith(FILE_SCHEME):
+        from phems.mlflow_server.node_files import register
+
+        register()
     _bring_about_tables(str(order["database"]))
     uvicorn.run(
         "mlflow.server.fastapi_app:app",

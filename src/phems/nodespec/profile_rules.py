@@ -20,24 +20,14 @@ def servers_have_a_broker(spec: NodeSpec) -> Iterator[Finding]:
         )
 
 
-def mlflow_is_where_its_folder_is(spec: NodeSpec) -> Iterator[Finding]:
-    """MLflow's server keeps its files in a folder of this machine, behind a sandbox of this machine."""
+def mlflow_is_beside_its_sandbox(spec: NodeSpec) -> Iterator[Finding]:
+    """MLflow's server runs in a sandbox of the machine that asks it."""
     for name, project in spec.projects.items():
-        if not project.mlflow:
-            continue
-        if spec.profile == "kubernetes":
+        if project.mlflow and spec.profile == "kubernetes":
             yield Finding(
                 ("projects", name, "mlflow"),
                 "cannot be had in profile kubernetes",
                 "its server runs in a sandbox of this machine, and steps in pods do not reach it",
                 "take it out, or choose profile server",
                 (("profile",),),
-            )
-        elif spec.storage.s3 is not None:
-            yield Finding(
-                ("projects", name, "mlflow"),
-                "cannot be had beside storage.s3",
-                "its server keeps files in data_dir, which the machines of this node do not share",
-                "take it out, or take storage.s3 out",
-                (("storage", "s3"),),
             )

@@ -7,15 +7,17 @@ from functools import partial
 
 import pytest
 from tests.folders import open_folder
+from tests.fresh_databases import fresh_database
 from tests.nodes import RunningNode, running_node, succeeded
 from tests.rabbitmq import RabbitMq
+from tests.s3_server import S3Server
 from tests.server_nodes import ServerSite, server_site
 
 from phems.adapters.postgres.database import Database
 from phems.bootstrap.mlflow import MlflowOfSteps
 from phems.engine.tags import MLFLOW_TAG
 
-LAB = "lab"
+LAB, BUCKET = "lab", "lab-files"
 WORKERS, BRANCHES = 2, 4
 CODE = """
 import dagster as dg
@@ -57,13 +59,31 @@ defs = dg.Definitions(jobs=[spread], resources={"mlflow_run": MlflowRun()})
 
 
 @pytest.fixture(scope="module")
-def site(server_database: Database, rabbitmq: RabbitMq) -> Iterator[ServerSite]:
-    with open_folder() as folder, server_site(folder, server_database, rabbitmq) as made:
+def server(s3: S3Server) -> S3Server:
+    """With the bucket that the node uses when its machines share no folder."""
+    s3.client().create_bucket(Bucket=BUCKET)
+    return s3
+
+
+@pytest.fixture(scope="module", params=["folder", "bucket"])
+def site(
+    request: pytest.FixtureRequest, postgres_server: Database, rabbitmq: RabbitMq, server: S3Server
+) -> Iterator[ServerSite]:
+    with (
+        open_folder() as folder,
+        fresh_database(postgres_server) as database,
+        server_site(folder, database, rabbitmq) as made,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        if request.param == "bucket":
+            made.settings["storage"] = {"s3": {"bucket": BUCKET, "endpoint": server.endpoint}}
+            for name, value in server.environment.items():
+                environment.setenv(name, value)
         # Each worker takes fewer steps than there are branches.
         queue = {"concurrency": WORKERS, "runs": 5}
         files = {"lab/definitions.py": CODE.replace("BRANCHES", str(BRANCHES)), "lab/__init__.py": ""}
         made.add_project(LAB, files, mlflow=True, queue=queue)
-        admin = server_database.address("admin").render_as_string(hide_password=False)
+        admin = database.address("admin").render_as_string(hide_password=False)
         made.phems("db", "init", PHEMS_DB_ADMIN=admin)
         yield made
 
@@ -79,7 +99,9 @@ def node(site: ServerSite, rabbitmq: RabbitMq) -> Iterator[RunningNode]:
         site.stop_workers()
 
 
-def test_steps_in_several_processes_share_a_run_and_its_files(node: RunningNode, site: ServerSite) -> None:
+def test_steps_in_several_processes_share_a_run_and_its_files(
+    node: RunningNode, site: ServerSite, server: S3Server
+) -> None:
     """Otherwise each worker had experiments of its own, or a run would lie in MLflow as several."""
     run = node.run("spread", project=LAB, seconds=240)
     assert succeeded(run), node.story(run.run_id) + site.worker_log()
@@ -100,5 +122,11 @@ def test_steps_in_several_processes_share_a_run_and_its_files(node: RunningNode,
     assert {path.name for path in area.joinpath("branches", "result").iterdir()} == {
         str(number) for number in range(BRANCHES)
     }
-    kept = {path.name for path in (site.node_folder / "data" / "mlflow" / LAB).rglob("*.txt")}
-    assert kept == {f"{number}.txt" for number in range(BRANCHES)}
+    texts = {f"{number}.txt" for number in range(BRANCHES)}
+    listed = ask("GET", "artifacts/list", {"run_id": found})
+    assert listed is not None
+    assert {each["path"] for each in listed["files"]} == texts
+    in_folder = {path.name for path in (site.node_folder / "data" / "mlflow" / LAB).rglob("*.txt")}
+    objects = server.client().list_objects_v2(Bucket=BUCKET, Prefix=f".mlflow/{LAB}/").get("Contents", [])
+    in_bucket = {each["Key"].rpartition("/")[2] for each in objects}
+    assert (in_folder, in_bucket) == ((set(), texts) if "storage" in site.settings else (texts, set()))

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
+from phems.adapters.s3.mlflow_files import PREFIX as MLFLOW
 from phems.domain.backups import BucketObject
 
 
@@ -33,10 +34,12 @@ class NodeSizes:
     def of(self, project: str) -> Mapping[str, int]:
         """See the port."""
         return {
-            "artifacts": size_below(self._data_dir / "artifacts" / project) + self._in_bucket[project],
+            "artifacts": size_below(self._data_dir / "artifacts" / project) + self._in_bucket[project, ""],
             "code": size_below(self._data_dir / "code" / project),
             "compute_logs": self._logs[project],
-            "mlflow": size_below(self._data_dir / "mlflow" / project) + self._mlflow_tables(project),
+            "mlflow": size_below(self._data_dir / "mlflow" / project)
+            + self._in_bucket[project, MLFLOW]
+            + self._mlflow_tables(project),
         }
 
     @cached_property
@@ -47,10 +50,13 @@ class NodeSizes:
         return sizes
 
     @cached_property
-    def _in_bucket(self) -> defaultdict[str, int]:
-        sizes: defaultdict[str, int] = defaultdict(int)
+    def _in_bucket(self) -> defaultdict[tuple[str, str], int]:
+        """By project and what is not its steps' own."""
+        sizes: defaultdict[tuple[str, str], int] = defaultdict(int)
         for each in self._objects():
-            sizes[each.key.partition("/")[0]] += each.size
+            first, _, rest = each.key.partition("/")
+            place = (rest.partition("/")[0], first) if first == MLFLOW else (first, "")
+            sizes[place] += each.size
         return sizes
 
 

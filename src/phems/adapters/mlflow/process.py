@@ -19,6 +19,7 @@ from sqlalchemy import URL
 
 from phems.adapters.sandbox import walls
 from phems.adapters.sandbox.environment import BASE_ENVIRONMENT, interpreter, python_folders
+from phems.contract.mlflow import FILE_SCHEME, FILE_SOCKET
 from phems.errors import InputError
 
 EXTRA = "mlflow"
@@ -35,11 +36,13 @@ class ServerPlan:
     run_dir: Path
     """Where its socket lies: nobody but the node may enter."""
     artifacts: Path
+    """Where its files lie, or the socket of its way to them, when `has_file_door`."""
     database_dir: Path
     """Where the socket of its way to Postgres lies."""
     database: URL
     """The address of its schema, without the folder of that socket."""
     log_file: Path
+    has_file_door: bool = False
 
     @property
     def socket(self) -> Path:
@@ -131,7 +134,7 @@ def _order(plan: ServerPlan, *, is_walled: bool) -> dict[str, str]:
     address = plan.database.update_query_dict({"host": database})
     return {
         "database": address.render_as_string(hide_password=False),
-        "artifacts": artifacts,
+        "artifacts": f"{FILE_SCHEME}://{artifacts}/{FILE_SOCKET}" if plan.has_file_door else artifacts,
         "prefix": plan.prefix,
         "socket": f"{run}/{SOCKET}",
     }

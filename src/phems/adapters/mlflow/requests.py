@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from phems.adapters.mlflow.servers import MlflowServers
 from phems.contract.mlflow import prefix_of
+from phems.contract.unix_http import UnixConnection
 from phems.errors import UnavailableError
 
 HOST = "mlflow"
 ANSWER_SECONDS = 120.0
 _OK = 200
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__(HOST, timeout=ANSWER_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
 
 
 class Exchange:
@@ -47,7 +35,7 @@ class Exchange:
         self._answer: http.client.HTTPResponse | None = None
         try:
             path = self._stack.enter_context(servers.in_use(project))
-            self._connection = _UnixConnection(path)
+            self._connection = UnixConnection(path, host=HOST, seconds=ANSWER_SECONDS)
             self._stack.callback(self._connection.close)
             self._connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in {**headers, "host": HOST, "content-length": str(length)}.items():

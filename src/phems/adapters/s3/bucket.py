@@ -84,6 +84,24 @@ class Bucket:
                         version="" if version == "null" else version,
                     )
 
+    def children(self, prefix: str) -> Iterator[tuple[str, int | None]]:
+        """What lies right below a prefix that ends with a slash: objects with their size, and folders."""
+        which: dict[str, str] = {}
+        with self._told("The bucket cannot be listed"):
+            while True:
+                found = self._patiently(
+                    lambda: self._client.list_objects_v2(
+                        Bucket=self._name, Prefix=prefix, Delimiter="/", **which
+                    )
+                )
+                for each in found.get("CommonPrefixes", ()):
+                    yield each["Prefix"].removeprefix(prefix).rstrip("/"), None
+                for each in found.get("Contents", ()):
+                    yield each["Key"].removeprefix(prefix), each["Size"]
+                if not found.get("IsTruncated"):
+                    return
+                which["ContinuationToken"] = found["NextContinuationToken"]
+
     def measure(self, prefix: str) -> tuple[int, int]:
         """How many objects lie below a prefix, each version counted, and their bytes."""
         sizes = [each["Size"] for page in self._pages(prefix) for each in page.get("Versions", ())]
