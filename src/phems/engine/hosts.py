@@ -348,6 +348,18 @@ class HostPool:
             digest = self._current.get(project)
             return self._hosts.get((project, digest)) if digest else None
 
+    def is_older_serving(self, project: str) -> bool:
+        """Whether the current host is still loading, and one before it answers until it has."""
+        with self._lock:
+            current = self.current(project)
+            return (
+                current is not None
+                and current.state is HostState.LOADING
+                and any(
+                    host.plan.project == project and host.state is HostState.READY for host in self._all()
+                )
+            )
+
     def projects(self) -> list[str]:
         """Projects that have a current revision."""
         with self._lock:

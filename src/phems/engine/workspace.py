@@ -105,6 +105,8 @@ class NodeWorkspace(WorkspaceProcessContext):
         project is asked, and what is shown of it stays.
         """
         with self._turns.setdefault(project, threading.Lock()):
+            if self._hosts.is_older_serving(project):
+                return  # what is shown can be launched until the host that loads takes over, and tells
             origin = self._locations.origin_of(project)
             self._looked_at.pop(project, None)
             entry = None if origin is None else self._load_location(origin, reload=False)

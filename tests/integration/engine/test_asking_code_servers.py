@@ -38,6 +38,11 @@ def slow(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 defs = dg.Definitions(jobs=[quick], sensors=[slow])
 """
+SLOW = """
+import time
+
+time.sleep(5)
+"""
 FILE = "src/asked/definitions.py"
 EVALUATE = """mutation($selector: SensorSelector!) { sensorDryRun(selectorData: $selector, cursor: "") {
   __typename
@@ -77,6 +82,24 @@ def test_a_question_that_a_replaced_host_leaves_open_is_asked_of_the_next(node: 
             "__typename": "DryRunInstigationTick",
             "evaluationResult": {"cursor": "second", "error": None},
         }
+
+
+def test_what_is_shown_stays_while_the_next_revision_loads(node: RunningNode) -> None:
+    """Otherwise who presses Reload takes the project away from everybody until its new code has loaded."""
+    workspace = node.serving.control.workspace
+    node.ready("asked")
+    before = workspace.get_current_workspace().code_location_entries["asked"]
+    node.site.commit("asked", {FILE: SLOW + DEFINITIONS.format(version="third")})
+    digest = node.approve("asked")
+    node.wait_for(lambda: (host := node.host("asked")) is not None and host.code_digest == digest, "it")
+    assert node.serving.control.hosts.is_older_serving("asked")
+    workspace.reload_code_location("asked")
+    assert workspace.get_current_workspace().code_location_entries["asked"] is before
+    assert before.code_location is not None
+    assert node.run("quick", project="asked").is_success
+    node.ready("asked", digest)
+    assert workspace.get_current_workspace().code_location_entries["asked"] is not before
+    assert not node.serving.control.hosts.is_older_serving("asked")
 
 
 def test_a_question_to_a_host_that_is_not_there_says_so(node: RunningNode) -> None:
