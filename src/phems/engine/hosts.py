@@ -153,8 +153,10 @@ class Host:
                 self._timer.cancel()
         self.load_seconds = seconds
         self._ready_at = time.monotonic()
-        self.state, self.error = HostState.READY, ""
-        self._pool.changed(self)
+        self._pool.publish(self)  # before it is said to be ready: who reads that asks it there
+        if self.state is HostState.LOADING:  # not failed at that, nor ended meanwhile
+            self.state, self.error = HostState.READY, ""
+            self._pool.changed(self)
 
     def publish_socket(self, target: Path) -> None:
         """Make this host's code server the one that the control plane finds at `target`."""
@@ -390,9 +392,14 @@ class HostPool:
     def changed(self, host: Host) -> None:
         """A host's state changed; see `on_change`."""
         if host.state is HostState.READY and self.current(host.plan.project) is host:
-            host.publish_socket(self.location_socket(host.plan.project))
+            self.publish(host)  # it may have become the current one after it had loaded
             self._retire_old(host.plan.project)
         self._on_change(host.plan.project)
+
+    def publish(self, host: Host) -> None:
+        """Have the control plane ask this host, when it is the project's current one."""
+        if self.current(host.plan.project) is host:
+            host.publish_socket(self.location_socket(host.plan.project))
 
     def step_ended(self, end: StepEnd) -> None:
         """A step ended: a retiring host may now be idle."""

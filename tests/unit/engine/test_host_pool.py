@@ -402,6 +402,24 @@ def test_a_code_server_s_socket_that_is_a_link_is_not_published(stage: Stage) ->
     assert not stage.pool.location_socket("p").exists()
 
 
+def test_a_host_is_asked_at_its_socket_as_soon_as_it_is_said_to_be_ready(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise who launches at that moment asks the host before it, which may be dead."""
+    publish, states = Host.publish_socket, []
+
+    def publishing(host: Host, target: Path) -> None:
+        states.append(host.state)
+        publish(host, target)
+
+    monkeypatch.setattr(Host, "publish_socket", publishing)
+    stage.pool.activate("p", "d1")
+    host = stage.pool.current("p")
+    assert host is not None
+    stage.loaded(1, host)
+    assert states[0] is HostState.LOADING
+
+
 def a_step(folder: Path, on_end: Callable[[StepEnd], None]) -> StepProcess:
     order = StepOrder("token", "{}", "step", 1, "{}", "step-1", LIMITS)
     return StepProcess("p", "run", "step", 1, order, folder / "o" / "out", folder / "o" / "err", on_end)
