@@ -101,15 +101,16 @@ def test_every_pod_keeps_to_the_restricted_standard(name: str) -> None:
             assert len(set(mounts)) == len(mounts)
 
 
-def test_control_pods_may_make_namespaces_where_it_is_asked_for_and_no_others() -> None:
+@pytest.mark.parametrize("opened", ["control", "worker-default"])
+def test_pods_may_make_namespaces_where_it_is_asked_for_and_no_others(opened: str) -> None:
     """Otherwise no definitions are loaded, or every pod of the node is less closed than it can be."""
     values = ci_values("small-values.yaml")
-    values["control"]["namespaces"] = True
+    (values["control"] if opened == "control" else values["workers"][0])["namespaces"] = True
     manifests = render(values)
     for manifest in of_kind(manifests, "Deployment"):
         kubernetes_validate.validate(manifest, VERSIONS[-1], strict=True)
     open_ones = {key for key, pod in pods_of(manifests).items() if pod["spec"].get("hostUsers") is False}
-    assert open_ones == {f"{RELEASE}-control"}
+    assert open_ones == {f"{RELEASE}-{opened}"}
     for key, pod in pods_of(manifests).items():
         (container, *_) = containers_of(pod)
         unmasked = container["securityContext"].get("procMount") == "Unmasked"

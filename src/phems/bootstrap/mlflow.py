@@ -47,7 +47,7 @@ def mlflow_servers_of(
 
     @contextmanager
     def grounds(project: str) -> Iterator[ServerPlan]:
-        secret = load_or_create_secret(paths.mlflow_key)
+        now, secret = spec(), load_or_create_secret(paths.mlflow_key)
         bring_about(database, project, secret)
         # A project's name may be longer than the path of a socket has room for.
         run_dir = paths.runtime_dir / "mlflow" / hashlib.sha256(project.encode()).hexdigest()[:12]
@@ -71,6 +71,8 @@ def mlflow_servers_of(
                 database_dir=ways,
                 database=inside,
                 has_file_door=files is not None,
+                # Without one it has this process's rights, which in a pod are more than project code has.
+                needs_sandbox=now.profile == "kubernetes" or now.policy_of(project).sandbox == "required",
                 log_file=paths.logs / "mlflow" / f"{project}.log",
             )
 

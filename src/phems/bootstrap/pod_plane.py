@@ -17,6 +17,7 @@ from phems.adapters.postgres.step_leases import PostgresWorkerLeases
 from phems.adapters.sandbox.verified import CodeCheck
 from phems.adapters.wall_certificate import wall_certificate
 from phems.bootstrap.control_plane import Record
+from phems.bootstrap.mlflow import MlflowOfSteps
 from phems.bootstrap.node import Node
 from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE
 from phems.contract.step_order import HostOrder
@@ -128,6 +129,7 @@ def _wall_of(node: Node, storages: DagsterStorages, record: Record, authority: C
         authority=authority,
         register_output=record.output,
         audit_refusal=record.refused_call,
+        mlflow=MlflowOfSteps(node.mlflow, lambda: node.spec),
         home=node.paths.data_dir / "dagster",
         logs=node.paths.logs,
     )

@@ -26,7 +26,7 @@ from phems.nodespec.kubernetes_rules import (
 )
 from phems.nodespec.models import DEFAULT_POLICY, NodeSpec
 from phems.nodespec.policies import Policy
-from phems.nodespec.profile_rules import mlflow_is_beside_its_sandbox, servers_have_a_broker
+from phems.nodespec.profile_rules import servers_have_a_broker
 from phems.nodespec.projects import Members
 from phems.nodespec.worker_rules import worker_metrics_are_meant
 
@@ -310,7 +310,6 @@ RULES: Sequence[Callable[[NodeSpec], Iterator[Finding]]] = (
     database_fits,
     servers_have_a_broker,
     worker_metrics_are_meant,
-    mlflow_is_beside_its_sandbox,
     clusters_are_described,
     clusters_have_a_namespace_for_each_project,
     clusters_have_the_sizes_that_steps_name,

@@ -138,7 +138,7 @@ class Control(_Values):
     namespaces: bool = Field(
         default=False,
         description="Let their pods make namespaces, in a user namespace of their own: for the sandboxes of "
-        "output checks, and of definitions where node.yaml has no kubernetes.hosts.",
+        "output checks, of MLflow's servers, and of definitions where node.yaml has no kubernetes.hosts.",
     )
     port: Annotated[int, Field(ge=1, le=65_535)] = Field(description="gateway.port.")
     scheme: Literal["HTTP", "HTTPS"] = Field(description="HTTPS where node.yaml has gateway.tls.")
@@ -170,6 +170,11 @@ class Workers(_Values):
     )
     drain_seconds: Annotated[int, Field(ge=1)] = Field(
         description="How long a worker that is stopped may finish its steps."
+    )
+    namespaces: bool = Field(
+        default=False,
+        description="As those of control: for the sandboxes of MLflow's servers, which steps of its "
+        "projects ask.",
     )
     autoscaling: Autoscaling | None = None
     resources: Resources

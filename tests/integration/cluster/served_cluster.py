@@ -46,6 +46,7 @@ from pathlib import Path
 import dagster as dg
 
 from phems.project import DataSource, Outputs, ProjectIOManager
+from phems.project.mlflow import MlflowRun
 
 REVISION = 1
 
@@ -127,6 +128,21 @@ def carried():
     carries()
 
 
+@dg.op
+def logs(context: dg.OpExecutionContext, mlflow_run: MlflowRun) -> None:
+    import mlflow
+
+    with mlflow_run.of(context) as run:
+        mlflow.log_metric("accuracy", 0.75)
+        mlflow.log_text("in a pod", "where.txt")
+        print(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/where.txt"))
+
+
+@dg.job
+def logged():
+    logs()
+
+
 @dg.sensor(default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=1)
 def looks_around(context: dg.SensorEvaluationContext):
     """What definitions can see and reach."""
@@ -148,8 +164,8 @@ def looks_around(context: dg.SensorEvaluationContext):
 
 defs = dg.Definitions(
     sensors=[looks_around],
-    jobs=[two_steps, leaving, eating, waiting, carried],
-    resources={"io_manager": ProjectIOManager(), "files": Outputs()},
+    jobs=[two_steps, leaving, eating, waiting, carried, logged],
+    resources={"io_manager": ProjectIOManager(), "files": Outputs(), "mlflow_run": MlflowRun()},
 )
 '''
 SIZES = {
@@ -160,7 +176,7 @@ SIZES = {
         "limits": {"memory": "64Mi"},
     },
 }
-COLD = ("makes", "writes", "leaves", "waits")
+COLD = ("makes", "writes", "leaves", "waits", "logs")
 """Ops whose steps have pods of their own: only those of the default size are carried by one that waits."""
 
 
@@ -229,6 +245,7 @@ def served_cluster(database: Database, rabbitmq: RabbitMq) -> Iterator[ServedClu
             {"src/ward/__init__.py": "", "src/ward/definitions.py": DEFINITIONS},
             kubernetes={"warm": 1, "sizes": {"eats": "small", **dict.fromkeys(COLD, "cold")}},
             data_grants=[{"source": "numbers"}],
+            mlflow=True,
         )
         (site.node_folder / "numbers.csv").write_text("number\n20\n")
         api = ClusterApi(kubeconfig)

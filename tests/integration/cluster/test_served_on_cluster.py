@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import psutil
@@ -32,11 +33,13 @@ from tests.server_stories import kill_workers
 from phems.adapters.postgres.database import Database
 from phems.bootstrap.doctor.clusters import look_at_cluster
 from phems.bootstrap.doctor.findings import Patient, State
+from phems.bootstrap.mlflow import MlflowOfSteps
 from phems.bootstrap.usage import usage_of
 from phems.contract.host_pod import CERTIFICATE_FILE as CERTIFICATE_FILE_OF_HOST
 from phems.contract.host_pod import CONTROL_FILE, KEY_FILE
 from phems.contract.pod import ADDRESS_FILE, CAPABILITY_FILE, CERTIFICATE_FILE
 from phems.engine.hosts import HostState
+from phems.engine.tags import MLFLOW_TAG
 from phems.errors import ConflictError, RefusedError
 from phems.host.connections import tls_connection
 from phems.host.storage_client import StorageClient
@@ -136,6 +139,19 @@ def test_a_secret_holds_what_a_pod_needs_and_is_worth_nothing_once_the_attempt_i
     )
     (later,) = served.of_run("jobs", run_id)
     assert later["metadata"]["labels"]["phems/attempt"] != job["metadata"]["labels"]["phems/attempt"]
+
+
+def test_a_step_in_a_pod_logs_to_its_project_s_mlflow(served: ServedCluster) -> None:
+    """It has no network but the way to its worker, which asks the server of MLflow for it."""
+    run = served.node.run("logged", project=PROJECT, seconds=SECONDS)
+    assert succeeded(run), served.node.story(run.run_id) + served.site.worker_log()
+    assert served.printed(run.run_id, "logs").startswith("in a pod\n")
+    serving = served.node.serving.node
+    ask = partial(MlflowOfSteps(serving.mlflow, lambda: serving.spec).ask, PROJECT)
+    told = ask("GET", "runs/get", {"run_id": run.tags[MLFLOW_TAG].rpartition("/")[2]})
+    assert told is not None
+    (metric,) = told["run"]["data"]["metrics"]
+    assert (metric["key"], metric["value"]) == ("accuracy", 0.75)
 
 
 def test_a_cancelled_run_leaves_nothing_in_the_cluster(served: ServedCluster, runs: dict[str, str]) -> None:

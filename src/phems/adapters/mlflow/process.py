@@ -20,7 +20,7 @@ from sqlalchemy import URL
 from phems.adapters.sandbox import walls
 from phems.adapters.sandbox.environment import BASE_ENVIRONMENT, interpreter, python_folders
 from phems.contract.mlflow import FILE_SCHEME, FILE_SOCKET
-from phems.errors import InputError
+from phems.errors import InputError, UnavailableError
 
 EXTRA = "mlflow"
 SOCKET = "http.sock"
@@ -43,6 +43,7 @@ class ServerPlan:
     """The address of its schema, without the folder of that socket."""
     log_file: Path
     has_file_door: bool = False
+    needs_sandbox: bool = False
 
     @property
     def socket(self) -> Path:
@@ -68,6 +69,13 @@ class ServerProcess:
     def __init__(self, plan: ServerPlan) -> None:
         check_installed(plan.project)
         bwrap = walls.find()
+        if bwrap is None and plan.needs_sandbox:
+            raise UnavailableError(
+                f"The MLflow server of project {plan.project} needs a sandbox, and none can be made here.",
+                why="bubblewrap is not installed, or this user may not make namespaces.",
+                remedy="As root: apt-get install bubblewrap. On a cluster: control.namespaces and "
+                "namespaces of the pool's workers, in the chart's values",
+            )
         plan.log_file.parent.mkdir(parents=True, exist_ok=True)
         plan.socket.unlink(missing_ok=True)
         python = interpreter(None)
