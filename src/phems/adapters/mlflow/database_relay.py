@@ -18,10 +18,11 @@ from typing import Self
 
 from sqlalchemy import URL
 
+from phems.contract.relay import relay
+
 PORT = 5432
 SOCKET = f".s.PGSQL.{PORT}"
 _TLS_REQUEST = struct.pack("!ii", 8, 80877103)  # SSLRequest of Postgres's protocol
-_CHUNK = 1 << 16
 _CONNECT_SECONDS = 10.0
 Connect = Callable[[], socket.socket]
 
@@ -67,21 +68,10 @@ class DatabaseRelay:
         with client, contextlib.suppress(OSError), self._connect() as server:
             both = {client, server}
             self._open |= both
-            back = threading.Thread(target=_carry, args=[server, client], daemon=True)
-            back.start()
-            _carry(client, server)
-            back.join()
-            self._open -= both
-
-
-def _carry(source: socket.socket, target: socket.socket) -> None:
-    """Bytes from one to the other until either ends; then neither is of use."""
-    with contextlib.suppress(OSError):
-        while data := source.recv(_CHUNK):
-            target.sendall(data)
-    for peer in (source, target):
-        with contextlib.suppress(OSError):
-            peer.shutdown(socket.SHUT_RDWR)
+            try:
+                relay(client, server)
+            finally:
+                self._open -= both
 
 
 def way_to(address: URL, tls: Mapping[str, str]) -> Connect:
