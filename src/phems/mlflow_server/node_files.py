@@ -81,8 +81,11 @@ class NodeFiles(ArtifactRepository):
                 raise MlflowException(said, error_code=_CODES.get(answer.status, INTERNAL_ERROR))
             if into is None:
                 return answer.read()
+            left = int(answer.headers["content-length"])
             while chunk := answer.read(CHUNK_BYTES):
-                into.write(chunk)
+                left -= into.write(chunk)
+            if left:
+                raise MlflowException(f"The node could not read {target} to its end; its log says why.")
             return b""
         finally:
             connection.close()

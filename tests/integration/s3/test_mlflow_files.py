@@ -142,6 +142,21 @@ def test_a_file_that_comes_otherwise_than_announced_is_not_kept(
     assert "Contents" not in s3.client().list_objects_v2(Bucket=bucket)
 
 
+@pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "large"])
+def test_a_file_that_was_changed_in_the_bucket_is_not_read(
+    lab: NodeFiles, s3: S3Server, bucket: str, tmp_path: Path, content: bytes
+) -> None:
+    """Otherwise a model that somebody has put in the place of another is loaded as that."""
+    s3.client().put_object(
+        Bucket=bucket,
+        Key=".mlflow/lab/1/model",
+        Body=content,
+        Metadata={"sha256": hashlib.sha256(b"what was stored").hexdigest()},
+    )
+    with pytest.raises(MlflowException, match="to its end"):
+        lab._download_file("1/model", str(tmp_path / "model"))
+
+
 def test_an_outage_is_told_and_the_next_file_is_kept(
     lab: NodeFiles, s3: S3Server, bucket: str, tmp_path: Path
 ) -> None:

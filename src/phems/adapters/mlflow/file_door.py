@@ -72,6 +72,10 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     request_queue_size = 16
     files: Files
 
+    def handle_error(self, *_: object) -> None:
+        """A request that came to nothing, on record in the node's log."""
+        _LOG.exception("a file of MLflow could not be kept or fetched")
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
@@ -132,9 +136,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-length", str(size))
         self.end_headers()
+        held = b""
         try:
             for chunk in chunks:
-                self.wfile.write(chunk)
+                self.wfile.write(held)
+                held = chunk
+            # Only when all is read is it known to be what was kept: until then its end is held back.
+            self.wfile.write(held)
+        except OSError:  # who asked has gone
+            self.close_connection = True
         except PhemsError:
             # Too late for another answer: who reads finds that it is too short.
             _LOG.exception("a file of MLflow could not be read to its end")
