@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import ssl
 import struct
@@ -14,9 +13,10 @@ from typing import Self
 
 from tests.certificates import Issued
 
+from phems.contract.relay import relay
+
 _REQUEST = struct.Struct("!II")
 _TLS, _GSS = 80877103, 80877104
-_CHUNK = 64 * 1024
 
 
 class TlsFront:
@@ -72,15 +72,4 @@ class TlsFront:
             server = stack.enter_context(socket.create_connection(("127.0.0.1", self._server)))
             self.encrypted.append(is_encrypted)
             server.sendall(begin)
-            _forward(client, server)
-
-
-def _forward(client: socket.socket, server: socket.socket) -> None:
-    other = {client: server, server: client}
-    while True:
-        waiting = isinstance(client, ssl.SSLSocket) and client.pending()
-        for ready in [client] if waiting else select.select([client, server], [], [])[0]:
-            data = ready.recv(_CHUNK)
-            if not data:
-                return
-            other[ready].sendall(data)
+            relay(client, server)
