@@ -170,8 +170,7 @@ class AttackedNode:
             location = self.location(project)
             if location is None or host is None or host.state is not HostState.READY:
                 return False
-            loaded = control.workspace.loaded_code(project)
-            return digest in {None, loaded} and loaded == host.plan.code_digest
+            return digest in {None, location.code_digest} and location.code_digest == host.plan.code_digest
 
         until(is_loaded, 60, f"{project} is loaded")
 

@@ -45,7 +45,7 @@ def test_changed_code_in_the_code_mount_starts_no_host(own_site: AttackedNode) -
 def test_a_changed_commit_is_another_revision(own_site: AttackedNode) -> None:
     """Otherwise an approval would be for a branch, not for what was read."""
     site = own_site
-    before = site.serving.control.workspace.loaded_code(WARD)
+    before = site.location(WARD).code_digest
     repo = site.folder / "repos" / WARD
     change_one_byte(repo / "src" / WARD / "definitions.py")
     commit(repo, "One byte")

@@ -75,7 +75,7 @@ def test_a_refusal_names_the_command_that_asks_and_shows_all_that_would_run(
     assert view.capsule == capsule.capsule
     assert view.document["job"] == "count_job"
     assert view.document["data"]["patients"]["version"].startswith("sha256:")
-    assert view.document["code"]["digest"] == careful.serving.control.workspace.loaded_code(WARD)
+    assert view.document["code"]["digest"] == careful.location(WARD).code_digest
 
 
 def test_an_approval_is_for_one_run(careful: AttackedNode, capsule: CapsuleApproval) -> None:

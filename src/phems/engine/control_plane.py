@@ -27,6 +27,7 @@ from phems.engine.hosts import HostState, HostStatus
 from phems.engine.in_turn import InTurn
 from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
+from phems.engine.project_location import shown_code
 from phems.engine.run_data import Data, RunData
 from phems.engine.run_events import report_about_step
 from phems.engine.run_queue import QueuedRuns
@@ -103,7 +104,7 @@ class ControlPlane:
             StampingRunCoordinator(
                 parts.desk,
                 needed_sources,
-                self._loaded_code,
+                shown_code,
                 self._run_queued,
                 {name: settings.runs for name, settings in parts.projects.items()},
                 self.counts,
@@ -229,9 +230,6 @@ class ControlPlane:
         return LocalSteps(worker, lambda project: parts.projects[project].concurrency, self.attempt_ended)
 
     # These close the circle late: what they call is made after what calls them.
-
-    def _loaded_code(self, project: str) -> str:
-        return self.workspace.loaded_code(project)
 
     def _is_driven(self, run_id: str) -> bool:
         return self.orchestrator.drives(run_id)

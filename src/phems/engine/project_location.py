@@ -30,9 +30,12 @@ class ProjectLocation(GrpcServerCodeLocation):
         origin: CodeLocationOrigin,
         client: CodeServerClient,
         instance: DagsterInstance,
+        code_digest: str,
         asset_prefix: str,
         on_refusal: RefusedAnswer,
     ) -> None:
+        self.code_digest = code_digest
+        """Of the revision whose definitions these are."""
         self._asset_prefix = asset_prefix
         self._on_refusal = on_refusal
         self._client = client
@@ -97,3 +100,17 @@ class ProjectLocation(GrpcServerCodeLocation):
     def _owns_run(self, run_id: str) -> bool:
         filters = RunsFilter(run_ids=[run_id], tags={PROJECT_TAG: self.name})
         return bool(self._instance.get_runs(filters, limit=1))
+
+
+def shown_code(workspace: Any, project: str) -> str:
+    """The digest of the code revision whose definitions a workspace shows of a project.
+
+    It is read from what a launch was made from: people may be shown another revision by now.
+    """
+    if workspace is None or not workspace.has_code_location(project):
+        raise RefusedError(
+            f"The code of project {project} is not loaded.",
+            why="No approved revision of it is served now.",
+            remedy="phems status",
+        )
+    return str(workspace.get_code_location(project).code_digest)

@@ -124,7 +124,7 @@ class RunTexts:
 def worker_instance(wall: Wall, asset_prefixes: Mapping[str, str]) -> NodeInstance:
     """The Dagster instance of a worker: one that starts no run."""
     return wall.make_instance(
-        StampingRunCoordinator(_NoDesk(), lambda *_: frozenset(), lambda _project: "", lambda: None, {}),
+        StampingRunCoordinator(_NoDesk(), lambda *_: frozenset(), lambda *_: "", lambda: None, {}),
         AdmittingRunLauncher(_NoDesk(), _refuse, _refuse, lambda _run: False),
         asset_prefixes,
     )

@@ -29,7 +29,6 @@ from phems.engine.code_server_client import CodeServerClient
 from phems.engine.hosts import HostPool, HostState
 from phems.engine.instance import NodeInstance
 from phems.engine.project_location import ProjectLocation, RefusedAnswer
-from phems.errors import RefusedError
 
 
 class ProjectLocations(WorkspaceLoadTarget):
@@ -66,7 +65,6 @@ class NodeWorkspace(WorkspaceProcessContext):
         self.node_instance = instance
         self.prefix_of = prefix_of
         self._on_refusal = on_refusal
-        self._loaded_code: dict[str, str] = {}
         self._looked_at: dict[str, str] = {}
         self._taken_in: dict[str, str] = {}
         self._turns: dict[str, threading.Lock] = {}
@@ -85,7 +83,7 @@ class NodeWorkspace(WorkspaceProcessContext):
         prefix = self.prefix_of(project)
         client = CodeServerClient(project, self._hosts.location_socket(project))
         try:
-            location = ProjectLocation(origin, client, self.instance, prefix, self._on_refusal)
+            location = ProjectLocation(origin, client, self.instance, digest, prefix, self._on_refusal)
         except Exception:  # noqa: BLE001 - whatever a code server answers, it is shown and harms no other
             return _rejected(origin, serializable_error_info_from_exc_info(sys.exc_info()))
         if not location.server_id.startswith(code_server_id(project, digest)):
@@ -95,7 +93,6 @@ class NodeWorkspace(WorkspaceProcessContext):
         if foreign := sorted(set(_foreign_keys(location, prefix))):
             location.cleanup()
             return _rejected(origin, _said(_claim(project, prefix, foreign)))
-        self._loaded_code[project] = digest
         return _entry(origin, location, None, version_key=location.server_id)
 
     def take_in(self, project: str) -> None:
@@ -129,16 +126,6 @@ class NodeWorkspace(WorkspaceProcessContext):
     def has_taken_in(self, project: str, code_digest: str) -> bool:
         """Whether people see what the host of this code revision serves, or why it was rejected."""
         return self._taken_in.get(project) == code_digest
-
-    def loaded_code(self, project: str) -> str:
-        """The digest of the code revision whose definitions the workspace shows: what a launch will run."""
-        if project not in self._loaded_code:
-            raise RefusedError(
-                f"The code of project {project} is not loaded.",
-                why="No approved revision of it has been served yet.",
-                remedy="phems status",
-            )
-        return self._loaded_code[project]
 
     def _start_watch_thread(self, origin: GrpcServerCodeLocationOrigin) -> None:
         """No thread asks a code server each second how it is: the host pool tells."""

@@ -10,6 +10,7 @@ import pytest
 from tests.nodes import RunningNode, running_node, temporary_site
 
 from phems.engine._dagster import DagsterUserCodeUnreachableError
+from phems.engine.project_location import shown_code
 
 DEFINITIONS = """
 import time
@@ -87,7 +88,8 @@ def test_a_question_that_a_replaced_host_leaves_open_is_asked_of_the_next(node: 
 def test_what_is_shown_stays_while_the_next_revision_loads(node: RunningNode) -> None:
     """Otherwise who presses Reload takes the project away from everybody until its new code has loaded."""
     workspace = node.serving.control.workspace
-    node.ready("asked")
+    second = node.ready("asked").code_digest
+    opened_before = workspace.create_request_context()
     before = workspace.get_current_workspace().code_location_entries["asked"]
     node.site.commit("asked", {FILE: SLOW + DEFINITIONS.format(version="third")})
     digest = node.approve("asked")
@@ -100,6 +102,9 @@ def test_what_is_shown_stays_while_the_next_revision_loads(node: RunningNode) ->
     node.ready("asked", digest)
     assert workspace.get_current_workspace().code_location_entries["asked"] is not before
     assert not node.serving.control.hosts.is_older_serving("asked")
+    # A launch from a page that was opened before is of the code that the page showed.
+    opened_now = workspace.create_request_context()
+    assert (shown_code(opened_before, "asked"), shown_code(opened_now, "asked")) == (second, digest)
 
 
 def test_a_question_to_a_host_that_is_not_there_says_so(node: RunningNode) -> None:

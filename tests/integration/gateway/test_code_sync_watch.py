@@ -45,4 +45,4 @@ def test_what_is_approved_appears_and_a_stop_ends_it_well(
     assert OTHER in said
 
     workspace = node.serving.control.workspace
-    until(lambda: workspace.loaded_code(OTHER) == approved.digest)
+    until(lambda: workspace.has_taken_in(OTHER, approved.digest))
