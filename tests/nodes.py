@@ -29,7 +29,6 @@ from phems.adapters.postgres.notifications import Notifications
 from phems.domain.actors import Actor
 from phems.engine.admission_point import requester
 from phems.engine.hosts import HostState, HostStatus
-from phems.engine.project_location import shown_code
 from phems.serve import ServingNode
 
 T = TypeVar("T")
@@ -164,9 +163,10 @@ class RunningNode:
                 raise AssertionError(status.error)
             if status.state is not HostState.READY:
                 return None
-            context = self.serving.control.workspace.create_request_context()
+            workspace = self.serving.control.workspace
+            context = workspace.create_request_context()
             loaded = context.has_code_location(project)
-            return status if loaded and shown_code(context, project) == status.code_digest else None
+            return status if loaded and workspace.code_of(context, project) == status.code_digest else None
 
         return self.wait_for(look, f"the host of {project}", seconds)
 

@@ -93,6 +93,7 @@ from dagster._core.storage.tags import (
 )
 from dagster._core.types.pagination import PaginatedResults
 from dagster._core.workspace.context import (
+    BaseWorkspaceRequestContext,
     CodeLocationEntry,
     WorkspaceProcessContext,
     WorkspaceRequestContext,
@@ -128,6 +129,7 @@ __all__ = [
     "AssetEventSummaryRecord",
     "AssetRecord",
     "AssetRecordsFilter",
+    "BaseWorkspaceRequestContext",
     "BulkActionStatus",
     "BulkActionsFilter",
     "CheckRunHealthResult",

@@ -78,7 +78,7 @@ class StampingRunCoordinator(QueuedRunCoordinator[Any]):
         self,
         desk: AdmissionDesk,
         needed_sources: Callable[[Any, DagsterRun], frozenset[str]],
-        shown_code: Callable[[Any, str], str],
+        code_of: Callable[[Any, str], str],
         on_queued: Callable[[], None],
         run_limits: Mapping[str, int],
         counts: EngineCounts | None = None,
@@ -93,7 +93,7 @@ class StampingRunCoordinator(QueuedRunCoordinator[Any]):
         )
         self._desk = desk
         self._needed_sources = needed_sources
-        self._shown_code = shown_code
+        self._code_of = code_of
         self._on_queued = on_queued
         self._counts = counts or EngineCounts()
 
@@ -110,7 +110,7 @@ class StampingRunCoordinator(QueuedRunCoordinator[Any]):
                 run,
                 project,
                 self._requester_of(run),
-                self._shown_code(context.workspace, project),
+                self._code_of(context.workspace, project),
                 self._needed_sources(context.workspace, run),
             )
             stamps = self._desk.submit(submission)

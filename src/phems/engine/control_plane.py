@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from phems.contract.capability import Capability
 from phems.contract.step_order import ResourceLimits
@@ -27,7 +27,6 @@ from phems.engine.hosts import HostState, HostStatus
 from phems.engine.in_turn import InTurn
 from phems.engine.local_steps import LocalSteps
 from phems.engine.orchestrator import Admitted, Orchestrator, unfinished_runs
-from phems.engine.project_location import shown_code
 from phems.engine.run_data import Data, RunData
 from phems.engine.run_events import report_about_step
 from phems.engine.run_queue import QueuedRuns
@@ -104,7 +103,7 @@ class ControlPlane:
             StampingRunCoordinator(
                 parts.desk,
                 needed_sources,
-                shown_code,
+                self._code_of,
                 self._run_queued,
                 {name: settings.runs for name, settings in parts.projects.items()},
                 self.counts,
@@ -230,6 +229,9 @@ class ControlPlane:
         return LocalSteps(worker, lambda project: parts.projects[project].concurrency, self.attempt_ended)
 
     # These close the circle late: what they call is made after what calls them.
+
+    def _code_of(self, asked: Any, project: str) -> str:
+        return self.workspace.code_of(asked, project)
 
     def _is_driven(self, run_id: str) -> bool:
         return self.orchestrator.drives(run_id)

@@ -100,17 +100,3 @@ class ProjectLocation(GrpcServerCodeLocation):
     def _owns_run(self, run_id: str) -> bool:
         filters = RunsFilter(run_ids=[run_id], tags={PROJECT_TAG: self.name})
         return bool(self._instance.get_runs(filters, limit=1))
-
-
-def shown_code(workspace: Any, project: str) -> str:
-    """The digest of the code revision whose definitions a workspace shows of a project.
-
-    It is read from what a launch was made from: people may be shown another revision by now.
-    """
-    if workspace is None or not workspace.has_code_location(project):
-        raise RefusedError(
-            f"The code of project {project} is not loaded.",
-            why="No approved revision of it is served now.",
-            remedy="phems status",
-        )
-    return str(workspace.get_code_location(project).code_digest)

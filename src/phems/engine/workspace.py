@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from phems.contract.step_order import code_server_id
 from phems.engine._dagster import (
+    BaseWorkspaceRequestContext,
     CodeLocationEntry,
     CodeLocationLoadStatus,
     CodeLocationOrigin,
@@ -29,6 +30,7 @@ from phems.engine.code_server_client import CodeServerClient
 from phems.engine.hosts import HostPool, HostState
 from phems.engine.instance import NodeInstance
 from phems.engine.project_location import ProjectLocation, RefusedAnswer
+from phems.errors import RefusedError
 
 
 class ProjectLocations(WorkspaceLoadTarget):
@@ -65,6 +67,7 @@ class NodeWorkspace(WorkspaceProcessContext):
         self.node_instance = instance
         self.prefix_of = prefix_of
         self._on_refusal = on_refusal
+        self._shown_code: dict[str, str] = {}
         self._looked_at: dict[str, str] = {}
         self._taken_in: dict[str, str] = {}
         self._turns: dict[str, threading.Lock] = {}
@@ -112,6 +115,8 @@ class NodeWorkspace(WorkspaceProcessContext):
                 self._current_workspace = CurrentWorkspace(
                     {name: each for name, each in sorted(shown.items()) if each is not None}
                 )
+            if entry is not None and isinstance(entry.code_location, ProjectLocation):
+                self._shown_code[project] = entry.code_location.code_digest
             self._taken_in[project] = self._looked_at.get(project, "")
 
     def reload_code_location(self, name: str) -> None:
@@ -126,6 +131,24 @@ class NodeWorkspace(WorkspaceProcessContext):
     def has_taken_in(self, project: str, code_digest: str) -> bool:
         """Whether people see what the host of this code revision serves, or why it was rejected."""
         return self._taken_in.get(project) == code_digest
+
+    def code_of(self, asked: BaseWorkspaceRequestContext | None, project: str) -> str:
+        """The digest of the code revision that a launch was made from.
+
+        `asked` is the workspace as it was for who asks: people may be shown another revision by now. Where it
+        has none of the project, what was shown last counts, and admission says why it does not run.
+        """
+        if asked is not None and asked.has_code_location(project):
+            location = asked.get_code_location(project)
+            if isinstance(location, ProjectLocation):
+                return location.code_digest
+        if project not in self._shown_code:
+            raise RefusedError(
+                f"The code of project {project} is not loaded.",
+                why="No approved revision of it has been served yet.",
+                remedy="phems status",
+            )
+        return self._shown_code[project]
 
     def _start_watch_thread(self, origin: GrpcServerCodeLocationOrigin) -> None:
         """No thread asks a code server each second how it is: the host pool tells."""

@@ -10,7 +10,6 @@ import pytest
 from tests.nodes import RunningNode, running_node, temporary_site
 
 from phems.engine._dagster import DagsterUserCodeUnreachableError
-from phems.engine.project_location import shown_code
 
 DEFINITIONS = """
 import time
@@ -104,7 +103,8 @@ def test_what_is_shown_stays_while_the_next_revision_loads(node: RunningNode) ->
     assert not node.serving.control.hosts.is_older_serving("asked")
     # A launch from a page that was opened before is of the code that the page showed.
     opened_now = workspace.create_request_context()
-    assert (shown_code(opened_before, "asked"), shown_code(opened_now, "asked")) == (second, digest)
+    shown = [workspace.code_of(opened, "asked") for opened in (opened_before, opened_now)]
+    assert shown == [second, digest]
 
 
 def test_a_question_to_a_host_that_is_not_there_says_so(node: RunningNode) -> None:

@@ -39,7 +39,8 @@ def once(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason
         return dg.SkipReason("asked already")
     seen = context.instance.get_runs_count()
     materialized = context.instance.get_latest_materialization_event(dg.AssetKey([PREFIX, "source"]))
-    assert materialized is None or materialized.asset_key == dg.AssetKey([PREFIX, "source"])
+    if materialized is not None:
+        assert materialized.get_dagster_event().asset_key == dg.AssetKey([PREFIX, "source"])
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key="only", run_config=asked_by("sensor"))], cursor=str(seen + 1)
     )
