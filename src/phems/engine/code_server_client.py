@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,40 +41,24 @@ class CodeServerClient(DagsterGrpcClient):
             yield channel
 
     def _get_response(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super()._get_response(*args, **kwargs)
-        except grpc.RpcError as error:
-            if not _nobody_is_there(error):
-                raise
-        return super()._get_response(*args, **kwargs)
+        return _once_more(partial(super()._get_response, *args, **kwargs))
 
     async def _gen_response(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return await super()._gen_response(*args, **kwargs)
-        except grpc.RpcError as error:
-            if not _nobody_is_there(error):
-                raise
-        return await super()._gen_response(*args, **kwargs)
+        return await _once_more_awaited(partial(super()._gen_response, *args, **kwargs))
 
     # Whoever asks for an answer in parts puts them together before use: half of one is never passed on.
 
     def _get_streaming_response(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        try:
-            answer = list(super()._get_streaming_response(*args, **kwargs))
-        except grpc.RpcError as error:
-            if not _nobody_is_there(error):
-                raise
-            answer = list(super()._get_streaming_response(*args, **kwargs))
-        yield from answer
+        ask = partial(super()._get_streaming_response, *args, **kwargs)
+        yield from _once_more(lambda: list(ask()))
 
     async def _gen_streaming_response(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        try:
-            answer = [part async for part in super()._gen_streaming_response(*args, **kwargs)]
-        except grpc.RpcError as error:
-            if not _nobody_is_there(error):
-                raise
-            answer = [part async for part in super()._gen_streaming_response(*args, **kwargs)]
-        for part in answer:
+        ask = partial(super()._gen_streaming_response, *args, **kwargs)
+
+        async def whole() -> list[Any]:
+            return [part async for part in ask()]
+
+        for part in await _once_more_awaited(whole):
             yield part
 
     def _raise_grpc_exception(self, e: Exception, *args: Any, **kwargs: Any) -> NoReturn:
@@ -83,6 +68,24 @@ class CodeServerClient(DagsterGrpcClient):
             f"The host of project {self._project} is not there: it died, or it is being replaced. "
             "Remedy: try again in a moment; phems status says how it is."
         ) from e
+
+
+def _once_more(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except grpc.RpcError as error:
+        if not _nobody_is_there(error):
+            raise
+    return ask()
+
+
+async def _once_more_awaited(ask: Callable[[], Awaitable[Any]]) -> Any:
+    try:
+        return await ask()
+    except grpc.RpcError as error:
+        if not _nobody_is_there(error):
+            raise
+    return await ask()
 
 
 def _nobody_is_there(error: Exception) -> bool:

@@ -77,7 +77,6 @@ class NodeWorkspace(WorkspaceProcessContext):
     def _load_location(self, origin: CodeLocationOrigin, reload: bool) -> CodeLocationEntry:  # noqa: FBT001, ARG002
         project = origin.location_name
         host = self._hosts.current(project)
-        self._looked_at.pop(project, None)
         if host is None or host.state is not HostState.READY:
             reason = host.error if host else ""
             return _rejected(origin, _said(reason or f"The host of project {project} is starting."))

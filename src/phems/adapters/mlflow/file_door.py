@@ -48,10 +48,7 @@ class FileDoor:
         self._path.unlink(missing_ok=True)
         self._server = _Server(str(self._path), _Handler)
         self._server.files = files
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name="phems-mlflow-files", daemon=True
-        )
-        self._thread.start()
+        threading.Thread(target=self._server.serve_forever, name="phems-mlflow-files", daemon=True).start()
 
     def close(self) -> None:
         """Listen no more."""
@@ -151,11 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _refuse(self, error: PhemsError) -> None:
-        said = str(error).encode()
-        is_theirs = isinstance(error, InputError)
-        self._answer(
-            HTTPStatus.BAD_REQUEST if is_theirs else HTTPStatus.SERVICE_UNAVAILABLE, len(said), [said]
-        )
+        said, is_theirs = str(error).encode(), isinstance(error, InputError)
+        status = HTTPStatus.BAD_REQUEST if is_theirs else HTTPStatus.SERVICE_UNAVAILABLE
+        self._answer(status, len(said), [said])
 
     def log_message(self, *_: object) -> None:
         """Nothing: the names of files are the project's."""
